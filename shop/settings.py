@@ -1,0 +1,259 @@
+"""All settings, in chapters. A bare clone is a laptop; DEBUG=false is production and starts only with its secrets.
+
+What an operator can set, and its unit and default, stands in docs/configuration.md.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+
+from shop.env import Environment
+
+env = Environment()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- Laptop or production -------------------------------------------------------------------------------------
+
+DEBUG = env.boolean("DEBUG", default=True)
+
+SECRET_KEY = env.secret_key(
+    "SECRET_KEY",
+    default="laptop only: every clone of Shop has this key, so it protects nothing",
+    required=not DEBUG,
+)
+
+ALLOWED_HOSTS = env.names(
+    "ALLOWED_HOSTS",
+    default=["localhost", "127.0.0.1", "[::1]"],
+    pattern=r"\*|\.?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]",
+    wish="host names separated by commas, without https:// and without a port",
+    required=not DEBUG,
+)
+
+# --- What it is made of ---------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "products.apps.ProductsConfig",
+]
+
+MIDDLEWARE = [
+    "shop.middleware.RequestId",  # First, so that every answer and every log line has its id.
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "shop.middleware.SlashOptional",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "shop.urls"
+WSGI_APPLICATION = "shop.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database -------------------------------------------------------------------------------------------------
+
+database_url = env.database_url("DATABASE_URL", default="sqlite:///db.sqlite3", required=not DEBUG)
+connection_seconds = env.whole("DATABASE_CONNECTION_SECONDS", default=600, at_most=86_400)
+statement_seconds = env.whole("DATABASE_STATEMENT_SECONDS", default=15, at_most=86_400)
+behind_pgbouncer = env.boolean("BEHIND_PGBOUNCER", default=False)
+
+
+def sqlite(database: dict[str, Any]) -> dict[str, Any]:
+    options = {
+        # Deferred transactions that read and then write fail with "database is locked" instead of waiting.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        # FULL, because in WAL mode NORMAL may lose the last commits when the power fails, and an order that was
+        # acknowledged has to be there.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+    if database["NAME"] != ":memory:":
+        # Relative to the project and not to wherever the process was started.
+        database["NAME"] = BASE_DIR / database["NAME"]
+    return database | {
+        "OPTIONS": options | database.get("OPTIONS", {}),
+        # A file, since an in-memory database cannot be shared by threads and processes that race; one per test run.
+        "TEST": {"NAME": Path(tempfile.gettempdir(), f"shop-test-{os.getpid()}.sqlite3")},
+    }
+
+
+def postgresql(database: dict[str, Any]) -> dict[str, Any]:
+    given = database.get("OPTIONS", {})
+    options: dict[str, Any] = {"connect_timeout": 5} | given
+    if not behind_pgbouncer:
+        # Nobody waits for ever. What the URL says comes last and wins. PgBouncer refuses startup options.
+        limits = {
+            "lock_timeout": 5_000,
+            "statement_timeout": statement_seconds * 1_000,
+            "idle_in_transaction_session_timeout": 30_000,
+        }
+        ours = [f"-c {name}={milliseconds}" for name, milliseconds in limits.items()]
+        options["options"] = " ".join([*ours, given.get("options", "")]).strip()
+    return database | {
+        "OPTIONS": options,
+        "CONN_MAX_AGE": connection_seconds,
+        # Without it, a restart of PostgreSQL costs one failed request per connection.
+        "CONN_HEALTH_CHECKS": True,
+        # A pool that hands out a connection per transaction has no cursors that outlive one.
+        "DISABLE_SERVER_SIDE_CURSORS": behind_pgbouncer,
+    }
+
+
+def database(url: str) -> dict[str, Any]:
+    parsed: dict[str, Any] = dict(dj_database_url.parse(url))
+    return sqlite(parsed) if parsed["ENGINE"].endswith("sqlite3") else postgresql(parsed)
+
+
+DATABASES = {"default": database(database_url)}
+
+# --- The shop's own rules -------------------------------------------------------------------------------------
+
+CURRENCY = env.text("CURRENCY", default="EUR", pattern="[A-Z]{3}", wish="an ISO 4217 code such as EUR")
+PAY_WITHIN = env.minutes("PAY_WITHIN_MINUTES", at_least=1, at_most=525_600)
+TOKEN_LIFETIME = env.days("TOKEN_LIFETIME_DAYS", default=30, at_least=1, at_most=3_650)
+# The database itself refuses to delete events younger than 30 days.
+EVENT_RETENTION = env.days("EVENT_RETENTION_DAYS", default=730, at_least=30, at_most=36_500)
+CATALOGUE_IS_PUBLIC = env.boolean("CATALOGUE_IS_PUBLIC", default=False)
+LIST_OUT_OF_STOCK = env.boolean("LIST_OUT_OF_STOCK", default=True)
+
+# --- The API --------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["products.api.authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["products.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": None,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "products.api.errors.problem",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Shop",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+# --- Passwords ------------------------------------------------------------------------------------------------
+
+PASSWORD_HASHERS = [
+    "shop.hashers.Argon2",
+    # Passwords that were stored otherwise still work, and are stored anew with Argon2 at the next login.
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+# --- Security -------------------------------------------------------------------------------------------------
+
+TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", default=0, at_most=10)
+if TRUSTED_PROXIES:
+    # Without a proxy of ours in front, any client could write this header and pass plain HTTP off as HTTPS.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+CSRF_TRUSTED_ORIGINS = env.names(
+    "CSRF_TRUSTED_ORIGINS",
+    default=[],
+    pattern=r"https?://[^/\s]+",
+    wish="origins separated by commas, such as https://shop.example.com",
+)
+
+hsts_seconds = env.whole("HSTS_SECONDS", default=31_536_000, at_most=63_072_000)
+SECURE_HSTS_SECONDS = 0 if DEBUG else hsts_seconds
+SESSION_COOKIE_SECURE = not DEBUG
+CSRF_COOKIE_SECURE = not DEBUG
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+
+SILENCED_SYSTEM_CHECKS = [
+    # Subdomains and the browsers' preload list belong to whoever owns the domain, not to one program on it.
+    "security.W005",
+    "security.W021",
+    # A redirect comes after the token has crossed the network in the clear.
+    "security.W008",
+]
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 262_144
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
+
+# --- Language and time ----------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+# --- Static files ---------------------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+
+# Named here, because their own defaults follow settings.DEBUG, which test runners switch off.
+WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_USE_FINDERS = DEBUG
+
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": (
+            "django.contrib.staticfiles.storage.StaticFilesStorage"
+            if DEBUG
+            else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        ),
+    },
+}
+
+# --- Logs -----------------------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.choice("LOG_LEVEL", default="INFO", among=("DEBUG", "INFO", "WARNING", "ERROR"))
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    # Its own handlers would write every line a second time, and mail the errors to nobody.
+    "loggers": {"django": {"handlers": [], "level": LOG_LEVEL, "propagate": True}},
+}
+
+env.complain()
