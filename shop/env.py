@@ -9,76 +9,68 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+
+from shop import database_url
 
 T = TypeVar("T")
 
 BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-DATABASES = {"django.db.backends.postgresql", "django.db.backends.sqlite3"}
 
 
 class Unusable(Exception):
-    """A sentence about a variable that says nothing usable."""
+    """A sentence about a variable that cannot be used."""
 
 
 class Environment:
     def __init__(self, variables: Mapping[str, str] = os.environ) -> None:
         self.variables = variables
         self.problems: list[str] = []
-        self.defaults: dict[str, str] = {}  # Every variable asked for; the configuration page is held against it.
+        # Every variable that was asked for, as an operator would write its default.
+        self.defaults: dict[str, str] = {}
 
     def boolean(self, name: str, *, default: bool) -> bool:
-        # An empty DEBUG must not quietly mean "true".
+        # Empty is not unset here: an empty DEBUG must not quietly mean true.
         return self._read(name, default, _boolean, "true or false", empty_is_unset=False)
 
     def whole(self, name: str, *, default: int, at_least: int = 0, at_most: int) -> int:
-        understand, wish = _whole(at_least, at_most)
-        return self._read(name, default, understand, wish)
+        return self._read(name, default, _whole(at_least, at_most), f"a whole number from {at_least} to {at_most}")
 
     def days(self, name: str, *, default: int, at_least: int, at_most: int) -> timedelta:
         return timedelta(days=self.whole(name, default=default, at_least=at_least, at_most=at_most))
 
-    def minutes(self, name: str, *, at_least: int, at_most: int) -> timedelta | None:
-        """A span that nothing sets unless the operator does."""
-        understand, wish = _whole(at_least, at_most)
-        minutes: int | None = self._read(name, None, understand, wish)
+    def minutes_if_set(self, name: str, *, at_least: int, at_most: int) -> timedelta | None:
+        wish = f"a whole number from {at_least} to {at_most}, or remove it"
+        minutes: int | None = self._read(name, None, _whole(at_least, at_most), wish)
         return None if minutes is None else timedelta(minutes=minutes)
 
-    def choice(self, name: str, *, default: str, among: tuple[str, ...]) -> str:
-        return self._read(name, default, _one_of(among), "one of " + ", ".join(among))
-
-    def text(self, name: str, *, default: str = "", pattern: str = ".*", wish: str = "one line of text") -> str:
+    def text(self, name: str, *, default: str, pattern: str, wish: str) -> str:
         return self._read(name, default, _matching(pattern), wish)
 
-    def names(
-        self,
-        name: str,
-        *,
-        default: list[str],
-        pattern: str = r"\S+",
-        wish: str = "names separated by commas",
-        required: bool = False,
-    ) -> list[str]:
+    def choice(self, name: str, *, default: str, among: list[str]) -> str:
+        return self.text(name, default=default, pattern="|".join(among), wish="one of " + ", ".join(among))
+
+    def names(self, name: str, *, default: list[str], pattern: str, wish: str, required: bool = False) -> list[str]:
         return self._read(name, default, _each_matching(pattern), wish, required=required)
 
     def secret_key(self, name: str, *, default: str, required: bool) -> str:
-        wish = "at least 50 random characters; python -c 'import secrets; print(secrets.token_urlsafe(64))' makes some"
+        wish = "50 or more random characters; python -c 'import secrets; print(secrets.token_urlsafe(64))' makes some"
         understand = _hard_to_guess if required else str
         return self._read(name, default, understand, wish, required=required, secret=True)
 
-    def database_url(self, name: str, *, default: str, required: bool) -> str:
-        wish = (
-            "postgres://user:password@host:5432/name or sqlite:////folder/shop.sqlite3,"
-            " with special characters in the password as %XX"
-        )
-        return self._read(name, default, _database_url, wish, required=required, secret=True)
+    def database(self, name: str, *, default: str, required: bool) -> dict[str, Any]:
+        wish = "postgres://user:password@host:5432/name, with %40 for an @ in the password, or sqlite:////path/to/file"
+        return database_url.parse(self._read(name, default, _database_url, wish, required=required, secret=True))
+
+    def refuse(self, sentence: str) -> None:
+        """Say with all the others what only several variables together make wrong."""
+        self.problems.append(sentence)
 
     def complain(self) -> None:
         if self.problems:
-            raise ImproperlyConfigured("\n".join(["The environment does not fit:", *self.problems]))
+            raise ImproperlyConfigured("\n".join(["The environment does not fit.", *self.problems]))
 
     def _read(
         self,
@@ -94,59 +86,51 @@ class Environment:
         self.defaults[name] = _as_written(default)
         try:
             text = self._find(name)
-            if text is None or (text == "" and empty_is_unset):
+            if text is None or (empty_is_unset and not text.strip()):
                 if required:
                     raise Unusable(f"{name} is not set, and DEBUG=false needs it; write {wish}.")
                 return default
             try:
                 return understand(text)
             except ValueError:
-                hidden = secret or name not in self.variables
-                seen = "not usable as it is" if hidden else repr(text)
-                raise Unusable(f"{name} is {seen}; write {wish}.") from None
+                # What came from a file is taken for a secret, whatever its name.
+                shown = "not usable" if secret or not self.variables.get(name) else repr(text)
+                raise Unusable(f"{name} is {shown}; write {wish}.") from None
         except Unusable as problem:
             self.problems.append(str(problem))
             return default
 
     def _find(self, name: str) -> str | None:
-        """The variable itself, or the content of the file that NAME_FILE names."""
-        file = self.variables.get(f"{name}_FILE")
-        if not file:
+        """The variable itself, or what stands in the file that NAME_FILE names."""
+        path = self.variables.get(f"{name}_FILE")
+        if not path:
             return self.variables.get(name)
         if self.variables.get(name):
             raise Unusable(f"{name} and {name}_FILE are both set; keep one of them.")
-        # The path is not shown: whoever confuses the two variables has put the secret there.
+        # The path is not shown, since whoever mixes the two up has put the secret there.
         try:
-            text = Path(file).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise Unusable(f"{name}_FILE names a file that cannot be read: {reason}.") from None
-        if not text:
+            text = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except OSError as error:
+            raise Unusable(f"{name}_FILE names a file that cannot be read: {error.strerror}.") from None
+        except UnicodeDecodeError:
+            raise Unusable(f"{name}_FILE names a file that is not UTF-8 text.") from None
+        if not text.strip():
             raise Unusable(f"{name}_FILE names an empty file.")
         return text
 
 
 def _boolean(text: str) -> bool:
-    try:
-        return BOOLEANS[text.strip().lower()]
-    except KeyError:
-        raise ValueError from None
+    if text.strip().lower() not in BOOLEANS:
+        raise ValueError
+    return BOOLEANS[text.strip().lower()]
 
 
-def _whole(at_least: int, at_most: int) -> tuple[Callable[[str], int], str]:
+def _whole(at_least: int, at_most: int) -> Callable[[str], int]:
     def understand(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,18}", text.strip()) or not at_least <= int(text) <= at_most:
+        number = int(_matching("[0-9]{1,18}")(text))
+        if not at_least <= number <= at_most:
             raise ValueError
-        return int(text)
-
-    return understand, f"a whole number from {at_least} to {at_most}"
-
-
-def _one_of(among: tuple[str, ...]) -> Callable[[str], str]:
-    def understand(text: str) -> str:
-        if text.strip() not in among:
-            raise ValueError
-        return text.strip()
+        return number
 
     return understand
 
@@ -161,13 +145,7 @@ def _matching(pattern: str) -> Callable[[str], str]:
 
 
 def _each_matching(pattern: str) -> Callable[[str], list[str]]:
-    def understand(text: str) -> list[str]:
-        names = [_matching(pattern)(name) for name in text.split(",") if name.strip()]
-        if not names:
-            raise ValueError
-        return names
-
-    return understand
+    return lambda text: [_matching(pattern)(name) for name in text.split(",")]
 
 
 def _hard_to_guess(text: str) -> str:
@@ -177,9 +155,7 @@ def _hard_to_guess(text: str) -> str:
 
 
 def _database_url(text: str) -> str:
-    database = dj_database_url.parse(text.strip())
-    if database["ENGINE"] not in DATABASES:
-        raise ValueError
+    database_url.parse(text.strip())
     return text.strip()
 
 

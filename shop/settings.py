@@ -8,8 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
-
+from shop import database_url
 from shop.env import Environment
 
 env = Environment()
@@ -81,64 +80,53 @@ TEMPLATES = [
 
 # --- Database -------------------------------------------------------------------------------------------------
 
-database_url = env.database_url("DATABASE_URL", default="sqlite:///db.sqlite3", required=not DEBUG)
-connection_seconds = env.whole("DATABASE_CONNECTION_SECONDS", default=600, at_most=86_400)
-statement_seconds = env.whole("DATABASE_STATEMENT_SECONDS", default=15, at_most=86_400)
+database = env.database("DATABASE_URL", default="sqlite:///db.sqlite3", required=not DEBUG)
+conn_max_age = env.whole("CONN_MAX_AGE_SECONDS", default=600, at_most=86_400)
+statement_timeout = env.whole("STATEMENT_TIMEOUT_SECONDS", default=15, at_most=86_400)
 behind_pgbouncer = env.boolean("BEHIND_PGBOUNCER", default=False)
 
+given_options: dict[str, Any] = database.get("OPTIONS", {})
 
-def sqlite(database: dict[str, Any]) -> dict[str, Any]:
+if database["ENGINE"] == database_url.SQLITE:
+    if database["NAME"] != ":memory:":
+        database["NAME"] = BASE_DIR / database["NAME"]  # and not below wherever the process was started
+    elif not DEBUG:
+        env.refuse("DATABASE_URL names a database in memory, which forgets every order; write sqlite:////path/to/file.")
     options = {
-        # Deferred transactions that read and then write fail with "database is locked" instead of waiting.
+        # A deferred transaction that reads and then writes fails with "database is locked" instead of waiting.
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        # FULL, because in WAL mode NORMAL may lose the last commits when the power fails, and an order that was
-        # acknowledged has to be there.
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        # FULL costs half a millisecond per commit. NORMAL would lose the last commits when the power fails, and an
+        # order that was acknowledged has to be there.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
     }
-    if database["NAME"] != ":memory:":
-        # Relative to the project and not to wherever the process was started.
-        database["NAME"] = BASE_DIR / database["NAME"]
-    return database | {
-        "OPTIONS": options | database.get("OPTIONS", {}),
-        # A file, since an in-memory database cannot be shared by threads and processes that race; one per test run.
-        "TEST": {"NAME": Path(tempfile.gettempdir(), f"shop-test-{os.getpid()}.sqlite3")},
-    }
-
-
-def postgresql(database: dict[str, Any]) -> dict[str, Any]:
-    given = database.get("OPTIONS", {})
-    options: dict[str, Any] = {"connect_timeout": 5} | given
-    if not behind_pgbouncer:
-        # Nobody waits for ever. What the URL says comes last and wins. PgBouncer refuses startup options.
+    # A file, since threads and processes that race cannot share a database in memory; each test run has its own.
+    database["TEST"] = {"NAME": Path(tempfile.gettempdir(), f"shop-test-{os.getpid()}.sqlite3")}
+else:
+    options = {"connect_timeout": 5}
+    if not behind_pgbouncer:  # which refuses these at the start of a connection
         limits = {
             "lock_timeout": 5_000,
-            "statement_timeout": statement_seconds * 1_000,
+            "statement_timeout": statement_timeout * 1_000,
             "idle_in_transaction_session_timeout": 30_000,
         }
-        ours = [f"-c {name}={milliseconds}" for name, milliseconds in limits.items()]
-        options["options"] = " ".join([*ours, given.get("options", "")]).strip()
-    return database | {
-        "OPTIONS": options,
-        "CONN_MAX_AGE": connection_seconds,
-        # Without it, a restart of PostgreSQL costs one failed request per connection.
-        "CONN_HEALTH_CHECKS": True,
-        # A pool that hands out a connection per transaction has no cursors that outlive one.
-        "DISABLE_SERVER_SIDE_CURSORS": behind_pgbouncer,
-    }
+        # What the URL says comes last and wins.
+        stated = [*(f"-c {name}={milliseconds}" for name, milliseconds in limits.items()), given_options.get("options")]
+        given_options = given_options | {"options": " ".join(filter(None, stated))}
+    # Without it, a restart of PostgreSQL costs a failed request per connection.
+    database["CONN_HEALTH_CHECKS"] = True
+    # In a pool that gives a connection per transaction, no cursor outlives one.
+    database["DISABLE_SERVER_SIDE_CURSORS"] = behind_pgbouncer
 
-
-def database(url: str) -> dict[str, Any]:
-    parsed: dict[str, Any] = dict(dj_database_url.parse(url))
-    return sqlite(parsed) if parsed["ENGINE"].endswith("sqlite3") else postgresql(parsed)
-
-
-DATABASES = {"default": database(database_url)}
+DATABASES = {
+    # SQLite's connections are kept as well: closing the last one writes its log back, which takes longer than an order.
+    "default": database | {"CONN_MAX_AGE": conn_max_age, "OPTIONS": options | given_options},
+}
 
 # --- The shop's own rules -------------------------------------------------------------------------------------
 
 CURRENCY = env.text("CURRENCY", default="EUR", pattern="[A-Z]{3}", wish="an ISO 4217 code such as EUR")
-PAY_WITHIN = env.minutes("PAY_WITHIN_MINUTES", at_least=1, at_most=525_600)
+PAY_WITHIN = env.minutes_if_set("PAY_WITHIN_MINUTES", at_least=1, at_most=525_600)
 TOKEN_LIFETIME = env.days("TOKEN_LIFETIME_DAYS", default=30, at_least=1, at_most=3_650)
 # The database itself refuses to delete events younger than 30 days.
 EVENT_RETENTION = env.days("EVENT_RETENTION_DAYS", default=730, at_least=30, at_most=36_500)
@@ -244,7 +232,7 @@ STORAGES = {
 
 # --- Logs -----------------------------------------------------------------------------------------------------
 
-LOG_LEVEL = env.choice("LOG_LEVEL", default="INFO", among=("DEBUG", "INFO", "WARNING", "ERROR"))
+LOG_LEVEL = env.choice("LOG_LEVEL", default="INFO", among=["DEBUG", "INFO", "WARNING", "ERROR"])
 
 LOGGING = {
     "version": 1,
