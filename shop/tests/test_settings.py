@@ -1,0 +1,177 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PRODUCTION = {
+    "DEBUG": "false",
+    "SECRET_KEY": "kT3vQ9xR7mZ2wB8nL5cY1jF6hD4gS0pAuEiOqWrTyXsVbNmKlJhG",
+    "ALLOWED_HOSTS": "shop.example.com",
+    "DATABASE_URL": "postgres://shop:secret@db.example:5432/shop",
+}
+
+SQLITE_AS_ASKED = {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 20_000, "foreign_keys": 1}
+
+SHOW_SETTINGS = """
+import json
+from shop import settings
+print(json.dumps({name: value for name, value in vars(settings).items() if name.isupper()}, default=str))
+"""
+
+
+def python(code, environment, *, folder=ROOT):
+    command = [sys.executable, "-W", "error", "-c", code]
+    environment = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def settings_with(environment, **place):
+    """The settings that a process with this environment, and no other, has."""
+    process = python(SHOW_SETTINGS, environment, **place)
+    assert process.stderr == ""
+    return json.loads(process.stdout)
+
+
+def complaint_with(environment):
+    process = python("from shop import settings", environment)
+    assert process.returncode == 1
+    _, _, sentences = process.stderr.partition("The environment does not fit.\n")
+    return sentences.splitlines()
+
+
+def test_a_bare_clone_is_a_laptop_wherever_it_is_started_from(tmp_path):
+    settings = settings_with({}, folder=tmp_path)
+
+    assert settings["DEBUG"] is True
+    assert settings["ALLOWED_HOSTS"] == ["localhost", "127.0.0.1", "[::1]"]
+    assert settings["SESSION_COOKIE_SECURE"] is False
+    assert settings["SECURE_HSTS_SECONDS"] == 0
+    assert settings["PAY_WITHIN"] is None
+    database = settings["DATABASES"]["default"]
+    assert database["ENGINE"] == "django.db.backends.sqlite3"
+    assert database["NAME"] == str(ROOT / "db.sqlite3")
+    assert database["OPTIONS"] == {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
+    }
+
+
+def test_production_says_at_once_everything_that_it_needs():
+    needs = [sentence.split(";")[0] for sentence in complaint_with({"DEBUG": "false"})]
+
+    assert needs == [
+        "SECRET_KEY is not set, and DEBUG=false needs it",
+        "ALLOWED_HOSTS is not set, and DEBUG=false needs it",
+        "DATABASE_URL is not set, and DEBUG=false needs it",
+    ]
+
+
+def test_production_refuses_orders_in_memory_hosts_that_are_addresses_and_origins_that_are_not():
+    environment = PRODUCTION | {
+        "DATABASE_URL": "sqlite:///:memory:",
+        "ALLOWED_HOSTS": "https://shop.example.com",
+        "CSRF_TRUSTED_ORIGINS": "shop.example.com",
+    }
+
+    assert complaint_with(environment) == [
+        "ALLOWED_HOSTS is 'https://shop.example.com'; write host names separated by commas, without https:// and"
+        " without a port.",
+        "DATABASE_URL names a database in memory, which forgets every order; write sqlite:////path/to/file.",
+        "CSRF_TRUSTED_ORIGINS is 'shop.example.com'; write origins separated by commas, such as"
+        " https://shop.example.com.",
+    ]
+
+
+def test_production_on_postgresql_waits_for_nothing_for_ever():
+    settings = settings_with(PRODUCTION)
+
+    assert settings["DEBUG"] is False
+    assert settings["SESSION_COOKIE_SECURE"] is True
+    assert settings["CSRF_COOKIE_SECURE"] is True
+    assert settings["SECURE_HSTS_SECONDS"] == 31_536_000
+    assert "SECURE_PROXY_SSL_HEADER" not in settings
+    assert settings["DATABASES"]["default"] == {
+        "ENGINE": "django.db.backends.postgresql",
+        "USER": "shop",
+        "PASSWORD": "secret",
+        "HOST": "db.example",
+        "PORT": 5432,
+        "NAME": "shop",
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+        "DISABLE_SERVER_SIDE_CURSORS": False,
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "options": "-c lock_timeout=5000 -c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000",
+        },
+    }
+
+
+def test_what_the_database_url_says_is_kept_and_wins():
+    url = PRODUCTION["DATABASE_URL"] + "?sslmode=verify-full&connect_timeout=2&options=-c%20lock_timeout%3D9"
+
+    settings = settings_with(PRODUCTION | {"DATABASE_URL": url, "STATEMENT_TIMEOUT_SECONDS": "0"})
+
+    assert settings["DATABASES"]["default"]["OPTIONS"] == {
+        "sslmode": "verify-full",
+        "connect_timeout": 2,
+        "options": "-c lock_timeout=5000 -c statement_timeout=0 -c idle_in_transaction_session_timeout=30000"
+        " -c lock_timeout=9",
+    }
+
+
+def test_behind_pgbouncer_nothing_is_asked_that_it_refuses():
+    settings = settings_with(PRODUCTION | {"BEHIND_PGBOUNCER": "true"})
+
+    assert settings["DATABASES"]["default"]["OPTIONS"] == {"connect_timeout": 5}
+    assert settings["DATABASES"]["default"]["DISABLE_SERVER_SIDE_CURSORS"] is True
+
+
+def test_any_sqlite_file_is_set_up_for_writers_that_wait_for_each_other():
+    settings = settings_with(PRODUCTION | {"DATABASE_URL": "sqlite:////data/shop.sqlite3?timeout=5"})
+
+    database = settings["DATABASES"]["default"]
+    assert database["NAME"] == "/data/shop.sqlite3"
+    assert database["OPTIONS"]["timeout"] == 5
+    assert database["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+
+
+def test_only_behind_a_proxy_of_ours_is_its_word_on_https_taken():
+    settings = settings_with(PRODUCTION | {"TRUSTED_PROXIES": "1"})
+
+    assert settings["SECURE_PROXY_SSL_HEADER"] == ["HTTP_X_FORWARDED_PROTO", "https"]
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="asks SQLite")
+def test_sqlite_keeps_what_it_has_acknowledged_in_a_file_that_many_can_open():
+    with connection.cursor() as cursor:
+        answers = {name: cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in SQLITE_AS_ASKED}
+
+    assert answers == SQLITE_AS_ASKED
+    assert connection.transaction_mode == "IMMEDIATE"
+    assert Path(connection.settings_dict["NAME"]).is_file()
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="asks PostgreSQL")
+def test_postgresql_knows_how_long_to_wait():
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == ("5s",)
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("15s",)
+
+
+@pytest.mark.django_db
+def test_a_password_is_stored_with_argon2_at_owasps_minimum(django_user_model):
+    alice = django_user_model.objects.create_user("alice", password="correct horse battery")
+
+    assert alice.password.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
+    assert alice.check_password("correct horse battery")
