@@ -1,0 +1,44 @@
+"""What the shop is made of. The rules live here; everything else translates."""
+
+from products.models.catalogue import Category, Product
+from products.models.events import Event
+from products.models.lifecycle import MOVES, Status
+from products.models.order_lines import OrderLine
+from products.models.orders import Order
+from products.models.refusals import (
+    AlreadyPlaced,
+    ForbiddenMove,
+    InsufficientStock,
+    InvalidOrder,
+    InvalidStockChange,
+    KeyReused,
+    NotOverdue,
+    PaymentOverdue,
+    Problem,
+    Refusal,
+)
+from products.models.stock import Reason, StockMovement
+from products.models.tokens import ApiToken
+
+__all__ = [
+    "MOVES",
+    "AlreadyPlaced",
+    "ApiToken",
+    "Category",
+    "Event",
+    "ForbiddenMove",
+    "InsufficientStock",
+    "InvalidOrder",
+    "InvalidStockChange",
+    "KeyReused",
+    "NotOverdue",
+    "Order",
+    "OrderLine",
+    "PaymentOverdue",
+    "Problem",
+    "Product",
+    "Reason",
+    "Refusal",
+    "Status",
+    "StockMovement",
+]

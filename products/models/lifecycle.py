@@ -1,0 +1,43 @@
+"""The life of an order, as a table that a shopkeeper can read."""
+
+from django.db import models
+
+from products.models.refusals import ForbiddenMove
+from products.models.stock import Reason
+
+
+class Status(models.TextChoices):
+    """Where an order is in its life."""
+
+    CART = "CART", "cart"
+    PLACED = "PLACED", "placed"
+    PAID = "PAID", "paid"
+    SHIPPED = "SHIPPED", "shipped"
+    DELIVERED = "DELIVERED", "delivered"
+    CANCELLED = "CANCELLED", "cancelled"
+    EXPIRED = "EXPIRED", "expired"
+    RETURNED = "RETURNED", "returned"
+
+
+MOVES: dict[str | None, set[Status]] = {
+    None: {Status.CART, Status.PLACED},
+    Status.CART: {Status.PLACED, Status.CANCELLED},
+    Status.PLACED: {Status.PAID, Status.CANCELLED, Status.EXPIRED},
+    Status.PAID: {Status.SHIPPED, Status.CANCELLED},
+    Status.SHIPPED: {Status.DELIVERED, Status.RETURNED},
+    Status.DELIVERED: {Status.RETURNED},
+}
+"""From where to where. None is an order that is not written yet."""
+
+GIVES_BACK = {
+    Status.CANCELLED: Reason.CANCELLED,
+    Status.EXPIRED: Reason.EXPIRED,
+    Status.RETURNED: Reason.RETURNED,
+}
+"""The statuses that return the goods to the shelf, and how the ledger calls it."""
+
+
+def check_move(before: str | None, after: str) -> None:
+    """Raise ForbiddenMove where an order that is `before` cannot become `after`."""
+    if after not in MOVES.get(before, ()):
+        raise ForbiddenMove(before, after)

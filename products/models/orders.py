@@ -1,0 +1,275 @@
+"""Orders: what a customer wants, from the cart to the door. `Order.save()` is the one way in."""
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import IntegrityError, models
+from django.db.models import Q
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+from products.models.basket import Basket, Item
+from products.models.catalogue import Product
+from products.models.events import Event
+from products.models.lifecycle import GIVES_BACK, Status, check_move
+from products.models.order_lines import OrderLine
+from products.models.order_queries import OrderQuerySet
+from products.models.refusals import (
+    AlreadyPlaced,
+    InsufficientStock,
+    InvalidOrder,
+    KeyReused,
+    NotOverdue,
+    PaymentOverdue,
+    Problem,
+)
+from products.models.stock import StockMovement
+from products.models.transactions import whole
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+
+FROM_CART = "cart"
+"""The digest of a request that names no goods, as it means those in the cart."""
+
+
+class Order(models.Model):
+    """What a customer wants. A cart is an order too, in status CART; it holds no stock.
+
+    `Order(customer=alice, items=[(mug, 2), (lamp, 1)]).save()` checks the order and the stock, takes the stock and
+    writes order, lines, ledger and event: whole, or not at all.
+    """
+
+    Status = Status
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    customer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders", db_index=False)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.PLACED)
+    total = models.DecimalField(max_digits=14, decimal_places=2, default=Decimal("0.00"), editable=False)
+    currency = models.CharField(max_length=3, editable=False, help_text="ISO 4217")
+    # What the client calls its request, and a digest of what it asked for, to tell a retry from another request.
+    idempotency_key = models.CharField(max_length=255, null=True, blank=True, editable=False)
+    request_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    payment_reference = models.CharField(max_length=200, blank=True, default="")
+    carrier = models.CharField(max_length=100, blank=True, default="")
+    tracking_number = models.CharField(max_length=100, blank=True, default="")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    placed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    pay_by = models.DateTimeField(null=True, blank=True, help_text="Past this moment an unpaid order is void.")
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-placed_at", "-id"]
+        indexes = [
+            models.Index(fields=["customer", "placed_at", "id"], name="orders_of_a_customer"),
+            models.Index(fields=["placed_at", "id"], name="orders_by_moment"),
+            models.Index(
+                fields=["pay_by"], condition=Q(status="PLACED", pay_by__isnull=False), name="orders_to_be_paid"
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(total__gte=0), name="total_is_not_negative"),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="an_order_has_a_known_status"),
+            models.CheckConstraint(
+                condition=Q(status__in=[Status.CART, Status.CANCELLED]) | Q(placed_at__isnull=False),
+                name="a_placed_order_knows_when",
+            ),
+            models.UniqueConstraint(fields=["customer"], condition=Q(status="CART"), name="one_cart_per_customer"),
+            models.UniqueConstraint(
+                fields=["customer", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="one_order_per_customer_and_key",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_status_display()} order {self.pk}"
+
+    @property
+    def items(self) -> list[Item] | None:
+        """What to write as this order's lines: [(product, id or SKU; quantity), …]. None leaves the lines alone."""
+        return self.__dict__.get("_items")
+
+    @items.setter
+    def items(self, items: Iterable[Item] | None) -> None:
+        self._items = None if items is None else list(items)
+
+    @property
+    def movements(self) -> models.QuerySet[StockMovement]:
+        """What this order did to the stock."""
+        return StockMovement.objects.filter(line__order=self).order_by("id")
+
+    def save(self, **options: Any) -> None:
+        """Write the order and everything that its new status brings, whole or not at all.
+
+        Raises InvalidOrder, InsufficientStock, ForbiddenMove; AlreadyPlaced and KeyReused where the key is taken.
+        """
+        self._settle(lambda: self._write(options))
+
+    # Verbs: each locks the order first and looks again, so of two who ask at once the second is refused.
+
+    def place(self, *, by: "AbstractBaseUser | None" = None, key: str | None = None) -> None:
+        """Make the cart an order. Raises InvalidOrder, InsufficientStock, ForbiddenMove, AlreadyPlaced, KeyReused."""
+        self._move(Status.PLACED, by, idempotency_key=key, request_digest=FROM_CART)
+
+    def pay(self, *, reference: str = "", by: "AbstractBaseUser | None" = None) -> None:
+        """The money is there; `reference` is the payment's. Raises PaymentOverdue past `pay_by`, ForbiddenMove."""
+        self._move(Status.PAID, by, payment_reference=reference)
+
+    def ship(self, *, carrier: str = "", tracking_number: str = "", by: "AbstractBaseUser | None" = None) -> None:
+        """The parcel has left. Raises ForbiddenMove."""
+        self._move(Status.SHIPPED, by, carrier=carrier, tracking_number=tracking_number)
+
+    def deliver(self, *, by: "AbstractBaseUser | None" = None) -> None:
+        """The parcel has arrived. Raises ForbiddenMove."""
+        self._move(Status.DELIVERED, by)
+
+    def cancel(self, *, by: "AbstractBaseUser | None" = None) -> None:
+        """Nobody wants it any more; the stock goes back. Raises ForbiddenMove."""
+        self._move(Status.CANCELLED, by)
+
+    def expire(self, *, by: "AbstractBaseUser | None" = None) -> None:
+        """Nobody has paid in time; the stock goes back. Raises NotOverdue before `pay_by`, ForbiddenMove."""
+        self._move(Status.EXPIRED, by)
+
+    def return_goods(self, *, by: "AbstractBaseUser | None" = None) -> None:
+        """The goods came back, and go back on the shelf. Raises ForbiddenMove."""
+        self._move(Status.RETURNED, by)
+
+    # Mechanics
+
+    def _settle(self, work: Callable[[], None]) -> None:
+        """Do `work` in one transaction. Where it is short of stock, first expire what is overdue, then do it again."""
+        before, adding = dict(self.__dict__), self._state.adding
+        try:
+            try:
+                whole(work)
+            except InsufficientStock as shortage:
+                if not shortage.overdue:
+                    raise
+                Order.objects.filter(pk__in=shortage.overdue).expire()
+                whole(work)
+            except IntegrityError:
+                # The same key with other products did not wait for our product locks but at the unique key.
+                if self.status == Status.PLACED:
+                    self._refuse_a_second_time()
+                raise
+        except BaseException:
+            # Nothing was written, so the object is again what it was.
+            self.__dict__.update(before)
+            self._state.adding = adding
+            raise
+
+    def _write(self, options: dict[str, Any]) -> None:
+        before = None if self._state.adding else self._status_on_record()
+        if before != self.status:
+            check_move(before, self.status)
+        self._enter(before, None, options)
+
+    def _move(self, to: Status, by: Any, **details: str | None) -> None:
+        def look_again_and_move() -> None:
+            self.refresh_from_db(from_queryset=Order.objects.locked())
+            before, self.status = self.status, to
+            for name, value in details.items():
+                setattr(self, name, value)
+            if to == Status.PLACED:
+                self._refuse_a_second_time()
+            check_move(before, to)
+            self._enter(before, by, {})
+
+        self._settle(look_again_and_move)
+
+    def _status_on_record(self) -> str:
+        return Order.objects.locked().values_list("status", flat=True).get(pk=self.pk)
+
+    def _enter(self, before: str | None, by: Any, options: dict[str, Any]) -> None:
+        """Write the order, and what coming from status `before` to this one brings."""
+        if before == self.status or self.status == Status.CART:
+            self._write_as_it_is(options)
+            return
+        self._check_deadline()
+        if self.status == Status.PLACED:
+            self._take_goods(before, options)
+        else:
+            super().save(**options)
+            if before != Status.CART and self.status in GIVES_BACK:
+                Product.objects.take_back(list(self.lines.all()), GIVES_BACK[Status(self.status)])
+        self._tell(before, by or (self.customer if self.status == Status.PLACED else None))
+
+    def _write_as_it_is(self, options: dict[str, Any]) -> None:
+        if self.items is None:
+            super().save(**options)
+            return
+        if self.status != Status.CART:
+            raise InvalidOrder(Problem("lines_are_frozen", "The lines of a placed order cannot be changed."))
+        basket = Basket(self.items)
+        basket.look_up(Product.objects.all())
+        basket.check_acceptable()
+        super().save(**options)
+        self._write_lines(
+            [OrderLine(order=self, product=line.product, quantity=line.quantity) for line in basket.lines]
+        )
+
+    def _take_goods(self, before: str | None, options: dict[str, Any]) -> None:
+        """Check the order and the stock, write the order and its lines, and take the stock: the heart of the shop."""
+        basket = Basket(self._wanted(before))
+        self.request_digest = basket.digest if before is None else FROM_CART
+        basket.look_up(Product.objects.locked())
+        # After the lock, which a first try of the same request held until it was committed, so that now it is seen;
+        # and before the check, as the stock may be gone because that first try took it.
+        self._refuse_a_second_time()
+        self._check(basket)
+        self._freeze(basket)
+        super().save(**options)
+        lines = [OrderLine.freeze(self, line.product, line.quantity) for line in basket.lines]
+        self._write_lines(lines, replace=before is not None)
+        Product.objects.sell(lines)
+
+    def _wanted(self, before: str | None) -> list[Item]:
+        if self.items is None and before == Status.CART:
+            return list(self.lines.values_list("product_id", "quantity"))
+        return self.items or []
+
+    def _refuse_a_second_time(self) -> None:
+        if not self.idempotency_key:
+            return
+        same_key = Order.objects.filter(customer=self.customer_id, idempotency_key=self.idempotency_key)
+        earlier = same_key.with_lines().first()
+        if earlier is not None:
+            raise AlreadyPlaced(earlier) if earlier.request_digest == self.request_digest else KeyReused
+
+    def _check(self, basket: Basket) -> None:
+        try:
+            basket.check()
+        except InsufficientStock as shortage:
+            # Asked while the products are locked, so that nobody can have returned an overdue order's stock since.
+            holding = Order.objects.overdue().holding(shortage.product_ids)
+            shortage.overdue = list(holding.values_list("pk", flat=True))
+            raise
+
+    def _freeze(self, basket: Basket) -> None:
+        self.total, self.currency, self.placed_at = basket.total, settings.CURRENCY, timezone.now()
+        if self.pay_by is None and settings.PAY_WITHIN is not None:
+            self.pay_by = self.placed_at + settings.PAY_WITHIN
+
+    def _write_lines(self, lines: list[OrderLine], *, replace: bool = True) -> None:
+        if replace:
+            self.lines.all().delete()
+        OrderLine.objects.bulk_create(lines)
+        self._items = None
+        self._prefetched_objects_cache = {"lines": lines}
+
+    def _check_deadline(self) -> None:
+        overdue = self.pay_by is not None and self.pay_by < timezone.now()
+        if self.status == Status.PAID and overdue:
+            raise PaymentOverdue(Problem("payment_overdue", f"This order had to be paid by {self.pay_by:%c}."))
+        if self.status == Status.EXPIRED and not overdue:
+            raise NotOverdue(Problem("not_overdue", "This order's payment deadline has not passed."))
+
+    def _tell(self, before: str | None, by: Any) -> None:
+        facts = {"from": before, "to": self.status, "total": str(self.total), "currency": self.currency}
+        Event.objects.create(kind=f"order.{self.status.lower()}", order=self, by=by, facts=facts)

@@ -1,0 +1,61 @@
+"""The stock ledger: every change of every product's stock, append-only."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+MOST_STOCK = 1_000_000_000
+"""The most pieces of one product that the shop can count; well inside a 32-bit integer, sums included."""
+
+
+class Reason(models.TextChoices):
+    """Why stock moved. The first three are done by staff, the others by an order."""
+
+    RECEIVED = "RECEIVED", "received"
+    CORRECTED = "CORRECTED", "corrected"
+    COUNTED = "COUNTED", "counted"
+    SOLD = "SOLD", "sold"
+    CANCELLED = "CANCELLED", "cancelled"
+    EXPIRED = "EXPIRED", "expired"
+    RETURNED = "RETURNED", "returned"
+
+
+BY_ORDERS = (Reason.SOLD, Reason.CANCELLED, Reason.EXPIRED, Reason.RETURNED)
+
+
+class StockMovement(models.Model):
+    """One line of the ledger. The sum of a product's deltas is its stock, at every commit.
+
+    Never changed and never deleted: triggers in the database refuse it (migration `append_only`).
+    """
+
+    product = models.ForeignKey("Product", models.PROTECT, related_name="movements", db_index=False)
+    delta = models.IntegerField(help_text="Pieces; positive came in, negative went out.")
+    reason = models.CharField(max_length=10, choices=Reason.choices)
+    line = models.ForeignKey("OrderLine", models.PROTECT, null=True, related_name="movements", db_index=False)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False)
+    note = models.CharField(max_length=200, blank=True, default="")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["product", "id"], name="movements_of_a_product"),
+            models.Index(fields=["by"], condition=Q(by__isnull=False), name="movements_by_a_person"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=~Q(delta=0), name="a_movement_moves_something"),
+            models.CheckConstraint(condition=Q(reason__in=Reason.values), name="a_movement_has_a_known_reason"),
+            models.CheckConstraint(
+                condition=Q(reason__in=BY_ORDERS, line__isnull=False) | (~Q(reason__in=BY_ORDERS) & Q(line=None)),
+                name="only_orders_move_stock_for_a_line",
+            ),
+            models.UniqueConstraint(fields=["line", "reason"], name="one_movement_per_line_and_reason"),
+            # Cancelled, expired or returned: whichever comes first is the only one.
+            models.UniqueConstraint(
+                fields=["line"], condition=Q(delta__gt=0), name="an_order_line_gives_its_stock_back_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.delta:+d} {self.get_reason_display()}"

@@ -1,0 +1,86 @@
+"""API tokens: what an HTTP client shows instead of a password."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+PREFIX = "shop_"
+SHOWN = len(PREFIX) + 6
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def alive(self) -> "ApiTokenQuerySet":
+        return self.filter(revoked_at=None, expires_at__gt=timezone.now(), user__is_active=True)
+
+    def issue(
+        self, user: "AbstractBaseUser", *, name: str = "", lifetime: timedelta | None = None
+    ) -> tuple["ApiToken", str]:
+        """A new token for `user`, and its secret, which is not kept: (token, secret).
+
+        `lifetime` is settings.TOKEN_LIFETIME unless given.
+        """
+        secret = PREFIX + secrets.token_urlsafe(32)
+        token = self.create(
+            user=user,
+            name=name,
+            shown=secret[:SHOWN],
+            digest=_digest(secret),
+            password_digest=_digest(user.password),
+            expires_at=timezone.now() + (lifetime or settings.TOKEN_LIFETIME),
+        )
+        return token, secret
+
+    def find(self, secret: str) -> "ApiToken | None":
+        """The living token with this secret, its user beside it, in one query; else None.
+
+        A token dies when it expires or is revoked, when its user is deactivated, and when the password changes.
+        """
+        token = self.alive().select_related("user").filter(digest=_digest(secret)).first()
+        return token if token and token.password_digest == _digest(token.user.password) else None
+
+    def revoke(self) -> int:
+        """Revoke each of these that is not revoked yet; how many there were."""
+        return self.filter(revoked_at=None).update(revoked_at=timezone.now())
+
+
+class ApiToken(models.Model):
+    """256 random bits that stand for a user until `expires_at`. Only a digest of them is kept.
+
+    SHA-256 without salt or stretching is enough for a secret of that length: there is nothing to guess.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100, blank=True, default="", help_text="What it is for.")
+    shown = models.CharField("begins with", max_length=12, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    # A token made under another password is dead, so changing the password locks out whoever stole one.
+    password_digest = models.CharField(max_length=64, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "API token"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.shown}…"
+
+    def revoke(self) -> None:
+        """Make the token worthless, at once."""
+        ApiToken.objects.filter(pk=self.pk).revoke()
+        self.refresh_from_db(fields=["revoked_at"])
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
