@@ -177,14 +177,16 @@ class PostgresServer:
             return False
         return lines[0:1] == [str(self.pid)] and lines[7:8] != [] and lines[7].strip() == "ready"
 
-    def _popen(self, program: str, *arguments: object, **options: Any) -> "subprocess.Popen[bytes]":
+    def _popen(self, program: str, *arguments: object, **options: Any) -> subprocess.Popen[bytes]:
         if os.getuid() == 0:
             user, group = the_unprivileged()
             options |= {"user": user, "group": group, "extra_groups": []}
-        command = [self.binaries.folder / program, *map(str, arguments)]
-        # Nothing of the caller's PG… variables, language or folder, and no Ctrl-C that was meant for the tests.
+        command = [str(self.binaries.folder / program), *map(str, arguments)]
+        options |= {"stdin": subprocess.DEVNULL, "cwd": self.home}
+        # Nothing of the caller's PG… variables and language, and no Ctrl-C that was meant for the tests.
         plain = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
-        return subprocess.Popen(command, cwd=self.home, env=plain, stdin=-3, start_new_session=True, **options)
+        process: subprocess.Popen[bytes] = subprocess.Popen(command, env=plain, start_new_session=True, **options)
+        return process
 
 
 def the_unprivileged() -> tuple[int, int]:
