@@ -13,7 +13,7 @@ WITHOUT_SLASH = ("/api/", "/api-token-auth/", "/health/")
 
 
 class RequestId:
-    """Give every request an id, and its answer too: the caller's `X-Request-Id` where it is harmless, else a new one."""
+    """Give every request and its answer an id: the caller's `X-Request-Id` where it is harmless, else a new one."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response

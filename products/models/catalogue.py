@@ -220,9 +220,9 @@ class Product(models.Model):
             Event.objects.create(kind="product.changed", product=self, by=by, facts={"fields": changed})
 
     def _differs(self, before: "Product", name: str) -> bool:
-        field = self._meta.get_field(name)
-        # A price may still be the text it was given as.
-        return bool(field.to_python(getattr(self, field.attname)) != getattr(before, field.attname))
+        # What was given may still be text, as in price="4.50"; the field knows what it means.
+        attribute, meaning = next((f.attname, f.to_python) for f in self._meta.concrete_fields if f.name == name)
+        return bool(meaning(getattr(self, attribute)) != getattr(before, attribute))
 
 
 WRITTEN_BY_STAFF = ["sku", "name", "description", "category", "price", "retired_at", "updated_at"]

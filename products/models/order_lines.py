@@ -38,7 +38,7 @@ class OrderLine(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.quantity} × {self.sku or self.product_id}"
+        return f"{self.quantity} x {self.sku or self.product_id}"
 
     @classmethod
     def freeze(cls, order: "Order", product: Product, quantity: int) -> "OrderLine":

@@ -51,7 +51,7 @@ class Order(models.Model):
     total = models.DecimalField(max_digits=14, decimal_places=2, default=Decimal("0.00"), editable=False)
     currency = models.CharField(max_length=3, editable=False, help_text="ISO 4217")
     # What the client calls its request, and a digest of what it asked for, to tell a retry from another request.
-    idempotency_key = models.CharField(max_length=255, null=True, blank=True, editable=False)
+    idempotency_key = models.CharField(max_length=255, null=True, blank=True, editable=False)  # noqa: DJ001 - unique
     request_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
     payment_reference = models.CharField(max_length=200, blank=True, default="")
     carrier = models.CharField(max_length=100, blank=True, default="")
@@ -89,6 +89,13 @@ class Order(models.Model):
     def __str__(self) -> str:
         return f"{self.get_status_display()} order {self.pk}"
 
+    def save(self, **options: Any) -> None:
+        """Write the order and everything that its new status brings, whole or not at all.
+
+        Raises InvalidOrder, InsufficientStock, ForbiddenMove; AlreadyPlaced and KeyReused where the key is taken.
+        """
+        self._settle(lambda: self._write(options))
+
     @property
     def items(self) -> list[Item] | None:
         """What to write as this order's lines: [(product, id or SKU; quantity), …]. None leaves the lines alone."""
@@ -102,13 +109,6 @@ class Order(models.Model):
     def movements(self) -> models.QuerySet[StockMovement]:
         """What this order did to the stock."""
         return StockMovement.objects.filter(line__order=self).order_by("id")
-
-    def save(self, **options: Any) -> None:
-        """Write the order and everything that its new status brings, whole or not at all.
-
-        Raises InvalidOrder, InsufficientStock, ForbiddenMove; AlreadyPlaced and KeyReused where the key is taken.
-        """
-        self._settle(lambda: self._write(options))
 
     # Verbs: each locks the order first and looks again, so of two who ask at once the second is refused.
 
@@ -170,7 +170,7 @@ class Order(models.Model):
             check_move(before, self.status)
         self._enter(before, None, options)
 
-    def _move(self, to: Status, by: Any, **details: str | None) -> None:
+    def _move(self, to: str, by: Any, **details: str | None) -> None:
         def look_again_and_move() -> None:
             self.refresh_from_db(from_queryset=Order.objects.locked())
             before, self.status = self.status, to

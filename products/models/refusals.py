@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 if TYPE_CHECKING:
     from products.models.orders import Order
@@ -37,7 +38,7 @@ class InvalidOrder(Refusal):
 class InsufficientStock(Refusal):
     """There is not enough of something. `acceptable` is what there is enough of: [(product id, quantity), …].
 
-    `overdue` are the orders that hold some of it although their payment deadline has passed.
+    `overdue` are the ids of orders that hold some of it although their payment deadline has passed.
     """
 
     code = "insufficient_stock"
@@ -45,7 +46,7 @@ class InsufficientStock(Refusal):
     def __init__(self, *problems: Problem, acceptable: Sequence[tuple[int, int]] = ()) -> None:
         super().__init__(*problems)
         self.acceptable = list(acceptable)
-        self.overdue: list[Order] = []
+        self.overdue: list[UUID] = []
 
     @property
     def product_ids(self) -> list[int]:
