@@ -1,0 +1,53 @@
+"""How gunicorn serves the shop, from a checkout and in the image: `gunicorn shop.wsgi` finds this file by itself.
+
+| Variable | Meaning | Default |
+|---|---|---|
+| LISTEN_ON | the address to listen on; the image has 0.0.0.0 | 127.0.0.1 |
+| PORT | the port to listen on | 8000 |
+| WEB_CONCURRENCY | worker processes | 2 |
+| WEB_THREADS | threads in each; processes times threads is how many connections the database sees | 4 |
+| GRACEFUL_TIMEOUT_SECONDS | how long a request may go on after SIGTERM; stay below the platform's patience | 25 |
+| KEEP_ALIVE_SECONDS | how long an idle connection is kept; stay above the load balancer's | 75 |
+| ACCESS_LOG | write a line per request to standard output | false |
+
+GUNICORN_CMD_ARGS and the command line win over all of them.
+"""
+
+import sys
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+from shop.env import Environment
+
+variables = Environment()
+
+listen_on = variables.text(
+    "LISTEN_ON", default="127.0.0.1", pattern=r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]", wish="an address such as 0.0.0.0"
+)
+port = variables.whole("PORT", default=8000, at_least=1, at_most=65_535)
+bind = f"{listen_on}:{port}"
+
+# Threads, because sync workers drop the requests they are at when told to go.
+worker_class = "gthread"
+workers = variables.whole("WEB_CONCURRENCY", default=2, at_least=1, at_most=256)
+threads = variables.whole("WEB_THREADS", default=4, at_least=1, at_most=256)
+
+# A worker that shows no life for this long is replaced. It does not bound a request: another thread shows the life.
+timeout = 30
+graceful_timeout = variables.whole("GRACEFUL_TIMEOUT_SECONDS", default=25, at_least=1, at_most=3_600)
+# A balancer that keeps connections for longer than we do sends requests into closed ones.
+keepalive = variables.whole("KEEP_ALIVE_SECONDS", default=75, at_most=3_600)
+
+# The workers show life by touching a file; on a disk that is busy or read-only that would look like death.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+# Nobody uses it, and it wants a home folder that can be written.
+control_socket_disable = True
+
+accesslog = "-" if variables.boolean("ACCESS_LOG", default=False) else None
+errorlog = "-"
+
+try:
+    variables.complain()
+except ImproperlyConfigured as problem:
+    sys.exit(str(problem))
