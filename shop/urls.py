@@ -1,6 +1,11 @@
 """Which door is where."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+from django.views.generic import RedirectView
 
-urlpatterns = [path("admin/", admin.site.urls)]
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("", include("products.api.urls")),
+    path("admin/", admin.site.urls),
+]

@@ -11,7 +11,7 @@ from products.models.order_lines import OrderLine
 from products.models.refusals import AlreadyPlaced, ForbiddenMove, NotOverdue
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 
     from products.models.orders import Order
 
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 class OrderQuerySet(models.QuerySet["Order"]):
     def of(self, customer: "AbstractBaseUser") -> "OrderQuerySet":
         return self.filter(customer=customer)
+
+    def visible_to(self, user: "User | AnonymousUser") -> "OrderQuerySet":
+        """Everybody's own; all of them for staff with the permission to view orders."""
+        sees_all = user.is_staff and user.has_perm("products.view_order")
+        return self.all() if sees_all else self.filter(customer=user.pk)
 
     def placed(self) -> "OrderQuerySet":
         """Everything that was ever placed, whatever became of it; not the carts."""

@@ -1,0 +1,1 @@
+"""The shop over HTTP. Views translate; the rules are the models'."""

@@ -1,0 +1,169 @@
+"""What goes wrong, as one shape: application/problem+json (RFC 9457). Views have no `try`; it ends here."""
+
+import math
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from products.models import (
+    ForbiddenMove,
+    InsufficientStock,
+    KeyReused,
+    NotOverdue,
+    PaymentOverdue,
+    Problem,
+    Refusal,
+)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = 1
+"""Seconds after which to ask again when the database was too busy or not there."""
+
+STATUS_OF: dict[type[Refusal], int] = {
+    InsufficientStock: 409,
+    ForbiddenMove: 409,
+    PaymentOverdue: 409,
+    NotOverdue: 409,
+    KeyReused: 422,
+}
+"""What a refusal is in HTTP; what is not listed is a bad request."""
+
+CODES = {
+    400: "bad_request",
+    401: "not_authenticated",
+    403: "permission_denied",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    408: "request_timeout",
+    411: "length_required",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    429: "throttled",
+    500: "server_error",
+    503: "unavailable",
+}
+
+POINTS_AT_PRODUCT = {"unknown_product", "retired_product"}
+
+
+class InvalidQuery(exceptions.ValidationError):
+    """Parameters of the query string that are wrong or unknown."""
+
+
+class InvalidHeader(exceptions.ValidationError):
+    """Request headers that are wrong."""
+
+
+def problem(exc: Exception, context: Mapping[str, Any]) -> Response | None:
+    """The answer to an exception in a view; None, for a bug, leaves it to Django's 500 (settings.EXCEPTION_HANDLER)."""
+    request: Request = context["request"]
+    headers: dict[str, str] = {}
+    match exc:
+        case Refusal():
+            status, body = STATUS_OF.get(type(exc), 400), _of_refusal(exc, request)
+        case exceptions.ValidationError():
+            status, body = 400, {"code": "invalid", "errors": list(_of_validation(exc))}
+        case Http404():
+            status, body = 404, {}
+        case PermissionDenied():
+            status, body = 403, {}
+        case OperationalError() | InterfaceError():
+            status, body = 503, {"detail": "The database is busy or out of reach; nothing was changed."}
+        case exceptions.APIException():
+            status, body = exc.status_code, {"detail": str(exc.detail), "code": exc.get_codes()}
+            headers = _headers_of(exc)
+        case _:
+            return None
+    if status == 503:
+        headers["Retry-After"] = str(RETRY_AFTER)
+    document = problem_document(status, request._request, **body)
+    return Response(document, status, headers=headers, content_type=MEDIA_TYPE)
+
+
+def problem_document(status: int, request: HttpRequest, **members: Any) -> dict[str, Any]:
+    """The members of RFC 9457, and ours: `code` for programs, `request_id` for asking about it, `errors`."""
+    code = members.pop("code", CODES.get(status, "error"))
+    title = HTTPStatus(status).phrase if code == CODES.get(status) else code.replace("_", " ").capitalize()
+    return {
+        "type": f"urn:shop:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": members.pop("detail", HTTPStatus(status).description or title),
+        "code": code,
+        "request_id": getattr(request, "id", None),
+        "errors": members.pop("errors", []),
+        **members,
+    }
+
+
+def problem_response(status: int, request: HttpRequest, **members: Any) -> JsonResponse:
+    """The same answer for what goes wrong outside of the views."""
+    return JsonResponse(problem_document(status, request, **members), status=status, content_type=MEDIA_TYPE)
+
+
+def _of_refusal(refusal: Refusal, request: Request) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "code": refusal.code,
+        "detail": str(refusal),
+        "errors": list(_of_problems(refusal.problems, request.data)),
+    }
+    if isinstance(refusal, InsufficientStock):
+        lines = [{"product": product_id, "quantity": quantity} for product_id, quantity in refusal.acceptable]
+        body["acceptable"] = {"lines": lines} if lines else None
+    return body
+
+
+def _of_problems(problems: tuple[Problem, ...], data: Any) -> Iterator[dict[str, Any]]:
+    for each in problems:
+        for pointer in [_pointer(each.code, place, data) for place in each.lines] or [""]:
+            yield {"pointer": pointer, "code": each.code, "detail": each.detail, **each.facts}
+
+
+def _pointer(code: str, place: int, data: Any) -> str:
+    """Where in the request's body (RFC 6901) the line is that a problem is about."""
+    many = isinstance(data, dict) and "lines" in data
+    line, path = (data["lines"][place], f"/lines/{place}") if many else (data, "")
+    if code in POINTS_AT_PRODUCT:
+        return f"{path}/sku" if "sku" in line else f"{path}/product"
+    return f"{path}/quantity"
+
+
+def _of_validation(error: exceptions.ValidationError) -> Iterator[dict[str, Any]]:
+    where = {InvalidQuery: "parameter", InvalidHeader: "header"}.get(type(error), "pointer")
+    for path, leaf in _leaves(error.get_full_details(), ()):
+        place = "".join(f"/{step}" for step in path) if where == "pointer" else str(path[0])
+        yield {where: place, "code": leaf["code"], "detail": str(leaf["message"])}
+
+
+def _leaves(details: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    if isinstance(details, list):
+        for index, each in enumerate(details):
+            # A list holds either the errors of one field, or one entry for each member of a list that was sent.
+            yield from _leaves(each, path if _is_leaf(each) else (*path, str(index)))
+    elif _is_leaf(details):
+        yield path, details
+    else:
+        for name, each in details.items():
+            step = () if name == "non_field_errors" else (str(name).replace("~", "~0").replace("/", "~1"),)
+            yield from _leaves(each, path + step)
+
+
+def _is_leaf(details: Any) -> bool:
+    return isinstance(details, dict) and set(details) == {"message", "code"} and isinstance(details["code"], str)
+
+
+def _headers_of(exc: exceptions.APIException) -> dict[str, str]:
+    headers = {}
+    if challenge := getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if seconds := getattr(exc, "wait", None):
+        headers["Retry-After"] = str(math.ceil(seconds))
+    return headers

@@ -1,0 +1,13 @@
+"""Who may come in at all; what each of them sees is the querysets' business."""
+
+from django.conf import settings
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+
+class MayReadCatalogue(IsAuthenticated):
+    """Anyone with a token; anyone at all where the shop says so (settings.CATALOGUE_IS_PUBLIC)."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return settings.CATALOGUE_IS_PUBLIC or super().has_permission(request, view)

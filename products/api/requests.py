@@ -1,0 +1,40 @@
+"""Reading what a request says beside its body: the query string and the headers, strictly."""
+
+import re
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+from rest_framework.request import Request
+
+from products.api.errors import InvalidHeader, InvalidQuery
+from products.api.parsers import check_text
+
+
+def read_query(request: Request, serializer_class: type[serializers.Serializer]) -> dict[str, Any]:
+    """The query string's parameters, each at most once, checked by `serializer_class`. Raises InvalidQuery."""
+    parameters = {}
+    for name, values in request.query_params.lists():
+        check_text(name + "".join(values))
+        if len(values) > 1:
+            raise InvalidQuery({name: [ErrorDetail("Give this parameter once.", "repeated")]})
+        parameters[name] = values[0]
+    serializer = serializer_class(data=parameters)
+    if not serializer.is_valid():
+        raise InvalidQuery(serializer.errors)
+    return dict(serializer.validated_data)
+
+
+def read_idempotency_key(request: Request) -> str | None:
+    """The Idempotency-Key header, None where there is none. Raises InvalidHeader.
+
+    The draft (draft-ietf-httpapi-idempotency-key-header) makes it a quoted string; without quotes it means the same.
+    """
+    header = request.headers.get("Idempotency-Key")
+    if header is None:
+        return None
+    key = header[1:-1] if re.fullmatch(r'"[^"]*"', header) else header
+    if not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
+        detail = "A key is 1 to 255 visible ASCII characters."
+        raise InvalidHeader({"Idempotency-Key": [ErrorDetail(detail, "invalid_key")]})
+    return key
