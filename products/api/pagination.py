@@ -94,6 +94,6 @@ class KeysetPage:
         return request.build_absolute_uri(f"{request.path}?{urlencode(parameters)}")
 
 
-def _fields(model: type[Model], names: Sequence[str]) -> list[Field[Any, Any]]:
+def _fields(model: type[Model], names: Sequence[str]) -> "list[Field[Any, Any]]":
     by_name = {field.name: field for field in model._meta.concrete_fields}
     return [by_name[name] for name in names]
