@@ -155,7 +155,6 @@ def test_sqlite_keeps_what_it_has_acknowledged_in_a_file_that_many_can_open():
         answers = {name: cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in SQLITE_AS_ASKED}
 
     assert answers == SQLITE_AS_ASKED
-    assert connection.transaction_mode == "IMMEDIATE"
     assert Path(connection.settings_dict["NAME"]).is_file()
 
 
@@ -175,3 +174,10 @@ def test_a_password_is_stored_with_argon2_at_owasps_minimum(django_user_model):
 
     assert alice.password.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
     assert alice.check_password("correct horse battery")
+
+
+def test_a_laptop_serves_the_admins_looks_without_collecting_them_first(client):
+    looks = client.get("/static/admin/css/base.css")
+
+    assert looks.status_code == 200
+    assert b"--primary" in b"".join(looks)
