@@ -27,11 +27,12 @@ def choice(request):
 
 @pytest.fixture
 def command(request):
-    """Starts the command on some Python code, with nothing said about a database but what is given."""
+    """Starts the command on some Python code; all it hears about databases is what is given."""
     started = []
 
     def start(code, **variables):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("DATABASE_URL")}
+        ours = ("DATABASE_URL", "DATABASE_URL_FILE", "TEST_POSTGRES")
+        environment = {name: value for name, value in os.environ.items() if name not in ours}
         process = subprocess.Popen(
             [sys.executable, "-m", "products.tests.postgres", sys.executable, "-c", code],
             cwd=request.config.rootpath,
