@@ -22,15 +22,16 @@ RULES = [
 
 def install(apps: object, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Make the triggers, anew where they are there already. The signature is RunPython's."""
+    # No parameters at all, or psycopg2 takes the % of the message for the place of one.
     remove(apps, schema_editor)
     for statement in _making(schema_editor.connection):
-        schema_editor.execute(statement)
+        schema_editor.execute(statement, params=None)
 
 
 def remove(apps: object, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Take the triggers away. The signature is RunPython's."""
     for statement in _unmaking(schema_editor.connection):
-        schema_editor.execute(statement)
+        schema_editor.execute(statement, params=None)
 
 
 def _making(connection: BaseDatabaseWrapper) -> Iterator[str]:
