@@ -1,10 +1,16 @@
 """Answers' bodies: models to plain values. Plain functions, as a ModelSerializer doubles the cost of a page."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 
 from products.models import Order, OrderLine, Product
+
+
+def money(amount: Decimal | None) -> str | None:
+    """A decimal string with two places; None stays None."""
+    return None if amount is None else f"{amount:.2f}"
 
 
 def product_body(product: Product) -> dict[str, Any]:
@@ -14,7 +20,7 @@ def product_body(product: Product) -> dict[str, Any]:
         "name": product.name,
         "description": product.description,
         "category": product.category.slug if product.category else None,
-        "price": product.price,
+        "price": money(product.price),
         "currency": settings.CURRENCY,
         "stock": product.stock,
         "in_stock": product.stock > 0,
@@ -30,7 +36,7 @@ def order_body(order: Order) -> dict[str, Any]:
         "customer": order.customer_id,
         "status": order.status,
         "lines": [line_body(line) for line in order.lines.all()],
-        "total": order.total,
+        "total": money(order.total),
         "currency": order.currency,
         "idempotency_key": order.idempotency_key,
         "payment_reference": order.payment_reference,
@@ -48,6 +54,6 @@ def line_body(line: OrderLine) -> dict[str, Any]:
         "sku": line.sku,
         "name": line.name,
         "quantity": line.quantity,
-        "unit_price": line.unit_price,
-        "amount": line.amount,
+        "unit_price": money(line.unit_price),
+        "amount": money(line.amount),
     }

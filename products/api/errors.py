@@ -51,6 +51,13 @@ CODES = {
     503: "unavailable",
 }
 
+DETAILS = {
+    400: "The request is not acceptable; where it can be told, `errors` lists all that is wrong with it.",
+    403: "You may not do this.",
+    404: "There is nothing here, or nothing that you may see.",
+    500: "Something is broken on our side. Ask about it with the request id.",
+}
+
 POINTS_AT_PRODUCT = {"unknown_product", "retired_product"}
 
 
@@ -96,7 +103,7 @@ def problem_document(status: int, request: HttpRequest, **members: Any) -> dict[
         "type": f"urn:shop:problem:{code}",
         "title": title,
         "status": status,
-        "detail": members.pop("detail", HTTPStatus(status).description or title),
+        "detail": members.pop("detail", DETAILS.get(status, title)),
         "code": code,
         "request_id": getattr(request, "id", None),
         "errors": members.pop("errors", []),

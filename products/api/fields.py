@@ -6,6 +6,7 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 
 
 @extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string", "pattern": "^[0-9]{1,19}$"}]})
@@ -42,7 +43,12 @@ class StrictSerializer(serializers.Serializer):
 
     def to_internal_value(self, data: Any) -> Any:
         unknown = set(data) - set(self.fields) if isinstance(data, Mapping) else set()
-        if unknown:
-            error = serializers.ErrorDetail("There is no such member here.", "unknown")
-            raise serializers.ValidationError({name: [error] for name in sorted(unknown)})
-        return super().to_internal_value(data)
+        errors = {name: [ErrorDetail("This is not known here.", "unknown")] for name in sorted(unknown)}
+        try:
+            value = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            detail: Any = error.detail
+            raise serializers.ValidationError({**detail, **errors}) from error
+        if errors:
+            raise serializers.ValidationError(errors)
+        return value
