@@ -1,0 +1,88 @@
+"""The characters of the tests: people, goods, and a client for the API."""
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import TransactionTestCase
+from rest_framework.test import APIClient
+
+from products import append_only
+from products.models import ApiToken, Category, Product
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings):
+    """Argon2 is slow on purpose; what is tested here is not the passwords."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _flush_may_empty_the_ledger() -> Iterator[None]:
+    """Lift the triggers while a transactional test empties the tables behind itself, and only then."""
+    flush = TransactionTestCase._fixture_teardown
+
+    def lift_and_flush(self: TransactionTestCase) -> None:
+        with connection.schema_editor() as editor:
+            append_only.remove(None, editor)
+        flush(self)
+        with connection.schema_editor() as editor:
+            append_only.install(None, editor)
+
+    TransactionTestCase._fixture_teardown = lift_and_flush
+    yield
+    TransactionTestCase._fixture_teardown = flush
+
+
+@pytest.fixture
+def alice(db) -> User:
+    return User.objects.create_user("alice")
+
+
+@pytest.fixture
+def bob(db) -> User:
+    return User.objects.create_user("bob")
+
+
+@pytest.fixture
+def staff(db) -> User:
+    """Somebody of the shop, with every permission that it knows."""
+    staff = User.objects.create_user("staff", is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(content_type__app_label="products"))
+    return staff
+
+
+@pytest.fixture
+def a_category(db) -> Category:
+    return Category.objects.create(slug="kitchen", name="Kitchen")
+
+
+@pytest.fixture
+def a_product(db) -> Callable[..., Product]:
+    """Make a product; its stock arrives through the ledger, as in life."""
+    numbers = itertools.count(1)
+
+    def make(*, stock: int = 0, price: str = "1.00", **values: object) -> Product:
+        number = next(numbers)
+        named = {"sku": f"SKU-{number}", "name": f"Product {number}", "price": price} | values
+        product = Product.objects.create(**named)
+        if stock:
+            product.receive(stock)
+        return product
+
+    return make
+
+
+@pytest.fixture
+def api() -> Callable[..., APIClient]:
+    """A client of the API, with a token of `user`'s or with none."""
+
+    def client_of(user: User | None = None) -> APIClient:
+        client = APIClient()
+        if user is not None:
+            client.credentials(HTTP_AUTHORIZATION=f"Bearer {ApiToken.objects.issue(user)[1]}")
+        return client
+
+    return client_of
