@@ -77,6 +77,7 @@ check: install ## hold the code to the house rules, without running it
 	$(BIN)/lint-imports --no-logo
 	$(NO_DATABASE) $(BIN)/python manage.py makemigrations --check --dry-run
 	$(NO_DATABASE) $(BIN)/python manage.py check --fail-level WARNING
+	$(NO_DATABASE) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 	$(DEPLOYED) $(BIN)/python manage.py check --deploy --fail-level WARNING
 
 lock: ## lock requirements*.in again (ARGS=--upgrade moves to the newest versions; needs uv)
