@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import IO, Any, NoReturn
 
 from django.conf import settings
@@ -92,8 +92,11 @@ def _integer(digits: str) -> int:
 
 
 def _decimal(digits: str) -> Decimal:
-    number = Decimal(digits) if len(digits) <= MOST_DIGITS else None
-    if number is None or abs(number.adjusted()) > MOST_DIGITS:
+    try:
+        number = Decimal(digits)
+    except InvalidOperation:  # an exponent past what even Decimal can hold
+        number = None
+    if number is None or len(digits) > MOST_DIGITS or abs(number.adjusted()) > MOST_DIGITS:
         _refuse("number_too_long", f"A number has {MOST_DIGITS} digits at the most.")
     return number
 

@@ -32,7 +32,7 @@ def client(alice):
         ("put", "/api/orders", {}, 405, "method_not_allowed"),
         ("get", "/api/orders", {"HTTP_ACCEPT": "text/html"}, 406, "not_acceptable"),
         ("get", "/api/orders", {"HTTP_HOST": "evil.example"}, 400, "bad_request"),
-        ("get", "/api/orders", {"HTTP_AUTHORIZATION": "Bearer x"}, 401, "invalid_token"),
+        ("post", "/api-token-auth", {"data": {}}, 400, "invalid"),
         ("post", "/api/orders", {"data": "a=b", "content_type": "text/plain"}, 415, "unsupported_media_type"),
         ("post", "/api/orders", {"data": b"{", "content_type": "application/json"}, 400, "malformed_json"),
     ],
@@ -47,6 +47,7 @@ def test_every_error_has_the_same_members(client, settings, method, path, extra,
     assert answer["Content-Type"] == "application/problem+json"
     body = answer.json()
     assert set(body) == MEMBERS
+    assert (body["errors"] == []) == (code != "invalid")
     assert (body["status"], body["code"], body["type"]) == (status, code, f"urn:shop:problem:{code}")
     assert body["request_id"] == answer["X-Request-Id"]
 
