@@ -16,6 +16,7 @@ from products.models.refusals import (
     PaymentOverdue,
     Problem,
     Refusal,
+    StockHasMoved,
 )
 from products.models.stock import Reason, StockMovement
 from products.models.tokens import ApiToken
@@ -40,5 +41,6 @@ __all__ = [
     "Reason",
     "Refusal",
     "Status",
+    "StockHasMoved",
     "StockMovement",
 ]

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from products.models.events import Event
-from products.models.refusals import InsufficientStock, InvalidStockChange, Problem
+from products.models.refusals import InsufficientStock, InvalidStockChange, Problem, StockHasMoved
 from products.models.stock import MOST_STOCK, Reason, StockMovement
 from products.models.transactions import whole
 
@@ -37,6 +37,9 @@ class Category(models.Model):
 class ProductQuerySet(models.QuerySet["Product"]):
     def on_sale(self) -> "ProductQuerySet":
         return self.filter(retired_at=None)
+
+    def retired(self) -> "ProductQuerySet":
+        return self.exclude(retired_at=None)
 
     def in_stock(self) -> "ProductQuerySet":
         return self.filter(stock__gt=0)
@@ -155,14 +158,23 @@ class Product(models.Model):
             raise InvalidStockChange(Problem("nothing_moves", "A correction by 0 corrects nothing."))
         return self._move_stock(Reason.CORRECTED, lambda _: delta, by, note)
 
-    def count(self, counted: int, *, by: "AbstractBaseUser | None" = None, note: str = "") -> StockMovement | None:
+    def count(
+        self, counted: int, *, expected: int | None = None, by: "AbstractBaseUser | None" = None, note: str = ""
+    ) -> StockMovement | None:
         """Somebody counted the pieces: make the stock `counted`. None where the count agrees, as nothing moves.
 
-        Raises InvalidStockChange where it is negative.
+        Raises InvalidStockChange where it is negative, and StockHasMoved where the stock is not `expected`, what it
+        was when the counting began: the count may or may not have seen what moved since.
         """
         if counted < 0:
             raise InvalidStockChange(Problem("quantity_out_of_range", "There cannot be less than nothing."))
-        return self._move_stock(Reason.COUNTED, lambda stock: counted - stock, by, note)
+
+        def missing_or_extra(stock: int) -> int:
+            if expected not in (None, stock):
+                raise StockHasMoved(self.pk, self.sku, expected=expected, stock=stock)
+            return counted - stock
+
+        return self._move_stock(Reason.COUNTED, missing_or_extra, by, note)
 
     def retire(self, *, by: "AbstractBaseUser | None" = None) -> None:
         """Take the product off sale. Its stock and its history stay; retiring twice changes nothing."""

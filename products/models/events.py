@@ -10,10 +10,19 @@ from django.utils import timezone
 SHORTEST_RETENTION = timedelta(days=30)
 """The database refuses to delete an event younger than this, whoever asks (migration `append_only`)."""
 
+BATCH = 1_000
+
 
 class EventQuerySet(models.QuerySet["Event"]):
     def older_than(self, moment: datetime) -> "EventQuerySet":
         return self.filter(at__lt=moment)
+
+    def forget(self) -> int:
+        """Delete these, the oldest first and a batch at a time, so that no transaction is long; how many there were."""
+        forgotten = 0
+        while batch := list(self.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+            forgotten += self.filter(pk__in=batch).delete()[0]
+        return forgotten
 
 
 class Event(models.Model):

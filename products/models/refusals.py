@@ -59,6 +59,17 @@ class InvalidStockChange(Refusal):
     code = "invalid_stock_change"
 
 
+class StockHasMoved(Refusal):
+    """The stock is not what the one who counted it took it to be any more; count again."""
+
+    code = "stock_has_moved"
+
+    def __init__(self, product: int, sku: str, *, expected: int | None, stock: int) -> None:
+        facts = {"product": product, "sku": sku, "expected": expected, "stock": stock}
+        detail = f"The stock of {sku} is {stock} now and not {expected} any more; count again."
+        super().__init__(Problem(self.code, detail, facts=facts))
+
+
 class ForbiddenMove(Refusal):
     """An order in this status cannot move to that one."""
 

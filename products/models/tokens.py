@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 if TYPE_CHECKING:
@@ -14,11 +15,18 @@ if TYPE_CHECKING:
 
 PREFIX = "shop_"
 SHOWN = len(PREFIX) + 6
+REMEMBERED = timedelta(days=30)
+"""For how long a dead token stays on the list, for whoever wonders why a client is refused."""
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def alive(self) -> "ApiTokenQuerySet":
         return self.filter(revoked_at=None, expires_at__gt=timezone.now(), user__is_active=True)
+
+    def long_dead(self) -> "ApiTokenQuerySet":
+        """Expired or revoked so long ago that nobody will ask any more what became of them."""
+        long_ago = timezone.now() - REMEMBERED
+        return self.filter(Q(expires_at__lt=long_ago) | Q(revoked_at__lt=long_ago))
 
     def issue(
         self, user: "AbstractBaseUser", *, name: str = "", lifetime: timedelta | None = None

@@ -1,0 +1,100 @@
+"""How staff move a product's stock, and take the product off sale: forms before the verbs of Product."""
+
+from typing import Any
+
+from django import forms
+
+from products.admin.verbs import Verb
+from products.models import Product, Refusal
+from products.models.stock import MOST_STOCK
+
+MOVE_STOCK = "products.add_stockmovement"
+CHANGE = "products.change_product"
+
+
+class Note(forms.CharField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=200, widget=forms.TextInput(attrs={"class": "vTextField"}), **options)
+
+
+class Receive(Verb[Product]):
+    name, label, permission = "receive", "Receive", MOVE_STOCK
+    explanation = "Goods came in."
+
+    quantity = forms.IntegerField(min_value=1, max_value=MOST_STOCK, help_text="How many pieces came in.")
+    note = Note(required=False, help_text="Such as the number of the delivery note.")
+
+    def perform(self, by: Any) -> str:
+        quantity = self.cleaned_data["quantity"]
+        self.thing.receive(quantity, by=by, note=self.cleaned_data["note"])
+        return f"Received {quantity} of {self.thing}; now there are {self.thing.stock}."
+
+
+class Correct(Verb[Product]):
+    name, label, permission = "correct", "Correct", MOVE_STOCK
+    explanation = "Pieces were lost, broken or found."
+
+    delta = forms.IntegerField(
+        label="Difference",
+        min_value=-MOST_STOCK,
+        max_value=MOST_STOCK,
+        help_text="-3 takes three pieces away, 3 adds three.",
+    )
+    note = Note(help_text="What happened to them.")
+
+    def perform(self, by: Any) -> str:
+        delta = self.cleaned_data["delta"]
+        self.thing.correct(delta, by=by, note=self.cleaned_data["note"])
+        return f"Corrected {self.thing} by {delta:+d}; now there are {self.thing.stock}."
+
+
+class Count(Verb[Product]):
+    name, label, permission = "count", "Count", MOVE_STOCK
+    explanation = "Somebody counted the pieces. What is sold already and waits for its parcel does not count."
+
+    counted = forms.IntegerField(min_value=0, max_value=MOST_STOCK, help_text="How many pieces can be sold.")
+    note = Note(required=False)
+    # What the page showed, so that a count begun before a sale cannot bring the sold pieces back.
+    expected = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(self, thing: Product, data: Any = None) -> None:
+        super().__init__(thing, data)
+        self.fields["expected"].initial = thing.stock
+
+    def perform(self, by: Any) -> str:
+        said = self.cleaned_data
+        movement = self.thing.count(said["counted"], expected=said["expected"], by=by, note=said["note"])
+        if movement is None:
+            return f"Counted {self.thing}: there are {self.thing.stock}, as there should be."
+        return f"Counted {self.thing}: {movement.delta:+d}, so now there are {self.thing.stock}."
+
+    def show(self, refusal: Refusal) -> None:
+        super().show(refusal)
+        # The next try is about the stock that this page shows.
+        self.data = dict(self.data.items(), expected=self.thing.stock)
+
+
+class Retire(Verb[Product]):
+    name, label, permission = "retire", "Retire", CHANGE
+    explanation = "It is not sold any more. Its stock and its history stay, and it can be brought back."
+
+    @classmethod
+    def is_offered(cls, thing: Product) -> bool:
+        return thing.retired_at is None
+
+    def perform(self, by: Any) -> str:
+        self.thing.retire(by=by)
+        return f"{self.thing} is not sold any more."
+
+
+class BringBack(Verb[Product]):
+    name, label, permission = "bring_back", "Bring back", CHANGE
+    explanation = "It is sold again."
+
+    @classmethod
+    def is_offered(cls, thing: Product) -> bool:
+        return thing.retired_at is not None
+
+    def perform(self, by: Any) -> str:
+        self.thing.bring_back(by=by)
+        return f"{self.thing} is sold again."

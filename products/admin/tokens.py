@@ -1,0 +1,79 @@
+"""API tokens: issued, listed and revoked. A token's secret is shown once, to whoever issues it."""
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db.models import ForeignKey, Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from products.models import ApiToken
+from products.models.tokens import ApiTokenQuerySet
+
+
+class Revoked(admin.SimpleListFilter):
+    title = parameter_name = "revoked"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [("no", "No"), ("yes", "Yes")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> QuerySet[ApiToken]:
+        return queryset.filter(revoked_at__isnull=self.value() == "no") if self.value() else queryset
+
+
+class IssueForm(forms.ModelForm):
+    def clean_expires_at(self) -> datetime:
+        moment: datetime = self.cleaned_data["expires_at"]
+        if moment <= timezone.now():
+            raise ValidationError("A token that has expired already is of no use.")
+        return moment
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(admin.ModelAdmin):
+    actions = ["revoke_selected"]
+
+    list_display = ["shown", "user", "name", "created_at", "expires_at", "revoked_at"]
+    list_filter = [Revoked]
+    list_select_related = ["user"]
+    search_fields = ["user__username", "=shown", "name"]
+
+    fields = ["user", "name", "expires_at"]
+    autocomplete_fields = ["user"]
+    recorded = ["shown", "user", "created_at", "expires_at", "revoked_at"]
+
+    def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
+        return [*self.recorded, "name"] if obj else self.fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
+        return self.recorded if obj else []
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"expires_at": timezone.now() + settings.TOKEN_LIFETIME}
+
+    def get_form(self, request: HttpRequest, obj: ApiToken | None = None, change: bool = False, **options: Any) -> Any:
+        return super().get_form(request, obj, change, **({} if change else {"form": IssueForm}), **options)
+
+    def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **options: Any) -> Any:
+        # Who holds a token acts as its user, so this must not be a way to become a superuser.
+        if not request.user.is_superuser:
+            options["queryset"] = User.objects.filter(Q(is_staff=False, is_superuser=False) | Q(pk=request.user.pk))
+            options["error_messages"] = {"invalid_choice": "Only a superuser makes tokens for others of the staff."}
+        return super().formfield_for_foreignkey(db_field, request, **options)
+
+    def save_model(self, request: HttpRequest, obj: ApiToken, form: forms.ModelForm, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        token, secret = ApiToken.objects.issue(obj.user, name=obj.name, lifetime=obj.expires_at - timezone.now())
+        obj.pk, obj.shown = token.pk, token.shown
+        self.message_user(request, f"The token is {secret} and is shown only now; keep it safe.", messages.WARNING)
+
+    @admin.action(description="Revoke the selected tokens", permissions=["change"])
+    def revoke_selected(self, request: HttpRequest, tokens: ApiTokenQuerySet) -> None:
+        self.message_user(request, f"Revoked {tokens.revoke()} of {tokens.count()}.", messages.SUCCESS)
