@@ -17,6 +17,9 @@ LOCK := env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_UR
 	uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command 'make lock' $(ARGS)
 
+# The checks look at no database, and should not leave one behind.
+IN_MEMORY := env -u DATABASE_URL_FILE DATABASE_URL=sqlite://:memory:
+
 # What a deployment says, for the checks that look at one; nothing connects to this database.
 DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u DEBUG_FILE \
 	DEBUG=false ALLOWED_HOSTS=shop.example DATABASE_URL=postgres://shop:shop@127.0.0.1/shop \
@@ -75,9 +78,9 @@ check: install ## hold the code to the house rules, without running it
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(NO_DATABASE) $(BIN)/python manage.py makemigrations --check --dry-run
-	$(NO_DATABASE) $(BIN)/python manage.py check --fail-level WARNING
-	$(NO_DATABASE) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	$(IN_MEMORY) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(IN_MEMORY) $(BIN)/python manage.py check --fail-level WARNING
+	$(IN_MEMORY) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 	$(DEPLOYED) $(BIN)/python manage.py check --deploy --fail-level WARNING
 
 lock: ## lock requirements*.in again (ARGS=--upgrade moves to the newest versions; needs uv)
