@@ -1,0 +1,91 @@
+"""The shop as it is deployed: gunicorn with the shipped configuration, on the test's own database."""
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Self
+from urllib.parse import quote
+
+from django.conf import settings
+from django.db import connection
+
+from products.tests.postgres import free_port
+
+PATIENCE = 20  # seconds for a start or a stop
+
+# Ends the server when its own input ends, which it does however the test run ends.
+LEASH = '"$@" </dev/null & read -r nothing; kill -TERM $!; wait $!'
+
+
+class Gunicorn:
+    """A context manager: serves on `address` (host, port) from start to end of the `with`, with `workers` processes."""
+
+    def __init__(self, *, workers: int = 2, threads: int = 4, **environment: str) -> None:
+        self.address = ("127.0.0.1", free_port())
+        self.environment = {
+            **os.environ,
+            "DATABASE_URL": url_of_the_test_database(),
+            "LISTEN_ON": self.address[0],
+            "PORT": str(self.address[1]),
+            "WEB_CONCURRENCY": str(workers),
+            "WEB_THREADS": str(threads),
+            "LOG_LEVEL": "ERROR",
+            **environment,
+        }
+
+    def __enter__(self) -> Self:
+        command = [str(Path(sys.executable).with_name("gunicorn")), "shop.wsgi", "--log-level=error"]
+        self.leash = subprocess.Popen(
+            ["/bin/sh", "-c", LEASH, "leash", *command],
+            cwd=settings.BASE_DIR,
+            env=self.environment,
+            stdin=subprocess.PIPE,
+        )
+        deadline = time.monotonic() + PATIENCE
+        while not self._answers():
+            assert self.leash.poll() is None, "gunicorn ended while starting; its words are above"
+            assert time.monotonic() < deadline, "gunicorn does not answer"
+            time.sleep(0.05)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.leash.communicate(timeout=PATIENCE)  # closes its input
+
+    def workers(self) -> list[int]:
+        """The worker processes' ids."""
+        [master] = children_of(self.leash.pid)
+        return children_of(master)
+
+    def kill_a_worker(self) -> int:
+        """`kill -9` one worker; its process id."""
+        victim = self.workers()[0]
+        os.kill(victim, signal.SIGKILL)
+        return victim
+
+    def _answers(self) -> bool:
+        probe = http.client.HTTPConnection(*self.address, timeout=5)
+        try:
+            probe.request("GET", "/api/nothing")
+            return probe.getresponse().status == 404
+        except OSError:
+            return False
+        finally:
+            probe.close()
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def url_of_the_test_database() -> str:
+    """The DATABASE_URL of the database that this test uses."""
+    database = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{Path(database['NAME']).resolve()}"
+    words = [quote(str(database[name]), safe="") for name in ("USER", "PASSWORD", "HOST", "PORT", "NAME")]
+    user, password, host, port, name = words
+    return f"postgres://{user}{password and ':' + password}@{host}{port and ':' + port}/{name}"
