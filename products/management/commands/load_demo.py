@@ -1,0 +1,60 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from products.management import demo
+from products.models import Product
+
+WELCOME = """\
+{loaded}
+
+  The shop      http://127.0.0.1:{port}/
+  The admin     http://127.0.0.1:{port}/admin/
+  The API       http://127.0.0.1:{port}/api/docs
+
+  Customers     {customers}
+  Staff         {staff}
+
+Try it from another terminal, here:
+
+{calls}
+"""
+
+CALLS = """\
+. .venv/bin/activate
+export TOKEN=$(http -b POST :{port}/api-token-auth/ username=alice password={password} | \
+python3 -c 'import json, sys; print(json.load(sys.stdin)["token"])')
+http :{port}/api/products "Authorization: Bearer $TOKEN"
+http POST :{port}/api/orders "Authorization: Bearer $TOKEN" Idempotency-Key:my-first-order product={product} quantity=2
+http :{port}/api/orders "Authorization: Bearer $TOKEN"
+"""
+
+
+class Command(BaseCommand):
+    help = "Fill the shop with demo data, once, and say how to try it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--port", type=int, default=8000, help="where the shop will be served (default: 8000)")
+
+    def handle(self, *, port: int, **options: Any) -> None:
+        if not settings.DEBUG:
+            raise CommandError(
+                "Demo data comes with passwords that everybody knows; it is loaded with DEBUG=true only."
+            )
+        loaded = demo.load()
+        self.stdout.write(_welcome(port, loaded))
+
+
+def _welcome(port: int, loaded: bool) -> str:
+    names = {name: f"{name} / {password}" for name, password in demo.PASSWORDS.items()}
+    product = Product.objects.on_sale().order_by("-stock").values_list("pk", flat=True).first()
+    calls = CALLS.format(port=port, password=demo.PASSWORDS["alice"], product=product)
+    return WELCOME.format(
+        loaded="Demo data is loaded." if loaded else "Demo data was loaded before; nothing was changed.",
+        port=port,
+        customers=f"{names['alice']}   {names['bob']}",
+        staff=f"{names['staff']}   {names['admin']} (superuser)",
+        calls=calls.rstrip(),
+    )
