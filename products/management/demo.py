@@ -5,7 +5,7 @@ from django.db import transaction
 from django.utils.text import slugify
 
 from products.management.demo_goods import GOODS, RETIRED
-from products.models import Category, Order, Product, Status
+from products.models import Category, Order, Product
 
 PASSWORDS = {
     "alice": "alice-likes-mugs",
@@ -64,7 +64,9 @@ def _order(alice: User, bob: User, *, by: User) -> None:
     """One order in each status that it takes no deadline to reach, and bob's cart."""
     _placed(alice, [("MUG-ENAMEL", 6), ("TOWEL-LINEN-2", 1)])
     _placed(bob, [("LAMP-DESK", 1)])
-    Order(customer=bob, items=[("CANDLE-3", 4)], status=Status.CART).save()
+    cart = Order.objects.cart_of(bob)
+    cart.items = [("CANDLE-3", 4)]
+    cart.save()
 
     paid = _placed(alice, [("NOTE-A5-DOT", 3), ("PEN-FOUNTAIN", 1), ("INK-BLUE", 2)])
     shipped = _placed(bob, [("SHEARS", 1), ("GLOVES-M", 2)])
@@ -81,6 +83,4 @@ def _order(alice: User, bob: User, *, by: User) -> None:
 
 
 def _placed(customer: User, items: list[tuple[str, int]]) -> Order:
-    order = Order(customer=customer, items=items)
-    order.save()
-    return order
+    return Order.objects.place_once(customer=customer, items=items)[0]

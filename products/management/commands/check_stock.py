@@ -11,7 +11,8 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         different = list(Product.objects.out_of_balance())
         for product in different:
-            self.stdout.write(f"{product.sku}: the stock is {product.stock}, its movements come to {product.ledger}")
+            ledger = product.ledger  # type: ignore[attr-defined] # given by out_of_balance()
+            self.stdout.write(f"{product.sku}: the stock is {product.stock}, its movements come to {ledger}")
         counts = f"Products: {Product.objects.count()}. Differences: {len(different)}."
         if different:
             raise CommandError(counts)

@@ -17,7 +17,7 @@ WELCOME = """\
   Customers     {customers}
   Staff         {staff}
 
-Try it from another terminal, here:
+Try it from another terminal, in this directory:
 
 {calls}
 """
@@ -40,16 +40,13 @@ class Command(BaseCommand):
 
     def handle(self, *, port: int, **options: Any) -> None:
         if not settings.DEBUG:
-            raise CommandError(
-                "Demo data comes with passwords that everybody knows; it is loaded with DEBUG=true only."
-            )
-        loaded = demo.load()
-        self.stdout.write(_welcome(port, loaded))
+            raise CommandError("Demo data brings passwords that everybody knows, so it is loaded with DEBUG=true only.")
+        self.stdout.write(_welcome(port, loaded=demo.load()))
 
 
-def _welcome(port: int, loaded: bool) -> str:
+def _welcome(port: int, *, loaded: bool) -> str:
     names = {name: f"{name} / {password}" for name, password in demo.PASSWORDS.items()}
-    product = Product.objects.on_sale().order_by("-stock").values_list("pk", flat=True).first()
+    product = Product.objects.on_sale().values_list("pk", flat=True).first()
     calls = CALLS.format(port=port, password=demo.PASSWORDS["alice"], product=product)
     return WELCOME.format(
         loaded="Demo data is loaded." if loaded else "Demo data was loaded before; nothing was changed.",
