@@ -25,11 +25,14 @@ def _flush_may_empty_the_ledger() -> Iterator[None]:
     flush = TransactionTestCase._fixture_teardown
 
     def lift_and_flush(self: TransactionTestCase) -> None:
+        # Through a schema editor, which SQLite gives only outside a transaction; so the lifting is one of its own.
         with connection.schema_editor() as editor:
             append_only.remove(None, editor)
-        flush(self)
-        with connection.schema_editor() as editor:
-            append_only.install(None, editor)
+        try:
+            flush(self)
+        finally:
+            with connection.schema_editor() as editor:
+                append_only.install(None, editor)
 
     TransactionTestCase._fixture_teardown = lift_and_flush
     yield
