@@ -10,7 +10,8 @@ from products.api.bodies import order_body
 from products.api.pagination import KeysetPage
 from products.api.requests import read_idempotency_key, read_query
 from products.api.schema import pages_of
-from products.api.serializers import NoQuery, OrderAnswer, OrderRequest, PageQuery
+from products.api.serializers.orders import OrderAnswer, OrderRequest
+from products.api.serializers.pages import NoQuery, PageQuery
 from products.models import Order
 from products.models.order_queries import OrderQuerySet
 

@@ -11,7 +11,8 @@ from products.api.pagination import KeysetPage
 from products.api.permissions import MayReadCatalogue
 from products.api.requests import read_query
 from products.api.schema import pages_of
-from products.api.serializers import NoQuery, PageQuery, ProductAnswer
+from products.api.serializers.pages import NoQuery, PageQuery
+from products.api.serializers.products import ProductAnswer
 from products.models import Product
 from products.models.catalogue import ProductQuerySet
 

@@ -17,7 +17,8 @@ from rest_framework.views import APIView
 from products.api.authentication import TokenAuthentication
 from products.api.parsers import StrictJSONParser
 from products.api.requests import read_query
-from products.api.serializers import Credentials, NoQuery, Token
+from products.api.serializers.pages import NoQuery
+from products.api.serializers.tokens import Credentials, Token
 from products.models import ApiToken
 
 

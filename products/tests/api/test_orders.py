@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from products.api.serializers import OrderAnswer, OrderLineAnswer
+from products.api.serializers.orders import OrderAnswer, OrderLineAnswer
 from products.models import Order
 
 pytestmark = pytest.mark.django_db

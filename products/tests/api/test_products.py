@@ -2,7 +2,7 @@
 
 import pytest
 
-from products.api.serializers import ProductAnswer
+from products.api.serializers.products import ProductAnswer
 
 pytestmark = pytest.mark.django_db
 

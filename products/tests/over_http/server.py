@@ -38,7 +38,7 @@ class Gunicorn:
         }
 
     def __enter__(self) -> Self:
-        command = [str(Path(sys.executable).with_name("gunicorn")), "shop.wsgi", "--log-level=error"]
+        command = [str(Path(sys.executable).with_name("gunicorn")), "shop.wsgi", "--log-level=critical"]
         self.leash = subprocess.Popen(
             ["/bin/sh", "-c", LEASH, "leash", *command],
             cwd=settings.BASE_DIR,

@@ -1,58 +1,11 @@
-"""What goes over the wire: the bodies of requests, which are checked with these, and of answers, which are described.
-
-Answers are made by the plain functions in `bodies.py`; a test holds both to the same members.
-"""
+"""Orders on the wire."""
 
 from typing import Any
 
 from rest_framework import serializers
 
 from products.api.fields import StrictIntegerField, StrictSerializer, StrictTextField
-from products.api.pagination import MOST
 from products.models import Status
-
-
-class Credentials(StrictSerializer):
-    username = StrictTextField(max_length=150)
-    password = StrictTextField(max_length=1_000, trim_whitespace=False)
-
-
-class Token(serializers.Serializer):
-    token = serializers.CharField(help_text="Shown this once; only a digest of it is kept.")
-    expires_at = serializers.DateTimeField()
-
-
-class PageQuery(StrictSerializer):
-    limit = StrictIntegerField(required=False, help_text=f"Rows on a page, 1 to {MOST}.")
-    cursor = StrictTextField(required=False, max_length=1_000, help_text="As `next` or `previous` gave it.")
-    count = serializers.ChoiceField(["true", "false"], required=False, help_text="Count all rows too; costs time.")
-
-    def validate_limit(self, limit: int) -> int:
-        if not 1 <= limit <= MOST:
-            raise serializers.ValidationError(f"A page has 1 to {MOST} rows.", "out_of_range")
-        return limit
-
-    def validate_count(self, count: str) -> bool:
-        return count == "true"
-
-
-class NoQuery(StrictSerializer):
-    """For what takes no parameters."""
-
-
-class ProductAnswer(serializers.Serializer):
-    id = serializers.IntegerField()
-    sku = serializers.CharField()
-    name = serializers.CharField()
-    description = serializers.CharField()
-    category = serializers.CharField(allow_null=True, help_text="The category's slug.")
-    price = serializers.DecimalField(10, 2)
-    currency = serializers.CharField(help_text="ISO 4217")
-    stock = serializers.IntegerField(help_text="Pieces that can be sold now.")
-    in_stock = serializers.BooleanField()
-    retired_at = serializers.DateTimeField(allow_null=True, help_text="Since when it is not sold any more.")
-    created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField(help_text="When anything but the stock was last changed.")
 
 
 class LineRequest(StrictSerializer):

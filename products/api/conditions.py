@@ -1,0 +1,65 @@
+"""Conditional requests (RFC 9110, section 13): what a client has seen, and whether it is still so."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import status
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.encoders import JSONEncoder
+
+
+class Stale(APIException):
+    """What the client says it has seen has changed since."""
+
+    status_code = status.HTTP_412_PRECONDITION_FAILED
+    default_code = "stale"
+    default_detail = "This has changed since you looked. Look again, and decide again."
+
+
+class PreconditionRequired(APIException):
+    """A change without saying what was seen before would undo somebody else's unseen (RFC 6585, section 3)."""
+
+    status_code = status.HTTP_428_PRECONDITION_REQUIRED
+    default_code = "precondition_required"
+    default_detail = "Send the ETag that you have seen as If-Match."
+
+
+def etag_of(body: Any) -> str:
+    """The entity tag of an answer: the same for the same body, whichever server made it."""
+    text = json.dumps(body, cls=JSONEncoder, sort_keys=True, separators=(",", ":"))
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+
+def tags_in(header: str) -> list[str]:
+    """The entity tags of an If-Match or If-None-Match header, without the mark of weak ones."""
+    return [tag.strip().removeprefix("W/") for tag in header.split(",")]
+
+
+def answer(
+    request: Request, body: Any, *, headers: Mapping[str, str] | None = None, etag: str | None = None
+) -> Response:
+    """200 with `body` and its ETag; 304 without it where If-None-Match says that the client has it already."""
+    etag = etag or etag_of(body)
+    headers = {**(headers or {}), "ETag": etag}
+    seen = request.headers.get("If-None-Match")
+    if seen is not None and request.method in ("GET", "HEAD") and (seen.strip() == "*" or etag in tags_in(seen)):
+        return Response(status=status.HTTP_304_NOT_MODIFIED, headers=headers)
+    return Response(body, headers=headers)
+
+
+def check_if_match(request: Request, etag: str, *, required: bool = False) -> None:
+    """Raise Stale where If-Match names other tags than `etag`; call it under the lock that the change takes.
+
+    Without the header nothing is checked, unless it is `required`: then PreconditionRequired.
+    """
+    seen = request.headers.get("If-Match")
+    if seen is None:
+        if required:
+            raise PreconditionRequired
+        return
+    if seen.strip() != "*" and etag not in tags_in(seen):
+        raise Stale
