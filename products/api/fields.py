@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -52,3 +54,52 @@ class StrictSerializer(serializers.Serializer):
         if errors:
             raise serializers.ValidationError(errors)
         return value
+
+
+@extend_schema_field({"type": "string", "format": "date-time"})
+class StrictMomentField(serializers.Field):
+    """A moment as RFC 3339 writes it, with its offset from UTC or Z: without one it would be anybody's guess."""
+
+    default_error_messages = {"invalid": "Write a moment as in 2026-01-31T12:00:00Z."}
+    shape = re.compile(
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+    )
+
+    def to_internal_value(self, data: Any) -> datetime:
+        if not isinstance(data, str) or not self.shape.fullmatch(data):
+            raise self.fail("invalid")
+        try:
+            return datetime.fromisoformat(data.upper()).astimezone(UTC)
+        except (ValueError, OverflowError) as error:  # the 30th of February; before the year 1
+            raise serializers.ValidationError(self.error_messages["invalid"], "invalid") from error
+
+    def to_representation(self, value: datetime) -> datetime:
+        return value
+
+
+@extend_schema_field({"type": "string", "pattern": r"^[0-9]{1,8}(\.[0-9]{1,2})?$", "example": "4.50"})
+class StrictDecimalField(serializers.Field):
+    """Money: digits with at most two decimals, as a string or as a JSON number; no exponent, no sign, no NaN."""
+
+    default_error_messages = {"invalid": "Write an amount as in 4.50, with two decimals at the most."}
+    shape = re.compile(r"[0-9]{1,8}(\.[0-9]{1,2})?")
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        is_number = isinstance(data, int | Decimal) and not isinstance(data, bool)
+        text = str(data) if is_number else data
+        if not isinstance(text, str) or not self.shape.fullmatch(text):
+            raise self.fail("invalid")
+        return Decimal(text)
+
+    def to_representation(self, value: Decimal) -> str:
+        return f"{value:.2f}"
+
+
+class FlagField(serializers.ChoiceField):
+    """`true` or `false` in a query string."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(["true", "false"], **options)
+
+    def to_internal_value(self, data: Any) -> bool:
+        return super().to_internal_value(data) == "true"
