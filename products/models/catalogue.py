@@ -127,12 +127,12 @@ class Product(models.Model):
         if "stock" in (options.get("update_fields") or ()):
             raise TypeError("Stock moves through receive(), correct(), count() and orders, which write the ledger.")
         if self._state.adding:
-            opening, self.stock = self.stock, 0
+            pk, opening = self.pk, self.stock
             try:
                 whole(lambda: self._write_new(opening, by, options))
             except BaseException:
                 # Nothing was written, so this is still the new product that it was.
-                self._state.adding, self.stock = True, opening
+                self._state.adding, self.pk, self.stock = True, pk, opening
                 raise
         else:
             whole(lambda: self._write_change(by, options))
@@ -204,6 +204,8 @@ class Product(models.Model):
         return whole(move)
 
     def _check_stock(self, before: int, delta: int) -> None:
+        if not isinstance(delta, int):
+            raise InvalidStockChange(Problem("quantity_out_of_range", "Pieces are counted in whole numbers."))
         if before + delta < 0:
             facts = {"product": self.pk, "sku": self.sku, "requested": -delta, "available": before}
             detail = f"{self.sku}: {-delta} asked for, {before} there."
@@ -218,6 +220,7 @@ class Product(models.Model):
         return StockMovement.objects.create(product=self, delta=delta, reason=reason, by=by, note=note)
 
     def _write_new(self, opening: int, by: Any, options: dict[str, Any]) -> None:
+        self.stock = 0  # here, as a try that the database has undone may have received the opening stock already
         super().save(**{**options, "force_insert": True})
         Event.objects.create(kind="product.created", product=self, by=by, facts={"price": str(self.price)})
         if opening:

@@ -143,32 +143,49 @@ class Order(models.Model):
     # Mechanics
 
     def _settle(self, work: Callable[[], None]) -> None:
-        """Do `work` in one transaction. Where it is short of stock, first expire what is overdue, then do it again."""
-        before, adding = dict(self.__dict__), self._state.adding
+        """Do `work` in one transaction, or leave this object as it was."""
+        as_it_was, adding = dict(self.__dict__), self._state.adding
+
+        def forget() -> None:
+            self.__dict__.clear()
+            self.__dict__.update(as_it_was)
+            self._state.adding = adding
+
+        def work_afresh() -> None:
+            forget()  # what a try that the database has undone left on the object
+            work()
+
         try:
             try:
-                whole(work)
-            except InsufficientStock as shortage:
-                if not shortage.overdue:
-                    raise
-                Order.objects.filter(pk__in=shortage.overdue).expire()
-                whole(work)
+                self._look_twice(work_afresh)
             except IntegrityError:
                 # The same key with other products did not wait for our product locks but at the unique key.
                 if self.status == Status.PLACED:
                     self._refuse_a_second_time()
                 raise
         except BaseException:
-            # Nothing was written, so the object is again what it was.
-            self.__dict__.update(before)
-            self._state.adding = adding
+            forget()
             raise
+
+    def _look_twice(self, work: Callable[[], None]) -> None:
+        """Do `work`; where it is short of stock, expire the overdue orders that hold some, and do it again."""
+        try:
+            whole(work)
+        except InsufficientStock as shortage:
+            if not shortage.overdue:
+                raise
+            Order.objects.filter(pk__in=shortage.overdue).expire()
+            whole(work)
 
     def _write(self, options: dict[str, Any]) -> None:
         before = None if self._state.adding else self._status_on_record()
-        if before != self.status:
-            check_move(before, self.status)
-        self._enter(before, None, options)
+        fields = options.get("update_fields")
+        if before == self.status or (fields is not None and "status" not in fields):
+            self._write_as_it_is(options)
+            return
+        check_move(before, self.status)
+        # A move brings more than the fields that somebody thought of.
+        self._enter(before, None, options | {"update_fields": None})
 
     def _move(self, to: str, by: Any, **details: str | None) -> None:
         def look_again_and_move() -> None:
@@ -188,7 +205,7 @@ class Order(models.Model):
 
     def _enter(self, before: str | None, by: Any, options: dict[str, Any]) -> None:
         """Write the order, and what coming from status `before` to this one brings."""
-        if before == self.status or self.status == Status.CART:
+        if self.status == Status.CART:
             self._write_as_it_is(options)
             return
         self._check_deadline()
@@ -261,7 +278,9 @@ class Order(models.Model):
             self.lines.all().delete()
         OrderLine.objects.bulk_create(lines)
         self._items = None
-        self._prefetched_objects_cache = {"lines": lines}
+        written = OrderLine.objects.filter(order=self)
+        written._result_cache = lines  # as prefetch_related would leave them
+        self._prefetched_objects_cache = {"lines": written}
 
     def _check_deadline(self) -> None:
         overdue = self.pay_by is not None and self.pay_by < timezone.now()
