@@ -61,7 +61,7 @@ class Basket:
     @property
     def digest(self) -> str:
         """A fingerprint (SHA-256, hex) of what was asked for, to tell a retry from another request."""
-        asked = [[str(_name(product)), quantity] for product, quantity in self.items]
+        asked = [[_name(product), quantity] for product, quantity in self.items]
         return hashlib.sha256(json.dumps(asked, default=str).encode()).hexdigest()
 
     def check(self) -> None:
