@@ -1,7 +1,7 @@
 """The characters of the tests: people, goods, and a client for the API."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -20,11 +20,11 @@ def _quick_passwords(settings):
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _flush_may_empty_the_ledger() -> Iterator[None]:
+def _flush_may_empty_the_ledger():
     """Lift the triggers while a transactional test empties the tables behind itself, and only then."""
     flush = TransactionTestCase._fixture_teardown
 
-    def lift_and_flush(self: TransactionTestCase) -> None:
+    def lift_and_flush(self):
         # Through a schema editor, which SQLite gives only outside a transaction; so the lifting is one of its own.
         with connection.schema_editor() as editor:
             append_only.remove(None, editor)

@@ -37,7 +37,7 @@ def side_by_side(*works: Callable):
 
 
 class meanwhile:  # noqa: N801 - it reads as a word of the test's sentence
-    """Start `work` in a thread and go on. Whoever holds a lock can then ask whether it `waits`, and later for `outcome`."""
+    """Start `work` in a thread and go on. Who holds a lock can then ask whether it `waits`, and later for `outcome`."""
 
     def __init__(self, work: Callable) -> None:
         self.work = work
