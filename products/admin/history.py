@@ -13,13 +13,18 @@ from products.models import Event, StockMovement
 
 @admin.register(StockMovement)
 class StockMovementAdmin(ReadOnly, admin.ModelAdmin):
-    fields = list_display = ("at", "product", "delta", "reason", "order", "by", "note")
+    fields = ("at", "product", "delta", "reason", "order", "by", "note")
+    list_display = ("at", "sku", "delta", "reason", "by", "note", "order")
     list_filter = ["reason"]
     list_select_related = ["product", "line", "by"]
     search_fields = ["product__sku", "product__name"]
     # By moment as well, and with an index: a ledger is long.
     ordering = ["-id"]
     show_full_result_count = False
+
+    @admin.display(description="SKU")
+    def sku(self, movement: StockMovement) -> str:
+        return movement.product.sku
 
     @admin.display(empty_value="-")
     def order(self, movement: StockMovement) -> UUID | None:

@@ -58,7 +58,7 @@ class Deliver(OrderVerb):
 
 
 class Cancel(OrderVerb):
-    name, label, becomes = "cancel", "Cancel", Status.CANCELLED
+    name, label, becomes = "cancel", "Cancel the order", Status.CANCELLED
     explanation = "The goods go back on the shelf. This cannot be undone."
 
     def move(self, **said: Any) -> None:

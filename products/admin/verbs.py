@@ -27,6 +27,8 @@ class Verb(forms.Form, Generic[Thing]):
     explanation: ClassVar[str] = ""
     permission: ClassVar[str]
 
+    do_not_call_in_templates = True  # where the class itself is shown as a button
+
     def __init__(self, thing: Thing, data: Any = None) -> None:
         self.thing = thing
         super().__init__(data)

@@ -1,0 +1,58 @@
+"""Somebody at a desk of the shop, with the admin open."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.contrib.messages import get_messages
+from django.test import Client
+
+from products.models import Order, Product
+
+
+@pytest.fixture(autouse=True)
+def _static_files_without_a_manifest(settings):
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
+
+
+@pytest.fixture
+def desk() -> Callable[..., Client]:
+    """A browser in which `user` is logged in."""
+
+    def of(user: User, *, enforce_csrf_checks: bool = False) -> Client:
+        client = Client(enforce_csrf_checks=enforce_csrf_checks)
+        client.force_login(user)
+        return client
+
+    return of
+
+
+@pytest.fixture
+def a_clerk(db) -> Callable[..., User]:
+    """Somebody of the staff with these permissions of the shop and no other."""
+
+    def make(*permissions: str) -> User:
+        clerk = User.objects.create_user("clerk", is_staff=True)
+        clerk.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+        return clerk
+
+    return make
+
+
+@pytest.fixture
+def an_order(alice, a_product) -> Callable[..., Order]:
+    """An order of alice's, for one mug unless told otherwise."""
+
+    def make(product: Product | None = None, quantity: int = 1) -> Order:
+        return Order.objects.place_once(customer=alice, items=[(product or a_product(stock=10), quantity)])[0]
+
+    return make
+
+
+@pytest.fixture
+def said() -> Callable[[Any], list[str]]:
+    """What the admin told its user with this answer."""
+    return lambda response: [str(message) for message in get_messages(response.wsgi_request)]

@@ -1,0 +1,69 @@
+"""A page costs the same for one row and for twenty: a change of cost is a line in the diff."""
+
+import pytest
+from django.contrib.auth.models import User
+
+from products.models import ApiToken, Category, Order
+
+LISTS = {
+    "category": 7,
+    "product": 8,
+    "order": 9,
+    "stockmovement": 6,
+    "event": 6,
+    "apitoken": 7,
+}
+
+
+@pytest.fixture
+def fill(staff, a_product):
+    """Fill every list with so many rows, each with people, goods and a category of its own."""
+
+    def add(rows):
+        for number in range(rows):
+            category = Category.objects.create(slug=f"category-{number}", name=f"Category {number}")
+            product = a_product(stock=100, category=category)
+            product.receive(5, by=staff)
+            customer = User.objects.create_user(f"customer-{number}")
+            Order.objects.create(customer=customer, items=[(product, 1)]).pay(by=staff)
+            ApiToken.objects.issue(customer)
+
+    return add
+
+
+@pytest.mark.parametrize("rows", [1, 20])
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_costs_the_same_for_one_row_and_for_twenty(staff, desk, fill, django_assert_num_queries, name, rows):
+    fill(rows)
+    browser = desk(staff)
+
+    with django_assert_num_queries(LISTS[name]):
+        answer = browser.get(f"/admin/products/{name}/")
+
+    assert len(answer.context["cl"].result_list) >= rows
+
+
+@pytest.mark.parametrize("lines", [1, 20])
+def test_an_order_costs_the_same_for_one_line_and_for_twenty(
+    staff, desk, alice, a_product, django_assert_num_queries, lines
+):
+    order = Order.objects.create(customer=alice, items=[(a_product(stock=1), 1) for _ in range(lines)])
+    order.pay(by=staff)
+    browser, page = desk(staff), f"/admin/products/order/{order.pk}/change/"
+    browser.get(page)  # Django looks a content type up once in a process.
+
+    with django_assert_num_queries(7):
+        browser.get(page)
+
+
+@pytest.mark.parametrize("rows", [1, 20])
+def test_the_page_of_a_product_costs_the_same_whatever_else_there_is(
+    staff, desk, fill, a_product, a_category, django_assert_num_queries, rows
+):
+    fill(rows)
+    mug = a_product(stock=1, category=a_category)
+    browser, page = desk(staff), f"/admin/products/product/{mug.pk}/change/"
+    browser.get(page)  # Django looks a content type up once in a process.
+
+    with django_assert_num_queries(6):
+        browser.get(page)

@@ -1,0 +1,254 @@
+from decimal import Decimal
+
+import pytest
+
+from products.models import Category, Event, Order, Product
+
+PRODUCTS = "/admin/products/product/"
+
+
+def page(product, name="change"):
+    return f"{PRODUCTS}{product.pk}/{name}/"
+
+
+def form(product, **changes):
+    """What the browser sends for this product's page as it is now, with these changes."""
+    shown = {
+        "sku": product.sku,
+        "name": product.name,
+        "description": product.description,
+        "category": product.category_id or "",
+        "price": str(product.price),
+    }
+    return {f"initial-{name}": value for name, value in shown.items()} | shown | changes
+
+
+def test_a_new_product_is_written_with_its_maker_and_without_stock(staff, desk):
+    kitchen = Category.objects.create(slug="kitchen", name="Kitchen")
+
+    answer = desk(staff).post(
+        f"{PRODUCTS}add/",
+        {"sku": "MUG", "name": "Mug", "description": "", "category": kitchen.pk, "price": "4.50", "stock": "50"},
+    )
+
+    assert (answer.status_code, answer.url) == (302, PRODUCTS)
+    mug = Product.objects.get()
+    assert (mug.sku, mug.name, mug.category, mug.price, mug.stock) == ("MUG", "Mug", kitchen, Decimal("4.50"), 0)
+    assert [(event.kind, event.by) for event in mug.events.all()] == [("product.created", staff)]
+
+
+def test_a_change_is_an_event_with_who_made_it(staff, desk, a_product):
+    mug = a_product(price="4.50")
+
+    desk(staff).post(page(mug), form(mug, price="4.80"))
+
+    assert mug.on_record().price == Decimal("4.80")
+    event = mug.events.last()
+    assert (event.kind, event.by, event.facts) == ("product.changed", staff, {"fields": ["price"]})
+
+
+def test_saving_without_a_change_writes_nothing(staff, desk, a_product):
+    mug = a_product()
+
+    answer = desk(staff).post(page(mug), form(mug))
+
+    assert answer.status_code == 302
+    assert mug.on_record().updated_at == mug.updated_at
+    assert mug.events.count() == 1
+
+
+def test_a_form_that_was_opened_before_a_sale_does_not_bring_the_sold_pieces_back(staff, desk, alice, a_product):
+    mug = a_product(stock=50, name="Mug")
+    opened = form(mug, name="Large mug", stock="50")
+    Order.objects.create(customer=alice, items=[(mug, 7)])
+
+    desk(staff).post(page(mug), opened)
+
+    assert (mug.on_record().name, mug.on_record().stock) == ("Large mug", 43)
+    assert list(Product.objects.out_of_balance()) == []
+
+
+def test_a_form_undoes_nothing_that_somebody_else_changed_since_it_was_opened(staff, desk, a_product):
+    mug = a_product(name="Mug", price="4.50")
+    opened = form(mug, name="Large mug")
+    mug.price = Decimal("5.00")
+    mug.save()
+    mug.retire()
+
+    desk(staff).post(page(mug), opened)
+
+    now = mug.on_record()
+    assert (now.name, now.price, now.retired_at) == ("Large mug", Decimal("5.00"), mug.retired_at)
+
+
+def test_the_page_carries_what_it_showed_and_has_no_field_for_the_stock(staff, desk, a_product):
+    mug = a_product(stock=50, name="Mug")
+
+    html = desk(staff).get(page(mug)).content.decode()
+
+    assert '<input type="hidden" name="initial-name" value="Mug" id="initial-id_name">' in html
+    assert '<div class="readonly">50</div>' in html
+    assert 'name="stock"' not in html
+    assert 'name="retired_at"' not in html
+
+
+def test_an_unusable_product_is_refused_in_words(staff, desk):
+    answer = desk(staff).post(f"{PRODUCTS}add/", {"sku": "no spaces", "name": "", "price": "-1"})
+
+    assert answer.context["adminform"].form.errors == {
+        "sku": ["Letters, digits, dots, dashes, underscores."],
+        "name": ["This field is required."],
+        "price": ["Ensure this value is greater than or equal to 0."],
+    }
+    assert Product.objects.count() == 0
+
+
+def test_retiring_takes_a_product_off_sale_and_bringing_it_back_puts_it_on_again(staff, desk, said, a_product):
+    mug = a_product(stock=3, sku="MUG", name="Mug")
+
+    retired = desk(staff).post(page(mug, "retire"))
+
+    assert (retired.status_code, retired.url) == (302, page(mug))
+    assert said(retired) == ["Mug (MUG) is not sold any more."]
+    assert (mug.on_record().retired_at is None, mug.on_record().stock) == (False, 3)
+    assert mug.events.last().by == staff
+
+    brought_back = desk(staff).post(page(mug, "bring_back"))
+
+    assert said(brought_back) == ["Mug (MUG) is sold again."]
+    assert mug.on_record().retired_at is None
+
+
+def test_a_product_offers_to_be_retired_or_to_be_brought_back(staff, desk, a_product):
+    mug, lamp = a_product(), a_product()
+    lamp.retire()
+
+    assert offered(desk(staff).get(page(mug))) == ["Receive", "Correct", "Count", "Retire"]
+    assert offered(desk(staff).get(page(lamp))) == ["Receive", "Correct", "Count", "Bring back"]
+
+
+def offered(answer):
+    return [verb.label for verb in answer.context["verbs"]]
+
+
+def test_many_are_retired_and_brought_back_at_once(staff, desk, said, a_product):
+    mug, lamp, desk_pad = a_product(), a_product(), a_product()
+    lamp.retire()
+    chosen = {"_selected_action": [mug.pk, lamp.pk]}
+
+    retired = desk(staff).post(PRODUCTS, chosen | {"action": "retire_selected"})
+
+    assert said(retired) == ["Retire: 1 of 1."]
+    assert set(Product.objects.retired()) == {mug, lamp}
+
+    brought_back = desk(staff).post(PRODUCTS, chosen | {"action": "bring_back_selected"})
+
+    assert said(brought_back) == ["Bring back: 2 of 2."]
+    assert set(Product.objects.on_sale()) == {mug, lamp, desk_pad}
+
+
+@pytest.mark.parametrize(("wanted", "found"), [("on", {"MUG"}), ("retired", {"LAMP"}), ("", {"MUG", "LAMP"})])
+def test_the_list_shows_what_is_on_sale_or_what_is_not(staff, desk, a_product, wanted, found):
+    a_product(sku="MUG")
+    a_product(sku="LAMP").retire()
+
+    answer = desk(staff).get(PRODUCTS, {"sale": wanted})
+
+    assert {product.sku for product in answer.context["cl"].result_list} == found
+
+
+def test_a_product_with_a_history_cannot_be_deleted_and_the_page_says_why(staff, desk, alice, a_product):
+    mug = a_product(stock=5, sku="MUG", name="Mug")
+    Order.objects.create(customer=alice, items=[(mug, 1)])
+
+    asked = desk(staff).get(page(mug, "delete"))
+    insisted = desk(staff).post(page(mug, "delete"), {"post": "yes"})
+
+    why = ["Mug (MUG): 1 order lines", "Mug (MUG): 2 stock movements", "Mug (MUG): 2 events"]
+    assert (asked.status_code, asked.context["protected"]) == (200, why)
+    assert (insisted.status_code, insisted.context["protected"]) == (200, why)
+    assert list(Product.objects.all()) == [mug]
+
+
+def test_what_has_no_history_can_be_deleted(staff, desk):
+    [stray] = Product.objects.bulk_create([Product(sku="STRAY", name="Never written through save()", price=1)])
+
+    answer = desk(staff).post(page(stray, "delete"), {"post": "yes"})
+
+    assert (answer.status_code, answer.url) == (302, PRODUCTS)
+    assert Product.objects.count() == 0
+
+
+def test_nobody_deletes_many_products_at_once(staff, desk, a_product):
+    a_product()
+
+    offered = desk(staff).get(PRODUCTS).context["action_form"].fields["action"].choices
+
+    assert [name for name, _ in offered] == ["", "retire_selected", "bring_back_selected"]
+
+
+def test_a_category_with_products_is_protected(staff, desk, a_category, a_product):
+    a_product(category=a_category)
+
+    answer = desk(staff).post(f"/admin/products/category/{a_category.pk}/delete/", {"post": "yes"})
+
+    assert (answer.status_code, len(answer.context["protected"])) == (200, 1)
+    assert Category.objects.count() == 1
+
+
+@pytest.mark.parametrize("name", ["change", "retire", "bring_back", "delete"])
+def test_who_may_only_look_changes_nothing(desk, a_clerk, a_product, name):
+    mug = a_product(name="Mug")
+
+    answer = desk(a_clerk("view_product")).post(page(mug, name), form(mug, name="Large mug"))
+
+    assert answer.status_code == 403
+    assert (mug.on_record().name, mug.on_record().retired_at) == ("Mug", None)
+
+
+def test_who_may_only_look_sees_no_button(desk, a_clerk, a_product):
+    mug = a_product()
+
+    answer = desk(a_clerk("view_product")).get(page(mug))
+
+    assert (answer.status_code, offered(answer)) == (200, [])
+
+
+@pytest.mark.parametrize("address", [PRODUCTS, f"{PRODUCTS}1/change/", f"{PRODUCTS}1/retire/", f"{PRODUCTS}1/receive/"])
+def test_a_customer_is_sent_to_the_login(desk, alice, a_product, address):
+    a_product()
+
+    answer = desk(alice).get(address)
+
+    assert (answer.status_code, answer.url) == (302, f"/admin/login/?next={address}")
+
+
+def test_what_stands_in_a_name_is_text_and_never_markup(staff, desk, alice, a_product):
+    evil = "<script>alert(1)</script>"
+    mug = a_product(stock=5, sku="MUG", name=evil, description=evil)
+    mug.correct(-1, note=evil, by=staff)
+    order = Order.objects.create(customer=alice, items=[(mug, 1)])
+    order.pay(reference=evil)
+    browser = desk(staff)
+
+    pages = [
+        PRODUCTS,
+        *(page(mug, name) for name in ["change", "receive", "count", "retire", "delete", "history"]),
+        f"/admin/products/order/{order.pk}/change/",
+        "/admin/products/stockmovement/",
+        "/admin/products/event/",
+    ]
+    answers = [browser.get(address) for address in pages]
+    answers.append(browser.post(page(mug, "receive"), {"quantity": "1"}, follow=True))
+    answers.append(browser.post(page(mug, "correct"), {"delta": "-99", "note": evil}, follow=True))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert [answer.request["PATH_INFO"] for answer in answers if evil in answer.content.decode()] == []
+
+
+def test_an_event_remembers_the_staff_of_an_action(staff, desk, a_product):
+    mug = a_product()
+
+    desk(staff).post(PRODUCTS, {"action": "retire_selected", "_selected_action": [mug.pk]})
+
+    assert Event.objects.latest("id").by == staff
