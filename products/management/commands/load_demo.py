@@ -11,8 +11,8 @@ WELCOME = """\
 {loaded}
 
   The shop      http://127.0.0.1:{port}/
-  The admin     http://127.0.0.1:{port}/admin/
-  The API       http://127.0.0.1:{port}/api/docs
+  Its admin     http://127.0.0.1:{port}/admin/
+  Its API       http://127.0.0.1:{port}/api/schema
 
   Customers     {customers}
   Staff         {staff}
@@ -22,12 +22,16 @@ Try it from another terminal, in this directory:
 {calls}
 """
 
+# The README has the same lines, and a test that they are the same.
 CALLS = """\
 . .venv/bin/activate
 export TOKEN=$(http -b POST :{port}/api-token-auth/ username=alice password={password} | \
-python3 -c 'import json, sys; print(json.load(sys.stdin)["token"])')
+python -c 'import json, sys; print(json.load(sys.stdin)["token"])')
 http :{port}/api/products "Authorization: Bearer $TOKEN"
-http POST :{port}/api/orders "Authorization: Bearer $TOKEN" Idempotency-Key:my-first-order product={product} quantity=2
+http POST :{port}/api/orders "Authorization: Bearer $TOKEN" "Idempotency-Key: my-first-order" \
+product={product} quantity=2
+http POST :{port}/api/orders "Authorization: Bearer $TOKEN" "Idempotency-Key: my-first-order" \
+product={product} quantity=2
 http :{port}/api/orders "Authorization: Bearer $TOKEN"
 """
 

@@ -1,0 +1,41 @@
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from products.models import Order
+
+
+def spoil(product, stock):
+    """What no code of the shop does: write a stock past the ledger."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE products_product SET stock = %s WHERE id = %s", [stock, product.pk])
+
+
+def test_stock_that_is_in_the_ledger_is_in_balance(capsys, alice, a_product):
+    mug = a_product(stock=5)
+    a_product()
+    Order.objects.create(customer=alice, items=[(mug, 2)])
+
+    call_command("check_stock")
+
+    assert capsys.readouterr().out == "Products: 2. Differences: 0.\n"
+
+
+def test_a_difference_is_listed_and_fails(capsys, a_product):
+    mug, lamp, _ = a_product(stock=5, sku="MUG"), a_product(sku="LAMP"), a_product(stock=1)
+    spoil(mug, 4)
+    spoil(lamp, 1)
+
+    with pytest.raises(CommandError, match=r"^Products: 3\. Differences: 2\.$") as failed:
+        call_command("check_stock")
+
+    assert failed.value.returncode == 1
+    assert capsys.readouterr().out == (
+        "MUG: the stock is 4, its movements come to 5\nLAMP: the stock is 1, its movements come to 0\n"
+    )
+
+
+def test_an_empty_shop_is_in_balance(db, capsys):
+    call_command("check_stock")
+
+    assert capsys.readouterr().out == "Products: 0. Differences: 0.\n"

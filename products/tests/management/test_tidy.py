@@ -1,0 +1,88 @@
+from datetime import timedelta
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.core.management import call_command
+from django.utils import timezone
+
+from products.models import ApiToken, Event, Order, events
+
+
+def ago(**time):
+    return timezone.now() - timedelta(**time)
+
+
+@pytest.fixture
+def a_mess(alice, a_product, settings):
+    """One of each thing that has to go, beside one of each that may stay."""
+    settings.EVENT_RETENTION = timedelta(days=100)
+    mug = a_product(stock=5, sku="MUG")
+    for pay_by in (ago(minutes=1), timezone.now() + timedelta(hours=1), None):
+        Order.objects.create(customer=alice, items=[(mug, 1)], pay_by=pay_by)
+    for age in (101, 99):
+        Event.objects.create(kind=f"test.{age}_days_old", product=mug, at=ago(days=age))
+    for name, values in {
+        "expired long ago": {"expires_at": ago(days=31)},
+        "revoked long ago": {"revoked_at": ago(days=31)},
+        "expired": {"expires_at": ago(days=29)},
+        "revoked": {"revoked_at": ago(days=29)},
+        "alive": {},
+    }.items():
+        token, _ = ApiToken.objects.issue(alice, name=name)
+        ApiToken.objects.filter(pk=token.pk).update(**values)
+    for name, end in (("old", ago(minutes=1)), ("new", timezone.now() + timedelta(minutes=1))):
+        Session.objects.create(session_key=name, session_data="", expire_date=end)
+    return mug
+
+
+def what_there_is(mug):
+    return {
+        "stock": mug.on_record().stock,
+        "orders": sorted(Order.objects.values_list("status", flat=True)),
+        "old events": list(Event.objects.filter(kind__startswith="test").values_list("kind", flat=True)),
+        "tokens": sorted(ApiToken.objects.values_list("name", flat=True)),
+        "sessions": sorted(Session.objects.values_list("session_key", flat=True)),
+    }
+
+
+def test_tidying_up_expires_and_deletes_what_is_over_and_nothing_else(a_mess, capsys):
+    call_command("tidy")
+
+    assert capsys.readouterr().out == "Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions.\n"
+    assert what_there_is(a_mess) == {
+        "stock": 3,
+        "orders": ["EXPIRED", "PLACED", "PLACED"],
+        "old events": ["test.99_days_old"],
+        "tokens": ["alive", "expired", "revoked"],
+        "sessions": ["new"],
+    }
+
+
+def test_a_dry_run_says_the_same_and_does_nothing(a_mess, capsys):
+    before = what_there_is(a_mess)
+
+    call_command("tidy", dry_run=True)
+
+    said = "A dry run, nothing was done. Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions.\n"
+    assert capsys.readouterr().out == said
+    assert what_there_is(a_mess) == before
+
+
+def test_the_second_time_there_is_nothing_left_to_do(a_mess, capsys):
+    call_command("tidy")
+    capsys.readouterr()
+
+    call_command("tidy")
+
+    assert capsys.readouterr().out == "Orders expired: 0. Deleted: 0 events, 0 tokens, 0 sessions.\n"
+
+
+def test_old_events_go_in_batches_and_all_of_them(a_product, capsys, monkeypatch):
+    monkeypatch.setattr(events, "BATCH", 2)
+    mug = a_product()
+    Event.objects.bulk_create(Event(kind="test.old", product=mug, at=ago(days=1_000)) for _ in range(5))
+
+    call_command("tidy")
+
+    assert capsys.readouterr().out == "Orders expired: 0. Deleted: 5 events, 0 tokens, 0 sessions.\n"
+    assert [event.kind for event in Event.objects.all()] == ["product.created"]
