@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from products.admin.stock_verbs import BringBack, Correct, Count, Receive, Retire
 from products.admin.verbs import AdminWithVerbs
 from products.models import Category, Product
-from products.models.catalogue import ProductQuerySet
+from products.models.product_queries import ProductQuerySet
 
 
 @admin.register(Category)
@@ -64,6 +64,7 @@ class ProductAdmin(AdminWithVerbs):
         if not change:
             obj.save(by=by)
         elif form.changed_data:
+            obj.refresh_from_db(fields=[name for name in form.fields if name not in form.changed_data])
             obj.save(by=by, update_fields=[*form.changed_data, "updated_at"])
 
     def get_actions(self, request: HttpRequest) -> Any:

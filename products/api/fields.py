@@ -101,5 +101,5 @@ class FlagField(serializers.ChoiceField):
     def __init__(self, **options: Any) -> None:
         super().__init__(["true", "false"], **options)
 
-    def to_internal_value(self, data: Any) -> bool:
+    def to_internal_value(self, data: Any) -> Any:
         return super().to_internal_value(data) == "true"

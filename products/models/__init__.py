@@ -16,6 +16,7 @@ from products.models.refusals import (
     PaymentOverdue,
     Problem,
     Refusal,
+    SkuTaken,
     StockHasMoved,
 )
 from products.models.stock import Reason, StockMovement
@@ -40,6 +41,7 @@ __all__ = [
     "Product",
     "Reason",
     "Refusal",
+    "SkuTaken",
     "Status",
     "StockHasMoved",
     "StockMovement",

@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from django.db.models import Q
 
-from products.models.catalogue import Product, ProductQuerySet
+from products.models.catalogue import Product
+from products.models.product_queries import ProductQuerySet
 from products.models.refusals import InsufficientStock, InvalidOrder, Problem
 
 MOST_PER_LINE = 10_000

@@ -1,23 +1,18 @@
 """What the shop sells: categories and products. A product's stock moves through its verbs only."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.validators import MaxLengthValidator, MinValueValidator, RegexValidator
-from django.db import models
-from django.db.models import Case, F, Q, Sum, Value, When
-from django.db.models.functions import Coalesce
+from django.db import IntegrityError, models
+from django.db.models import Q
 from django.utils import timezone
 
 from products.models.events import Event
-from products.models.refusals import InsufficientStock, InvalidStockChange, Problem, StockHasMoved
-from products.models.stock import MOST_STOCK, Reason, StockMovement
+from products.models.product_queries import ProductQuerySet, searchable
+from products.models.refusals import SkuTaken
+from products.models.stock import Reason, StockMovement
+from products.models.stock_changes import Person, StockChange
 from products.models.transactions import whole
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
-
-    from products.models.order_lines import OrderLine
 
 
 class Category(models.Model):
@@ -32,55 +27,6 @@ class Category(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class ProductQuerySet(models.QuerySet["Product"]):
-    def on_sale(self) -> "ProductQuerySet":
-        return self.filter(retired_at=None)
-
-    def retired(self) -> "ProductQuerySet":
-        return self.exclude(retired_at=None)
-
-    def in_stock(self) -> "ProductQuerySet":
-        return self.filter(stock__gt=0)
-
-    def locked(self) -> "ProductQuerySet":
-        """These products, locked until the transaction ends.
-
-        In id order, so that two orders for the same goods cannot deadlock; and NO KEY, because a line that refers
-        to a product holds a KEY SHARE lock on it, which a plain FOR UPDATE would wait for.
-        """
-        return self.order_by("pk").select_for_update(no_key=True)
-
-    def out_of_balance(self) -> "ProductQuerySet":
-        """The products whose stock is not the sum of their movements; each carries that sum as `ledger`."""
-        return self.annotate(ledger=Coalesce(Sum("movements__delta"), 0)).exclude(stock=F("ledger")).order_by("pk")
-
-    def update(self, **values: Any) -> int:
-        if "stock" in values:
-            raise TypeError("Stock moves through receive(), correct(), count() and orders, which write the ledger.")
-        return super().update(**values)
-
-    def move_stock(self, deltas: Mapping[int, int]) -> None:
-        """Add each delta to its product's stock, all in one statement. For those who write the ledger beside it."""
-        delta = Case(*(When(pk=pk, then=Value(delta)) for pk, delta in deltas.items()))
-        super(ProductQuerySet, self.filter(pk__in=deltas)).update(stock=F("stock") + delta)
-
-    def sell(self, lines: "Iterable[OrderLine]") -> None:
-        """Take the lines' pieces off the shelf, in the ledger too. The products are locked and have been checked."""
-        self._move_for(lines, Reason.SOLD, -1)
-
-    def take_back(self, lines: "Iterable[OrderLine]", reason: Reason) -> None:
-        """Put the lines' pieces back on the shelf, in the ledger too."""
-        list(self.locked().filter(pk__in=[line.product_id for line in lines]).values_list("pk"))
-        self._move_for(lines, reason, +1)
-
-    def _move_for(self, lines: "Iterable[OrderLine]", reason: Reason, sign: int) -> None:
-        self.move_stock({line.product_id: sign * line.quantity for line in lines})
-        StockMovement.objects.bulk_create(
-            StockMovement(product_id=line.product_id, delta=sign * line.quantity, reason=reason, line=line)
-            for line in lines
-        )
 
 
 class Product(models.Model):
@@ -107,10 +53,19 @@ class Product(models.Model):
     # that every sale writes would cost every sale.
     updated_at = models.DateTimeField(auto_now=True)
 
+    # What search looks into. Kept here and not computed by the database, so that every database finds the same.
+    search_text = models.TextField(default="", editable=False)
+
     objects = ProductQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]
+        indexes = [
+            models.Index(fields=["name", "id"], name="products_by_name"),
+            models.Index(fields=["price", "id"], name="products_by_price"),
+            models.Index(fields=["created_at", "id"], name="products_by_creation"),
+            models.Index(fields=["updated_at", "id"], name="products_by_change"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(stock__gte=0), name="stock_is_not_negative"),
             models.CheckConstraint(condition=Q(price__gte=0), name="price_is_not_negative"),
@@ -119,23 +74,20 @@ class Product(models.Model):
     def __str__(self) -> str:
         return f"{self.name} ({self.sku})"
 
-    def save(self, *, by: "AbstractBaseUser | None" = None, **options: Any) -> None:
+    def save(self, *, by: Person = None, **options: Any) -> None:
         """Write the product and what happened to it. A new one's `stock` is received; a known one's is left alone.
 
         A form opened before a sale and saved after it must not bring the sold pieces back.
         """
         if "stock" in (options.get("update_fields") or ()):
             raise TypeError("Stock moves through receive(), correct(), count() and orders, which write the ledger.")
-        if self._state.adding:
-            pk, opening = self.pk, self.stock
-            try:
-                whole(lambda: self._write_new(opening, by, options))
-            except BaseException:
-                # Nothing was written, so this is still the new product that it was.
-                self._state.adding, self.pk, self.stock = True, pk, opening
-                raise
-        else:
-            whole(lambda: self._write_change(by, options))
+        try:
+            self._save_new(by, options) if self._state.adding else whole(lambda: self._write_change(by, options))
+        except IntegrityError:
+            taken = Product.objects.filter(sku=self.sku).exclude(pk=self.pk).first()
+            if taken is not None:
+                raise SkuTaken(taken.pk, taken.sku) from None
+            raise
 
     def on_record(self) -> "Product":
         """This product as the database has it now."""
@@ -143,46 +95,47 @@ class Product(models.Model):
 
     # Verbs
 
-    def receive(self, quantity: int, *, by: "AbstractBaseUser | None" = None, note: str = "") -> StockMovement:
-        """Goods came in: add `quantity` pieces, at least 1. Raises InvalidStockChange."""
-        if quantity < 1:
-            raise InvalidStockChange(Problem("quantity_out_of_range", "Receive at least one piece."))
-        return self._move_stock(Reason.RECEIVED, lambda _: quantity, by, note)
+    def receive(self, quantity: int, *, by: Person = None, note: str = "", key: str | None = None) -> StockMovement:
+        """Goods came in: add `quantity` pieces, at least 1. Raises InvalidStockChange.
 
-    def correct(self, delta: int, *, by: "AbstractBaseUser | None" = None, note: str = "") -> StockMovement:
+        Here and in the next two, `key` makes a retry harmless: it answers with the movement that the first try made.
+        """
+        movement = StockChange(self, Reason.RECEIVED, quantity, by=by, note=note, key=key).make()
+        assert movement is not None  # noqa: S101 - for mypy: what is received is never 0
+        return movement
+
+    def correct(self, delta: int, *, by: Person = None, note: str = "", key: str | None = None) -> StockMovement:
         """Pieces were lost, broken or found: add `delta`, which may be negative.
 
         Raises InvalidStockChange where it is 0, InsufficientStock where there are not that many to take away.
         """
-        if delta == 0:
-            raise InvalidStockChange(Problem("nothing_moves", "A correction by 0 corrects nothing."))
-        return self._move_stock(Reason.CORRECTED, lambda _: delta, by, note)
+        movement = StockChange(self, Reason.CORRECTED, delta, by=by, note=note, key=key).make()
+        assert movement is not None  # noqa: S101 - for mypy: a correction is never by 0
+        return movement
 
     def count(
-        self, counted: int, *, expected: int | None = None, by: "AbstractBaseUser | None" = None, note: str = ""
+        self,
+        counted: int,
+        *,
+        expected: int | None = None,
+        by: Person = None,
+        note: str = "",
+        key: str | None = None,
     ) -> StockMovement | None:
         """Somebody counted the pieces: make the stock `counted`. None where the count agrees, as nothing moves.
 
         Raises InvalidStockChange where it is negative, and StockHasMoved where the stock is not `expected`, what it
         was when the counting began: the count may or may not have seen what moved since.
         """
-        if counted < 0:
-            raise InvalidStockChange(Problem("quantity_out_of_range", "There cannot be less than nothing."))
+        return StockChange(self, Reason.COUNTED, counted, expected=expected, by=by, note=note, key=key).make()
 
-        def missing_or_extra(stock: int) -> int:
-            if expected not in (None, stock):
-                raise StockHasMoved(self.pk, self.sku, expected=expected, stock=stock)
-            return counted - stock
-
-        return self._move_stock(Reason.COUNTED, missing_or_extra, by, note)
-
-    def retire(self, *, by: "AbstractBaseUser | None" = None) -> None:
+    def retire(self, *, by: Person = None) -> None:
         """Take the product off sale. Its stock and its history stay; retiring twice changes nothing."""
         if self.retired_at is None:
             self.retired_at = timezone.now()
             self.save(by=by, update_fields=["retired_at", "updated_at"])
 
-    def bring_back(self, *, by: "AbstractBaseUser | None" = None) -> None:
+    def bring_back(self, *, by: Person = None) -> None:
         """Put a retired product on sale again."""
         if self.retired_at is not None:
             self.retired_at = None
@@ -190,49 +143,34 @@ class Product(models.Model):
 
     # Mechanics
 
-    def _move_stock(self, reason: Reason, delta_for: Callable[[int], int], by: Any, note: str) -> Any:
-        """Move the stock by what `delta_for(the stock under the lock)` says, with its ledger line and event."""
+    def _save_new(self, by: Person, options: dict[str, Any]) -> None:
+        pk, opening = self.pk, self.stock
+        try:
+            whole(lambda: self._write_new(opening, by, options))
+        except BaseException:
+            # Nothing was written, so this is still the new product that it was.
+            self._state.adding, self.pk, self.stock = True, pk, opening
+            raise
 
-        def move() -> StockMovement | None:
-            before = Product.objects.locked().values_list("stock", flat=True).get(pk=self.pk)
-            delta = delta_for(before)
-            self._check_stock(before, delta)
-            movement = self._book(delta, reason, by, note) if delta else None
-            self.stock = before + delta
-            return movement
-
-        return whole(move)
-
-    def _check_stock(self, before: int, delta: int) -> None:
-        if not isinstance(delta, int):
-            raise InvalidStockChange(Problem("quantity_out_of_range", "Pieces are counted in whole numbers."))
-        if before + delta < 0:
-            facts = {"product": self.pk, "sku": self.sku, "requested": -delta, "available": before}
-            detail = f"{self.sku}: {-delta} asked for, {before} there."
-            raise InsufficientStock(Problem("insufficient_stock", detail, facts=facts))
-        if before + delta > MOST_STOCK:
-            raise InvalidStockChange(Problem("quantity_out_of_range", f"There can be {MOST_STOCK} pieces at the most."))
-
-    def _book(self, delta: int, reason: Reason, by: Any, note: str) -> StockMovement:
-        Product.objects.move_stock({self.pk: delta})
-        facts = {"delta": delta, "reason": reason.value}
-        Event.objects.create(kind="product.stock_moved", product=self, by=by, facts=facts)
-        return StockMovement.objects.create(product=self, delta=delta, reason=reason, by=by, note=note)
-
-    def _write_new(self, opening: int, by: Any, options: dict[str, Any]) -> None:
+    def _write_new(self, opening: int, by: Person, options: dict[str, Any]) -> None:
         self.stock = 0  # here, as a try that the database has undone may have received the opening stock already
+        self._note_search_text()
         super().save(**{**options, "force_insert": True})
         Event.objects.create(kind="product.created", product=self, by=by, facts={"price": str(self.price)})
         if opening:
             self.receive(opening, by=by, note="Opening stock")
 
-    def _write_change(self, by: Any, options: dict[str, Any]) -> None:
+    def _write_change(self, by: Person, options: dict[str, Any]) -> None:
         fields = options.get("update_fields") or WRITTEN_BY_STAFF
+        self._note_search_text()
         before = Product.objects.locked().get(pk=self.pk)
-        super().save(**{**options, "update_fields": fields})
+        super().save(**{**options, "update_fields": {*fields, "search_text"} if {*fields} & SEARCHED else fields})
         changed = [name for name in fields if name != "updated_at" and self._differs(before, name)]
         if changed:
             Event.objects.create(kind="product.changed", product=self, by=by, facts={"fields": changed})
+
+    def _note_search_text(self) -> None:
+        self.search_text = searchable(self.name, self.sku, self.description)
 
     def _differs(self, before: "Product", name: str) -> bool:
         # What was given may still be text, as in price="4.50"; the field knows what it means.
@@ -240,4 +178,5 @@ class Product(models.Model):
         return bool(meaning(getattr(self, attribute)) != getattr(before, attribute))
 
 
+SEARCHED = {"name", "sku", "description"}
 WRITTEN_BY_STAFF = ["sku", "name", "description", "category", "price", "retired_at", "updated_at"]

@@ -70,6 +70,17 @@ class StockHasMoved(Refusal):
         super().__init__(Problem(self.code, detail, facts=facts))
 
 
+class SkuTaken(Refusal):
+    """Another product has this SKU: the one with id `product`."""
+
+    code = "sku_taken"
+
+    def __init__(self, product_id: int, sku: str) -> None:
+        self.product_id = product_id
+        facts = {"product": product_id, "sku": sku}
+        super().__init__(Problem(self.code, f"There is a product with the SKU {sku} already.", facts=facts))
+
+
 class ForbiddenMove(Refusal):
     """An order in this status cannot move to that one."""
 

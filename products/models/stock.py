@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Sum
 from django.utils import timezone
 
 MOST_STOCK = 1_000_000_000
@@ -37,6 +37,10 @@ class StockMovement(models.Model):
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False)
     note = models.CharField(max_length=200, blank=True, default="")
     at = models.DateTimeField(default=timezone.now)
+    idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - unique where there is one
+
+    replayed = False
+    """Whether this is what an earlier try with the same key had made."""
 
     class Meta:
         indexes = [
@@ -55,7 +59,17 @@ class StockMovement(models.Model):
             models.UniqueConstraint(
                 fields=["line"], condition=Q(delta__gt=0), name="an_order_line_gives_its_stock_back_once"
             ),
+            models.UniqueConstraint(
+                fields=["by", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="one_movement_per_person_and_key",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.delta:+d} {self.get_reason_display()}"
+
+    def stock_after(self) -> int:
+        """What the product's stock was when this had moved: the sum of its ledger up to here."""
+        ledger = StockMovement.objects.filter(product=self.product_id, pk__lte=self.pk)
+        return ledger.aggregate(total=Sum("delta"))["total"] or 0

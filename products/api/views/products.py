@@ -14,7 +14,7 @@ from products.api.schema import pages_of
 from products.api.serializers.pages import NoQuery, PageQuery
 from products.api.serializers.products import ProductAnswer
 from products.models import Product
-from products.models.catalogue import ProductQuerySet
+from products.models.product_queries import ProductQuerySet
 
 
 class ProductViewSet(GenericViewSet):

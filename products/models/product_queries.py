@@ -1,0 +1,79 @@
+"""Questions about many products, and what moves the stock of several at once."""
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models import Case, F, Sum, Value, When
+from django.db.models.functions import Coalesce
+
+from products.models.stock import Reason, StockMovement
+
+if TYPE_CHECKING:
+    from products.models.catalogue import Product  # noqa: F401 - in quotes below
+    from products.models.order_lines import OrderLine
+
+
+def searchable(*texts: str) -> str:
+    """The texts as one, in the form in which words are looked for: compatibility forms and cases made one."""
+    return unicodedata.normalize("NFKC", "\n".join(texts)).casefold()
+
+
+class ProductQuerySet(models.QuerySet["Product"]):
+    def on_sale(self) -> "ProductQuerySet":
+        return self.filter(retired_at=None)
+
+    def retired(self) -> "ProductQuerySet":
+        return self.exclude(retired_at=None)
+
+    def in_stock(self) -> "ProductQuerySet":
+        return self.filter(stock__gt=0)
+
+    def sold_out(self) -> "ProductQuerySet":
+        return self.filter(stock=0)
+
+    def search(self, text: str) -> "ProductQuerySet":
+        """The products that have every word of `text` in their name, SKU or description, whatever the case."""
+        found = self.all()
+        for word in searchable(text).split():
+            found = found.filter(search_text__contains=word)
+        return found
+
+    def locked(self) -> "ProductQuerySet":
+        """These products, locked until the transaction ends.
+
+        In id order, so that two orders for the same goods cannot deadlock; and NO KEY, because a line that refers
+        to a product holds a KEY SHARE lock on it, which a plain FOR UPDATE would wait for.
+        """
+        return self.order_by("pk").select_for_update(no_key=True)
+
+    def out_of_balance(self) -> "ProductQuerySet":
+        """The products whose stock is not the sum of their movements; each carries that sum as `ledger`."""
+        return self.annotate(ledger=Coalesce(Sum("movements__delta"), 0)).exclude(stock=F("ledger")).order_by("pk")
+
+    def update(self, **values: Any) -> int:
+        if "stock" in values:
+            raise TypeError("Stock moves through receive(), correct(), count() and orders, which write the ledger.")
+        return super().update(**values)
+
+    def move_stock(self, deltas: Mapping[int, int]) -> None:
+        """Add each delta to its product's stock, all in one statement. For those who write the ledger beside it."""
+        delta = Case(*(When(pk=pk, then=Value(delta)) for pk, delta in deltas.items()))
+        super(ProductQuerySet, self.filter(pk__in=deltas)).update(stock=F("stock") + delta)
+
+    def sell(self, lines: "Iterable[OrderLine]") -> None:
+        """Take the lines' pieces off the shelf, in the ledger too. The products are locked and have been checked."""
+        self._move_for(lines, Reason.SOLD, -1)
+
+    def take_back(self, lines: "Iterable[OrderLine]", reason: Reason) -> None:
+        """Put the lines' pieces back on the shelf, in the ledger too."""
+        list(self.locked().filter(pk__in=[line.product_id for line in lines]).values_list("pk"))
+        self._move_for(lines, reason, +1)
+
+    def _move_for(self, lines: "Iterable[OrderLine]", reason: Reason, sign: int) -> None:
+        self.move_stock({line.product_id: sign * line.quantity for line in lines})
+        StockMovement.objects.bulk_create(
+            StockMovement(product_id=line.product_id, delta=sign * line.quantity, reason=reason, line=line)
+            for line in lines
+        )
