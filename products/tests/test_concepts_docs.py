@@ -1,0 +1,60 @@
+import re
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+
+import products.models
+from products.append_only import RULES
+from products.models import MOVES, Refusal
+from products.models.events import SHORTEST_RETENTION
+
+
+@pytest.fixture
+def page():
+    return Path(settings.BASE_DIR, "docs", "concepts.md").read_text(encoding="utf-8")
+
+
+def table(page, chapter):
+    """The cells of the table in this chapter, without its head."""
+    rows = re.findall(r"^\| (.+) \| (.+) \|$", page.partition(f"## {chapter}\n")[2].partition("\n## ")[0], re.MULTILINE)
+    return rows[1:]
+
+
+def test_the_page_lists_the_constraints_of_the_database(page):
+    listed = [
+        f"{model.__name__}.{field.name}` is unique"
+        for model in apps.get_app_config("products").get_models()
+        for field in model._meta.local_fields
+        if field.unique and not field.primary_key
+    ]
+    for model in apps.get_app_config("products").get_models():
+        listed += [f"{constraint.name}`" for constraint in model._meta.constraints]
+
+    assert sorted(constraint for _, constraint in table(page, "What the database holds")) == sorted(
+        f"`{words}" for words in listed
+    )
+
+
+def test_the_page_lists_the_moves_of_an_order(page):
+    written = {before: re.findall(r"\w+", after) for before, after in table(page, "The life of an order")}
+
+    assert {before: set(after) for before, after in written.items()} == {
+        f"`{before}`" if before else "not written yet": set(after) for before, after in MOVES.items()
+    }
+
+
+def test_every_code_word_of_the_page_exists(page):
+    refusals = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)`", page))
+
+    assert {name for name in refusals if not issubclass(getattr(products.models, name), Refusal)} == set()
+    assert refusals >= {"InvalidOrder", "InsufficientStock", "ForbiddenMove", "KeyReused"}
+
+
+def test_the_page_says_what_the_triggers_do(page):
+    assert {(action, while_young) for table, action, while_young in RULES if table.endswith("movement")} == {
+        ("UPDATE", False),
+        ("DELETE", False),
+    }
+    assert f"until they are {SHORTEST_RETENTION.days} days old" in page
