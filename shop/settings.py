@@ -3,12 +3,9 @@
 What an operator can set, and its unit and default, stands in docs/configuration.md.
 """
 
-import os
-import tempfile
 from pathlib import Path
-from typing import Any
 
-from shop import database_url
+from shop import database_url, databases
 from shop.env import Environment
 
 env = Environment()
@@ -86,42 +83,18 @@ conn_max_age = env.whole("CONN_MAX_AGE_SECONDS", default=600, at_most=86_400)
 statement_timeout = env.whole("STATEMENT_TIMEOUT_SECONDS", default=15, at_most=86_400)
 behind_pgbouncer = env.boolean("BEHIND_PGBOUNCER", default=False)
 
-given_options: dict[str, Any] = database.get("OPTIONS", {})
-
 if database["ENGINE"] == database_url.SQLITE:
     if database["NAME"] != ":memory:":
         database["NAME"] = BASE_DIR / database["NAME"]  # and not below wherever the process was started
     elif not DEBUG:
         env.refuse("DATABASE_URL names a database in memory, which forgets every order; write sqlite:////path/to/file.")
-    options = {
-        # A deferred transaction that reads and then writes fails with "database is locked" instead of waiting.
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-        # FULL costs half a millisecond per commit. NORMAL would lose the last commits when the power fails, and an
-        # order that was acknowledged has to be there.
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
-    }
-    # A file, since threads and processes that race cannot share a database in memory; each test run has its own.
-    database["TEST"] = {"NAME": Path(tempfile.gettempdir(), f"shop-test-{os.getpid()}.sqlite3")}
+    database = databases.sqlite(database)
 else:
-    options = {"connect_timeout": 5}
-    if not behind_pgbouncer:  # which refuses these at the start of a connection
-        limits = {
-            "lock_timeout": 5_000,
-            "statement_timeout": statement_timeout * 1_000,
-            "idle_in_transaction_session_timeout": 30_000,
-        }
-        # What the URL says comes last and wins.
-        stated = [*(f"-c {name}={milliseconds}" for name, milliseconds in limits.items()), given_options.get("options")]
-        given_options = given_options | {"options": " ".join(filter(None, stated))}
-    # Without it, a restart of PostgreSQL costs a failed request per connection.
-    database["CONN_HEALTH_CHECKS"] = True
-    # In a pool that gives a connection per transaction, no cursor outlives one.
-    database["DISABLE_SERVER_SIDE_CURSORS"] = behind_pgbouncer
+    database = databases.postgresql(database, statement_timeout=statement_timeout, behind_pgbouncer=behind_pgbouncer)
 
 DATABASES = {
     # SQLite's connections are kept as well: closing the last one writes its log back, which takes longer than an order.
-    "default": database | {"CONN_MAX_AGE": conn_max_age, "OPTIONS": options | given_options},
+    "default": database | {"CONN_MAX_AGE": conn_max_age},
 }
 
 # --- The shop's own rules -------------------------------------------------------------------------------------

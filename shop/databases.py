@@ -1,0 +1,42 @@
+"""How each database is talked to: what an entry of Django's DATABASES needs beyond the address."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+def sqlite(database: dict[str, Any]) -> dict[str, Any]:
+    """Writers wait for each other, and what was acknowledged survives a power failure."""
+    options = {
+        # A deferred transaction that reads and then writes fails with "database is locked" instead of waiting.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        # FULL costs half a millisecond per commit. NORMAL would lose the last commits when the power fails, and an
+        # order that was acknowledged has to be there.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
+    }
+    # A file, since threads and processes that race cannot share a database in memory; each test run has its own.
+    test = {"NAME": Path(tempfile.gettempdir(), f"shop-test-{os.getpid()}.sqlite3")}
+    return database | {"OPTIONS": options | database.get("OPTIONS", {}), "TEST": test}
+
+
+def postgresql(database: dict[str, Any], *, statement_timeout: int, behind_pgbouncer: bool) -> dict[str, Any]:
+    """Nothing waits for ever. `statement_timeout` is in seconds."""
+    options, given = {"connect_timeout": 5}, database.get("OPTIONS", {})
+    if not behind_pgbouncer:  # which refuses these at the start of a connection
+        limits = {
+            "lock_timeout": 5_000,
+            "statement_timeout": statement_timeout * 1_000,
+            "idle_in_transaction_session_timeout": 30_000,
+        }
+        # What the URL says comes last and wins.
+        stated = [*(f"-c {name}={milliseconds}" for name, milliseconds in limits.items()), given.get("options")]
+        given = given | {"options": " ".join(filter(None, stated))}
+    return database | {
+        "OPTIONS": options | given,
+        # Without it, a restart of PostgreSQL costs a failed request per connection.
+        "CONN_HEALTH_CHECKS": True,
+        # In a pool that gives a connection per transaction, no cursor outlives one.
+        "DISABLE_SERVER_SIDE_CURSORS": behind_pgbouncer,
+    }
