@@ -1,0 +1,131 @@
+"""The laws: what the database itself refuses, should our own code ever fail to."""
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, connection, transaction
+from django.db.models import UniqueConstraint
+
+from products.models import Order, Status
+
+pytestmark = pytest.mark.django_db
+
+MOVEMENT = """
+    INSERT INTO products_stockmovement (product_id, delta, reason, line_id, by_id, note, at, idempotency_key)
+    SELECT product_id, {delta}, '{reason}', {line}, {by}, '', at, {key} FROM products_stockmovement
+    WHERE line_id IS NOT NULL ORDER BY id LIMIT 1
+"""
+EVENT = """
+    INSERT INTO products_event (kind, order_id, product_id, facts, at)
+    SELECT 'made.up', {order}, {product}, '{{}}', placed_at FROM products_order WHERE placed_at IS NOT NULL LIMIT 1
+"""
+
+
+def a_movement(*, delta, reason, line="line_id", by="NULL", key="NULL"):
+    return MOVEMENT.format(delta=delta, reason=reason, line=line, by=by, key=key)
+
+
+# Each law, and statements that break it alone, in the small world of the fixture below.
+BREAKS = {
+    "stock_is_not_negative": ["UPDATE products_product SET stock = -1"],
+    "price_is_not_negative": ["UPDATE products_product SET price = -0.01"],
+    "total_is_not_negative": ["UPDATE products_order SET total = -0.01"],
+    "an_order_has_a_known_status": ["UPDATE products_order SET status = 'LOST' WHERE status = 'PLACED'"],
+    "a_placed_order_knows_when": ["UPDATE products_order SET placed_at = NULL"],
+    "one_cart_per_customer": ["UPDATE products_order SET status = 'CART'"],
+    "one_order_per_customer_and_key": ["UPDATE products_order SET idempotency_key = 'k'"],
+    "quantity_is_1_to_10000": [
+        "UPDATE products_orderline SET quantity = 0",
+        "UPDATE products_orderline SET quantity = 10001",
+    ],
+    "unit_price_is_not_negative": ["UPDATE products_orderline SET unit_price = -0.01"],
+    "one_line_per_product_and_order": [
+        "UPDATE products_orderline SET product_id = (SELECT min(id) FROM products_product)"
+    ],
+    "a_movement_moves_something": [a_movement(delta=0, reason="RECEIVED", line="NULL")],
+    "a_movement_has_a_known_reason": [a_movement(delta=1, reason="STOLEN", line="NULL")],
+    "only_orders_move_stock_for_a_line": [
+        a_movement(delta=1, reason="RECEIVED"),
+        a_movement(delta=-1, reason="SOLD", line="NULL"),
+        a_movement(delta=1, reason="CANCELLED", line="NULL"),
+    ],
+    "one_movement_per_line_and_reason": [
+        a_movement(delta=-1, reason="SOLD"),
+        a_movement(delta=-1, reason="CANCELLED"),
+    ],
+    "an_order_line_gives_its_stock_back_once": [
+        a_movement(delta=1, reason="RETURNED"),
+        a_movement(delta=1, reason="EXPIRED"),
+    ],
+    "one_movement_per_person_and_key": [
+        a_movement(delta=1, reason="RECEIVED", line="NULL", by="(SELECT min(id) FROM auth_user)", key="'k'")
+    ],
+    "an_event_is_about_an_order_or_a_product": [
+        EVENT.format(order="NULL", product="NULL"),
+        EVENT.format(order="id", product="(SELECT min(id) FROM products_product)"),
+    ],
+}
+
+
+@pytest.fixture
+def _a_small_world(alice, a_product):
+    """A cart, and a cancelled and a placed order of two lines each; somebody received a mug under the key k."""
+    mug, lamp = a_product(stock=5), a_product(stock=5)
+    Order.objects.create(customer=alice, items=[(mug, 1), (lamp, 1)]).cancel()
+    Order.objects.create(customer=alice, items=[(mug, 1), (lamp, 1)])
+    Order.objects.create(customer=alice, status=Status.CART, items=[(mug, 1)])
+    mug.receive(1, by=alice, key="k")
+
+
+def constraints():
+    return {constraint.name: constraint for model in our_models() for constraint in model._meta.constraints}
+
+
+def our_models():
+    return apps.get_app_config("products").get_models()
+
+
+def test_every_law_is_put_to_the_test():
+    assert set(constraints()) == set(BREAKS)
+
+
+@pytest.mark.usefixtures("_a_small_world")
+@pytest.mark.parametrize(
+    ("law", "statement"), [(law, statement) for law, statements in BREAKS.items() for statement in statements]
+)
+def test_the_database_refuses_what_breaks_the_law(law, statement):
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+    assert broken_by(refusal.value) == name_of(law)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO products_category (slug, name) SELECT slug, name FROM products_category",
+        "UPDATE products_product SET sku = 'MUG'",
+        "UPDATE products_apitoken SET digest = ''",
+    ],
+)
+def test_what_names_a_thing_names_no_other(a_product, a_category, api, alice, statement):
+    a_product(), a_product()
+    api(alice), api(alice)
+
+    with pytest.raises(IntegrityError, match=r"(?i)unique constraint"), transaction.atomic():
+        connection.cursor().execute(statement)
+
+
+def broken_by(error):
+    """What the database says was broken; SQLite gives a unique constraint's columns instead of its name."""
+    if connection.vendor == "postgresql":
+        return error.__cause__.diag.constraint_name
+    return str(error).split("failed: ")[1]
+
+
+def name_of(law):
+    constraint = constraints()[law]
+    if connection.vendor == "postgresql" or not isinstance(constraint, UniqueConstraint):
+        return law
+    [model] = [model for model in our_models() if constraint in model._meta.constraints]
+    columns = [model._meta.get_field(name).column for name in constraint.fields]
+    return ", ".join(f"{model._meta.db_table}.{column}" for column in columns)

@@ -1,0 +1,151 @@
+"""API tokens: what an HTTP client shows instead of a password."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from products.models import ApiToken
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def carol(db):
+    return User.objects.create_user("carol", password="correct horse")
+
+
+def test_a_token_is_found_by_its_secret_and_its_user_with_it(carol, django_assert_num_queries):
+    token, secret = ApiToken.objects.issue(carol, name="till 7")
+
+    with django_assert_num_queries(1):
+        found = ApiToken.objects.find(secret)
+        assert (found, found.user, found.name) == (token, carol, "till 7")
+
+
+def test_a_secret_is_256_random_bits_behind_a_prefix(carol):
+    secrets = {ApiToken.objects.issue(carol)[1] for _ in range(10)}
+
+    assert len(secrets) == 10
+    assert all(re.fullmatch(r"shop_[A-Za-z0-9_-]{43}", secret) for secret in secrets)
+
+
+def test_the_secret_is_not_kept_only_how_it_begins(carol):
+    token, secret = ApiToken.objects.issue(carol)
+
+    written = [str(value) for value in ApiToken.objects.values_list().get()]
+
+    assert secret[5:] not in " ".join(written)
+    assert (token.shown, str(token)) == (secret[:11], f"{secret[:11]}…")
+
+
+def test_a_token_lives_as_long_as_the_shop_says_or_as_long_as_asked_for(carol, settings):
+    settings.TOKEN_LIFETIME = timedelta(days=3)
+    now = timezone.now()
+
+    usual, _ = ApiToken.objects.issue(carol)
+    short, _ = ApiToken.objects.issue(carol, lifetime=timedelta(minutes=1))
+
+    assert timedelta(days=3) <= usual.expires_at - now < timedelta(days=3, minutes=1)
+    assert timedelta(minutes=1) <= short.expires_at - now < timedelta(minutes=2)
+
+
+def test_a_user_has_several_tokens(carol):
+    issued = [ApiToken.objects.issue(carol) for _ in range(2)]
+
+    assert [ApiToken.objects.find(secret) for _, secret in issued] == [token for token, _ in issued]
+
+
+@pytest.mark.parametrize("secret", ["", "shop_", "shop_" + "x" * 43, "shop_\0", "shop_\ud800", "é" * 10_000])
+def test_a_secret_that_was_never_issued_finds_nothing(carol, secret):
+    ApiToken.objects.issue(carol)
+
+    assert ApiToken.objects.find(secret) is None
+
+
+def test_a_digest_is_no_secret(carol):
+    token, _ = ApiToken.objects.issue(carol)
+
+    assert ApiToken.objects.find(token.digest) is None
+
+
+def test_an_expired_token_is_dead(carol):
+    _, secret = ApiToken.objects.issue(carol, lifetime=timedelta(seconds=-1))
+
+    assert ApiToken.objects.find(secret) is None
+
+
+def test_a_revoked_token_is_dead_and_the_others_are_not(carol):
+    token, secret = ApiToken.objects.issue(carol)
+    other, other_secret = ApiToken.objects.issue(carol)
+
+    token.revoke()
+
+    assert ApiToken.objects.find(secret) is None
+    assert ApiToken.objects.find(other_secret) == other
+    assert token.revoked_at is not None
+
+
+def test_revoking_twice_keeps_the_first_moment(carol):
+    token, _ = ApiToken.objects.issue(carol)
+    token.revoke()
+    first = token.revoked_at
+
+    token.revoke()
+
+    assert token.revoked_at == first
+    assert ApiToken.objects.revoke() == 0
+
+
+def test_every_token_of_a_user_can_be_revoked_at_once(carol, alice):
+    secrets = [ApiToken.objects.issue(user)[1] for user in (carol, carol, alice)]
+
+    assert ApiToken.objects.filter(user=carol).revoke() == 2
+
+    assert [ApiToken.objects.find(secret) is None for secret in secrets] == [True, True, False]
+
+
+def test_tokens_die_with_their_user(carol):
+    _, secret = ApiToken.objects.issue(carol)
+
+    carol.is_active = False
+    carol.save()
+
+    assert ApiToken.objects.find(secret) is None
+
+
+def test_tokens_die_when_the_password_changes(carol):
+    _, secret = ApiToken.objects.issue(carol)
+
+    carol.set_password("battery staple")
+    carol.save()
+
+    assert ApiToken.objects.find(secret) is None
+    token, new_secret = ApiToken.objects.issue(carol)
+    assert ApiToken.objects.find(new_secret) == token
+
+
+def test_tokens_survive_a_login_and_a_change_of_name(carol, client):
+    token, secret = ApiToken.objects.issue(carol)
+
+    client.force_login(carol)
+    User.objects.filter(pk=carol.pk).update(username="caroline")
+
+    assert ApiToken.objects.find(secret) == token
+
+
+def test_tokens_that_are_long_dead_are_told_from_those_that_still_matter(carol):
+    month = timedelta(days=31)
+    alive, _ = ApiToken.objects.issue(carol)
+    expired_lately, _ = ApiToken.objects.issue(carol, lifetime=timedelta(days=-1))
+    expired, _ = ApiToken.objects.issue(carol, lifetime=-month)
+    revoked_lately, _ = ApiToken.objects.issue(carol)
+    revoked, _ = ApiToken.objects.issue(carol)
+    revoked_lately.revoke()
+    ApiToken.objects.filter(pk=revoked.pk).update(revoked_at=timezone.now() - month)
+
+    assert set(ApiToken.objects.alive()) == {alive}
+    assert set(ApiToken.objects.long_dead()) == {expired, revoked}
+    assert {alive, expired_lately, revoked_lately}.isdisjoint(ApiToken.objects.long_dead())
