@@ -1,5 +1,6 @@
 """What the shop is made of. The rules live here; everything else translates."""
 
+from products.models.carts import Cart
 from products.models.catalogue import Category, Product
 from products.models.events import Event
 from products.models.lifecycle import MOVES, Status
@@ -12,6 +13,7 @@ from products.models.refusals import (
     InvalidOrder,
     InvalidStockChange,
     KeyReused,
+    NotInCart,
     NotOverdue,
     PaymentOverdue,
     Problem,
@@ -26,6 +28,7 @@ __all__ = [
     "MOVES",
     "AlreadyPlaced",
     "ApiToken",
+    "Cart",
     "Category",
     "Event",
     "ForbiddenMove",
@@ -33,6 +36,7 @@ __all__ = [
     "InvalidOrder",
     "InvalidStockChange",
     "KeyReused",
+    "NotInCart",
     "NotOverdue",
     "Order",
     "OrderLine",

@@ -24,21 +24,34 @@ Item = tuple[Product | int | str, int]
 
 @dataclass
 class WantedLine:
-    """One product and how many of it in all, with the places (0-based) at which it was asked for."""
+    """One product and how many of it in all, with the places (0-based) at which it was asked for.
+
+    `overdue` pieces of it are held by orders whose payment deadline has passed, and are to be had as well.
+    """
 
     product: Product
     quantity: int
     places: list[int] = field(default_factory=list)
+    overdue: int = 0
 
     @property
     def amount(self) -> Decimal:
         return self.product.price * self.quantity
 
+    @property
+    def is_retired(self) -> bool:
+        return self.product.retired_at is not None
+
+    @property
+    def available(self) -> int:
+        """How many could be ordered now."""
+        return 0 if self.is_retired else self.product.stock + self.overdue
+
 
 class Basket:
     """The lines that an order is going to have.
 
-    `look_up` finds the products, `check` says what is wrong; then `lines` and `total` are what the order will be.
+    `look_up` finds the products, `check` refuses what is wrong; then `lines` and `total` are what the order will be.
     """
 
     def __init__(self, items: Iterable[Item]) -> None:
@@ -52,7 +65,7 @@ class Basket:
             self.problems = [Problem("empty", "There is nothing in this order.")]
             return
         if len(self.items) > MOST_LINES:
-            self.problems = [Problem("too_many_lines", f"An order has {MOST_LINES} lines at the most.")]
+            self.problems = [too_many_lines()]
             return
         found: dict[int | str, Product] = {}
         for product in products.filter(self._names()):
@@ -68,17 +81,24 @@ class Basket:
     def check(self) -> None:
         """Raise InvalidOrder with everything that is not acceptable, else InsufficientStock with all that is short."""
         self.check_acceptable()
-        short = [self._shortage(line) for line in self.lines if line.quantity > line.product.stock]
-        if short:
+        if short := self.shortages():
             raise InsufficientStock(*short, acceptable=self._acceptable())
 
     def check_acceptable(self) -> None:
         """Raise InvalidOrder with everything that is not acceptable, whatever the stock."""
-        problems = self.problems + [problem for line in self.lines for problem in self._problems_of(line)]
-        if not problems and self.total > MOST_TOTAL:
-            problems = [Problem("total_too_large", f"An order comes to {MOST_TOTAL} at the most.")]
-        if problems:
-            raise InvalidOrder(*problems)
+        if faults := self.faults():
+            raise InvalidOrder(*faults)
+
+    def faults(self) -> list[Problem]:
+        """Everything that is not acceptable, whatever the stock."""
+        faults = self.problems + [problem for line in self.lines for problem in self._problems_of(line)]
+        if not faults and self.total > MOST_TOTAL:
+            return [Problem("total_too_large", f"An order comes to {MOST_TOTAL} at the most.")]
+        return faults
+
+    def shortages(self) -> list[Problem]:
+        """Everything that there is not enough of; of what is not sold any more that is not said as well."""
+        return [self._shortage(line) for line in self.lines if line.quantity > line.available and not line.is_retired]
 
     @property
     def total(self) -> Decimal:
@@ -107,7 +127,7 @@ class Basket:
         self.lines = list(by_product.values())
 
     def _problems_of(self, line: WantedLine) -> Iterable[Problem]:
-        if line.product.retired_at is not None:
+        if line.is_retired:
             facts = {"product": line.product.pk, "sku": line.product.sku}
             yield Problem("retired_product", f"{line.product.sku} is not sold any more.", tuple(line.places), facts)
         if not _is_quantity(line.quantity):
@@ -119,14 +139,18 @@ class Basket:
             "product": product.pk,
             "sku": product.sku,
             "requested": line.quantity,
-            "available": product.stock,
+            "available": line.available,
         }
-        detail = f"{product.sku}: {line.quantity} asked for, {product.stock} there."
+        detail = f"{product.sku}: {line.quantity} asked for, {line.available} there."
         return Problem("insufficient_stock", detail, tuple(line.places), facts)
 
     def _acceptable(self) -> list[tuple[int, int]]:
-        pieces = [(line.product.pk, min(line.quantity, line.product.stock)) for line in self.lines]
+        pieces = [(line.product.pk, min(line.quantity, line.available)) for line in self.lines]
         return [(product_id, quantity) for product_id, quantity in pieces if quantity]
+
+
+def too_many_lines() -> Problem:
+    return Problem("too_many_lines", f"An order has {MOST_LINES} lines at the most.")
 
 
 def _name(wanted: Product | int | str) -> int | str | None:

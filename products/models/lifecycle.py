@@ -39,5 +39,6 @@ GIVES_BACK = {
 
 def check_move(before: str | None, after: str) -> None:
     """Raise ForbiddenMove where an order that is `before` cannot become `after`."""
-    if after not in MOVES.get(before, ()):
-        raise ForbiddenMove(before, after)
+    moves = MOVES.get(before, set())
+    if after not in moves:
+        raise ForbiddenMove(before, after, allowed=[status.value for status in Status if status in moves])

@@ -1,11 +1,15 @@
 """Questions about many orders."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
+from django.db.models import Sum
 from django.utils import timezone
 
+from products.models.basket import Basket, Item
+from products.models.catalogue import Product
 from products.models.lifecycle import Status
 from products.models.order_lines import OrderLine
 from products.models.refusals import AlreadyPlaced, ForbiddenMove, NotOverdue
@@ -16,18 +20,41 @@ if TYPE_CHECKING:
     from products.models.orders import Order
 
 
+def sees_all_orders(user: "User | AnonymousUser") -> bool:
+    """Whether somebody is staff with the permission to view orders, and so sees more than their own."""
+    return user.is_staff and user.has_perm("products.view_order")
+
+
 class OrderQuerySet(models.QuerySet["Order"]):
     def of(self, customer: "AbstractBaseUser") -> "OrderQuerySet":
         return self.filter(customer=customer)
 
     def visible_to(self, user: "User | AnonymousUser") -> "OrderQuerySet":
         """Everybody's own; all of them for staff with the permission to view orders."""
-        sees_all = user.is_staff and user.has_perm("products.view_order")
-        return self.all() if sees_all else self.filter(customer=user.pk)
+        return self.all() if sees_all_orders(user) else self.filter(customer=user.pk)
 
     def placed(self) -> "OrderQuerySet":
         """Everything that was ever placed, whatever became of it; not the carts."""
         return self.filter(placed_at__isnull=False)
+
+    def narrowed(
+        self,
+        *,
+        status: Collection[str] | None = None,
+        placed_after: datetime | None = None,
+        placed_before: datetime | None = None,
+        key: str | None = None,
+        customer: int | None = None,
+    ) -> "OrderQuerySet":
+        """Those of these that everything given is true of. From `placed_after` on, but not `placed_before` itself."""
+        conditions = {
+            "status__in": status,
+            "placed_at__gte": placed_after,
+            "placed_at__lt": placed_before,
+            "idempotency_key": key,
+            "customer": customer,
+        }
+        return self.filter(**{name: value for name, value in conditions.items() if value is not None})
 
     def with_lines(self) -> "OrderQuerySet":
         return self.prefetch_related("lines")
@@ -41,6 +68,24 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
     def holding(self, product_ids: Iterable[int]) -> "OrderQuerySet":
         return self.filter(pk__in=OrderLine.objects.filter(product__in=product_ids).values("order"))
+
+    def pieces_of(self, product_ids: Iterable[int]) -> dict[int, int]:
+        """How many of each of these products these orders hold: {product id: pieces}."""
+        lines = OrderLine.objects.filter(order__in=self, product__in=product_ids).order_by()
+        return dict(lines.values_list("product").annotate(Sum("quantity")))
+
+    def quote(self, items: Iterable[Item]) -> Basket:
+        """What ordering `items` now would come to, and everything that speaks against it; nothing is written.
+
+        It is the basket that placing would check. What overdue orders hold counts as free, since placing would expire
+        them.
+        """
+        basket = Basket(items)
+        basket.look_up(Product.objects.all())
+        overdue = self.overdue().pieces_of(line.product.pk for line in basket.lines)
+        for line in basket.lines:
+            line.overdue = overdue.get(line.product.pk, 0)
+        return basket
 
     def expire(self) -> int:
         """Expire each of these, in a transaction of its own; how many there were. Others may be at it as well."""

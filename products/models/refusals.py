@@ -82,11 +82,12 @@ class SkuTaken(Refusal):
 
 
 class ForbiddenMove(Refusal):
-    """An order in this status cannot move to that one."""
+    """An order in this status cannot move to that one. `allowed` are those that it can move to."""
 
     code = "forbidden_move"
 
-    def __init__(self, before: str | None, after: str) -> None:
+    def __init__(self, before: str | None, after: str, *, allowed: Sequence[str] = ()) -> None:
+        self.allowed = list(allowed)
         detail = f"An order that is {before or 'new'} cannot become {after}."
         super().__init__(Problem(self.code, detail, facts={"from": before, "to": after}))
 
@@ -120,3 +121,13 @@ class KeyReused(Refusal):
 
     def __init__(self) -> None:
         super().__init__(Problem(self.code, "This idempotency key was used before, with another request."))
+
+
+class NotInCart(Refusal):
+    """What is to be taken out of the cart is not in it."""
+
+    code = "not_in_cart"
+
+    def __init__(self, product: int) -> None:
+        facts = {"product": product}
+        super().__init__(Problem(self.code, "There is nothing of this product in the cart.", facts=facts))
