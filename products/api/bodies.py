@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
-from products.models import Order, OrderLine, Product
+from products.models import Order, OrderLine, Product, StockMovement
 
 
 def money(amount: Decimal | None) -> str | None:
@@ -56,4 +56,25 @@ def line_body(line: OrderLine) -> dict[str, Any]:
         "quantity": line.quantity,
         "unit_price": money(line.unit_price),
         "amount": money(line.amount),
+    }
+
+
+def movement_body(movement: StockMovement) -> dict[str, Any]:
+    return {
+        "id": movement.pk,
+        "delta": movement.delta,
+        "reason": movement.reason,
+        "order": movement.line.order_id if movement.line else None,
+        "by": movement.by_id,
+        "note": movement.note,
+        "at": movement.at,
+    }
+
+
+def stock_body(product: Product, movement: StockMovement | None) -> dict[str, Any]:
+    return {
+        "product": product.pk,
+        "sku": product.sku,
+        "stock": movement.stock_after() if movement else product.stock,
+        "movement": movement_body(movement) if movement else None,
     }

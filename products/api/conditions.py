@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rest_framework import status
@@ -40,26 +40,34 @@ def tags_in(header: str) -> list[str]:
 
 
 def answer(
-    request: Request, body: Any, *, headers: Mapping[str, str] | None = None, etag: str | None = None
+    request: Request,
+    body: Any,
+    *,
+    code: int = status.HTTP_200_OK,
+    headers: Mapping[str, str] | None = None,
+    etag: str | None = None,
 ) -> Response:
-    """200 with `body` and its ETag; 304 without it where If-None-Match says that the client has it already."""
+    """`code` with `body` and its ETag; 304 without it where If-None-Match says that the client has it already."""
     etag = etag or etag_of(body)
     headers = {**(headers or {}), "ETag": etag}
     seen = request.headers.get("If-None-Match")
     if seen is not None and request.method in ("GET", "HEAD") and (seen.strip() == "*" or etag in tags_in(seen)):
         return Response(status=status.HTTP_304_NOT_MODIFIED, headers=headers)
-    return Response(body, headers=headers)
+    return Response(body, code, headers=headers)
 
 
-def check_if_match(request: Request, etag: str, *, required: bool = False) -> None:
+def check_if_match(
+    request: Request, etag: str, *, required: bool = False, comparing: Callable[[str], str] = str
+) -> None:
     """Raise Stale where If-Match names other tags than `etag`; call it under the lock that the change takes.
 
-    Without the header nothing is checked, unless it is `required`: then PreconditionRequired.
+    Without the header nothing is checked, unless it is `required`: then PreconditionRequired. `comparing` gives the
+    part of a tag that has to be the same, where not all of it has to.
     """
     seen = request.headers.get("If-Match")
     if seen is None:
         if required:
             raise PreconditionRequired
         return
-    if seen.strip() != "*" and etag not in tags_in(seen):
+    if seen.strip() != "*" and comparing(etag) not in map(comparing, tags_in(seen)):
         raise Stale

@@ -12,6 +12,7 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from products.api import throttling
 from products.models import (
     ForbiddenMove,
     InsufficientStock,
@@ -20,6 +21,9 @@ from products.models import (
     PaymentOverdue,
     Problem,
     Refusal,
+    SkuTaken,
+    StockHasMoved,
+    TooManyLogins,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -32,6 +36,8 @@ STATUS_OF: dict[type[Refusal], int] = {
     PaymentOverdue: 409,
     NotOverdue: 409,
     KeyReused: 422,
+    SkuTaken: 409,
+    StockHasMoved: 412,
 }
 """What a refusal is in HTTP; what is not listed is a bad request."""
 
@@ -73,6 +79,9 @@ def problem(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     """The answer to an exception in a view; None, for a bug, leaves it to Django's 500 (settings.EXCEPTION_HANDLER)."""
     request: Request = context["request"]
     headers: dict[str, str] = {}
+    # DRF asks its throttles only about requests that it has let in; here are those that it has not.
+    if (budget := throttling.spend(request._request)) and budget.is_overspent:
+        exc = exceptions.Throttled(budget.ends_in)
     match exc:
         case Refusal():
             status, body = STATUS_OF.get(type(exc), 400), _of_refusal(exc, request)
@@ -84,6 +93,8 @@ def problem(exc: Exception, context: Mapping[str, Any]) -> Response | None:
             status, body = 403, {}
         case OperationalError() | InterfaceError():
             status, body = 503, {"detail": "The database is busy or out of reach; nothing was changed."}
+        case TooManyLogins():
+            status, body, headers = 429, {"detail": exc.message, "code": exc.code}, _headers_of(exc)
         case exceptions.APIException():
             status, body = exc.status_code, {"detail": str(exc.detail), "code": exc.get_codes()}
             headers = _headers_of(exc)
@@ -167,7 +178,7 @@ def _is_leaf(details: Any) -> bool:
     return isinstance(details, dict) and set(details) == {"message", "code"} and isinstance(details["code"], str)
 
 
-def _headers_of(exc: exceptions.APIException) -> dict[str, str]:
+def _headers_of(exc: Exception) -> dict[str, str]:
     headers = {}
     if challenge := getattr(exc, "auth_header", None):
         headers["WWW-Authenticate"] = challenge

@@ -20,10 +20,15 @@ class StrictIntegerField(serializers.Field):
 
     default_error_messages = {"invalid": "Write a whole number."}
 
+    def __init__(self, *, signed: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        # JSON's own integers have a sign in any case; this is about the digits in a string.
+        self.shape = re.compile(r"-?[0-9]{1,19}" if signed else r"[0-9]{1,19}")
+
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, int) and not isinstance(data, bool):
             return data
-        if isinstance(data, str) and re.fullmatch(r"[0-9]{1,19}", data):
+        if isinstance(data, str) and self.shape.fullmatch(data):
             return int(data)
         raise self.fail("invalid")
 
@@ -32,11 +37,15 @@ class StrictIntegerField(serializers.Field):
 
 
 class StrictTextField(serializers.CharField):
-    """A JSON string. DRF's own field would turn numbers into text."""
+    """A JSON string that can be printed. DRF's own field would turn numbers into text."""
+
+    default_error_messages = {"control_character": "Control characters cannot be printed."}
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
+        if re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", data):
+            self.fail("control_character")
         return super().to_internal_value(data)
 
 

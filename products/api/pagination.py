@@ -9,6 +9,7 @@ from django.db.models import BooleanField, Expression, F, Field, Func, Model, Qu
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from products.api.conditions import answer
 from products.api.errors import InvalidQuery
 
 DEFAULT_LIMIT = 20
@@ -43,7 +44,7 @@ class KeysetPage:
         self.fields = [name.lstrip("-") for name in ordering]
         self.descending = ordering[0].startswith("-")
         self.limit = query.get("limit") or DEFAULT_LIMIT
-        self.salt = f"page by {','.join(ordering)}"
+        self.salt = f"page of {queryset.model.__name__} by {','.join(ordering)}"
         self.back, self.behind = self._read(query.get("cursor"))
         self.count = queryset.order_by().count() if query.get("count") else None
         self.rows, self.more = self._fetch(queryset)
@@ -57,7 +58,7 @@ class KeysetPage:
         header = ", ".join(
             f'<{url}>; rel="{"prev" if rel == "previous" else rel}"' for rel, url in links.items() if url
         )
-        return Response(body, headers={"Link": header} if header else None)
+        return answer(request, body, headers={"Link": header} if header else None)
 
     def _fetch(self, queryset: QuerySet[Any]) -> tuple[list[Model], bool]:
         down = self.descending != self.back

@@ -1,7 +1,7 @@
 """Who may come in at all; what each of them sees is the querysets' business."""
 
 from django.conf import settings
-from rest_framework.permissions import IsAuthenticated
+from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -11,3 +11,14 @@ class MayReadCatalogue(IsAuthenticated):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return settings.CATALOGUE_IS_PUBLIC or super().has_permission(request, view)
+
+
+def staff_may(permission: str) -> type[BasePermission]:
+    """A permission class: staff who have the model permission `permission`, as in "products.change_product"."""
+
+    class StaffMay(IsAuthenticated):
+        def has_permission(self, request: Request, view: APIView) -> bool:
+            user = request.user
+            return super().has_permission(request, view) and user.is_staff and user.has_perm(permission)
+
+    return StaffMay

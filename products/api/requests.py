@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
@@ -25,7 +26,14 @@ def read_query(request: Request, serializer_class: type[serializers.Serializer])
     return dict(serializer.validated_data)
 
 
-def read_idempotency_key(request: Request) -> str | None:
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    location=OpenApiParameter.HEADER,
+    description="Your name for this request; sent again, it answers with what the first one did, and does it once.",
+)
+
+
+def read_idempotency_key(request: Request, most: int = 255) -> str | None:
     """The Idempotency-Key header, None where there is none. Raises InvalidHeader.
 
     The draft (draft-ietf-httpapi-idempotency-key-header) makes it a quoted string; without quotes it means the same.
@@ -34,7 +42,7 @@ def read_idempotency_key(request: Request) -> str | None:
     if header is None:
         return None
     key = header[1:-1] if re.fullmatch(r'"[^"]*"', header) else header
-    if not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
-        detail = "A key is 1 to 255 visible ASCII characters."
+    if len(key) > most or not re.fullmatch(r"[\x21-\x7e]+", key):
+        detail = f"A key is 1 to {most} visible ASCII characters."
         raise InvalidHeader({"Idempotency-Key": [ErrorDetail(detail, "invalid_key")]})
     return key

@@ -4,6 +4,7 @@ from products.models.carts import Cart
 from products.models.catalogue import Category, Product
 from products.models.events import Event
 from products.models.lifecycle import MOVES, Status
+from products.models.logins import LoginCounter, TooManyLogins
 from products.models.order_lines import OrderLine
 from products.models.orders import Order
 from products.models.refusals import (
@@ -36,6 +37,7 @@ __all__ = [
     "InvalidOrder",
     "InvalidStockChange",
     "KeyReused",
+    "LoginCounter",
     "NotInCart",
     "NotOverdue",
     "Order",
@@ -49,4 +51,5 @@ __all__ = [
     "Status",
     "StockHasMoved",
     "StockMovement",
+    "TooManyLogins",
 ]

@@ -1,5 +1,7 @@
 """The stock ledger: every change of every product's stock, append-only."""
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q, Sum
@@ -24,6 +26,12 @@ class Reason(models.TextChoices):
 BY_ORDERS = (Reason.SOLD, Reason.CANCELLED, Reason.EXPIRED, Reason.RETURNED)
 
 
+class StockMovementQuerySet(models.QuerySet["StockMovement"]):
+    def stock_at(self, moment: datetime) -> int:
+        """What these had come to at `moment`: for the movements of one product, its stock then."""
+        return self.filter(at__lte=moment).aggregate(total=Sum("delta"))["total"] or 0
+
+
 class StockMovement(models.Model):
     """One line of the ledger. The sum of a product's deltas is its stock, at every commit.
 
@@ -41,6 +49,8 @@ class StockMovement(models.Model):
 
     replayed = False
     """Whether this is what an earlier try with the same key had made."""
+
+    objects = StockMovementQuerySet.as_manager()
 
     class Meta:
         indexes = [

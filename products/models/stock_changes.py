@@ -52,6 +52,7 @@ class StockChange:
         stock = products.locked().values_list("stock", flat=True).get(pk=self.product.pk)
         earlier = self._earlier()
         if earlier is not None:
+            self.product.stock = stock
             return earlier
         delta = self._delta(stock)
         self._check_stock(stock, delta)

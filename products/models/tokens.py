@@ -1,17 +1,20 @@
 """API tokens: what an HTTP client shows instead of a password."""
 
 import hashlib
+import logging
 import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import models
+from django.db import Error, models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
+
+logger = logging.getLogger(__name__)
 
 PREFIX = "shop_"
 SHOWN = len(PREFIX) + 6
@@ -22,6 +25,13 @@ REMEMBERED = timedelta(days=30)
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def alive(self) -> "ApiTokenQuerySet":
         return self.filter(revoked_at=None, expires_at__gt=timezone.now(), user__is_active=True)
+
+    def of(self, user: "AbstractBaseUser") -> "ApiTokenQuerySet":
+        return self.filter(user_id=user.pk)
+
+    def usable_by(self, user: "AbstractBaseUser") -> "ApiTokenQuerySet":
+        """Those that let `user` in now. They died unseen if they were made under another password."""
+        return self.of(user).alive().filter(password_digest=_digest(user.password))
 
     def long_dead(self) -> "ApiTokenQuerySet":
         """Expired or revoked so long ago that nobody will ask any more what became of them."""
@@ -74,6 +84,8 @@ class ApiToken(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # A day, and not a moment, which would cost a write with every request.
+    last_used_on = models.DateField(null=True, blank=True, editable=False)
 
     objects = ApiTokenQuerySet.as_manager()
 
@@ -88,6 +100,17 @@ class ApiToken(models.Model):
         """Make the token worthless, at once."""
         ApiToken.objects.filter(pk=self.pk).revoke()
         self.refresh_from_db(fields=["revoked_at"])
+
+    def note_use(self) -> None:
+        """Remember that it was used today: one write a day at the most, and never a reason for a request to fail."""
+        today = timezone.now().date()
+        if self.last_used_on == today:
+            return
+        try:
+            with transaction.atomic():  # so that a failure spoils no transaction around it
+                ApiToken.objects.filter(pk=self.pk).exclude(last_used_on=today).update(last_used_on=today)
+        except Error as error:
+            logger.info("The use of token %s was not noted: %s", self, error)
 
 
 def _digest(secret: str) -> str:
