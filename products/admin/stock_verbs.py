@@ -1,11 +1,12 @@
 """How staff move a product's stock, and take the product off sale: forms before the verbs of Product."""
 
 from typing import Any
+from uuid import uuid4
 
 from django import forms
 
 from products.admin.verbs import Verb
-from products.models import Product, Refusal
+from products.models import KeyReused, Product, Refusal
 from products.models.stock import MOST_STOCK
 
 MOVE_STOCK = "products.add_stockmovement"
@@ -17,21 +18,47 @@ class Note(forms.CharField):
         super().__init__(max_length=200, widget=forms.TextInput(attrs={"class": "vTextField"}), **options)
 
 
-class Receive(Verb[Product]):
-    name, label, permission = "receive", "Receive", MOVE_STOCK
+class StockVerb(Verb[Product]):
+    permission = MOVE_STOCK
+
+    # A second click, or the page sent once more, is the same request again and moves nothing.
+    key = forms.CharField(widget=forms.HiddenInput, max_length=64)
+
+    def __init__(self, thing: Product, data: Any = None) -> None:
+        super().__init__(thing, data)
+        self.fields["key"].initial = uuid4().hex
+
+    def show(self, refusal: Refusal) -> None:
+        if isinstance(refusal, KeyReused):
+            self.add_error(
+                None, "This page was sent before with something else in it. If you mean both, send it again."
+            )
+        else:
+            super().show(refusal)
+        # The next try is another request.
+        self.data = dict(self.data.items(), key=uuid4().hex)
+
+    def perform(self, by: Any) -> str:
+        return self.move(by=by, **self.cleaned_data)
+
+    def move(self, **said: Any) -> str:
+        raise NotImplementedError
+
+
+class Receive(StockVerb):
+    name, label = "receive", "Receive"
     explanation = "Goods came in."
 
     quantity = forms.IntegerField(min_value=1, max_value=MOST_STOCK, help_text="How many pieces came in.")
     note = Note(required=False, help_text="Such as the number of the delivery note.")
 
-    def perform(self, by: Any) -> str:
-        quantity = self.cleaned_data["quantity"]
-        self.thing.receive(quantity, by=by, note=self.cleaned_data["note"])
-        return f"Received {quantity} of {self.thing}; now there are {self.thing.stock}."
+    def move(self, **said: Any) -> str:
+        self.thing.receive(**said)
+        return f"Received {said['quantity']} of {self.thing}; now there are {self.thing.stock}."
 
 
-class Correct(Verb[Product]):
-    name, label, permission = "correct", "Correct", MOVE_STOCK
+class Correct(StockVerb):
+    name, label = "correct", "Correct"
     explanation = "Pieces were lost, broken or found."
 
     delta = forms.IntegerField(
@@ -42,14 +69,13 @@ class Correct(Verb[Product]):
     )
     note = Note(help_text="What happened to them.")
 
-    def perform(self, by: Any) -> str:
-        delta = self.cleaned_data["delta"]
-        self.thing.correct(delta, by=by, note=self.cleaned_data["note"])
-        return f"Corrected {self.thing} by {delta:+d}; now there are {self.thing.stock}."
+    def move(self, **said: Any) -> str:
+        self.thing.correct(**said)
+        return f"Corrected {self.thing} by {said['delta']:+d}; now there are {self.thing.stock}."
 
 
-class Count(Verb[Product]):
-    name, label, permission = "count", "Count", MOVE_STOCK
+class Count(StockVerb):
+    name, label = "count", "Count"
     explanation = "Somebody counted the pieces. What is sold already and waits for its parcel does not count."
 
     counted = forms.IntegerField(min_value=0, max_value=MOST_STOCK, help_text="How many pieces can be sold.")
@@ -61,9 +87,8 @@ class Count(Verb[Product]):
         super().__init__(thing, data)
         self.fields["expected"].initial = thing.stock
 
-    def perform(self, by: Any) -> str:
-        said = self.cleaned_data
-        movement = self.thing.count(said["counted"], expected=said["expected"], by=by, note=said["note"])
+    def move(self, **said: Any) -> str:
+        movement = self.thing.count(**said)
         if movement is None:
             return f"Counted {self.thing}: there are {self.thing.stock}, as there should be."
         return f"Counted {self.thing}: {movement.delta:+d}, so now there are {self.thing.stock}."

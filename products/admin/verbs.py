@@ -66,6 +66,14 @@ class AdminWithVerbs(admin.ModelAdmin):
         # Before Django's own, whose last one takes every path for the id of an object.
         return [*pages, *super().get_urls()]
 
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except Refusal as refusal:
+            # The form found nothing wrong, and then somebody else was faster.
+            self.message_user(request, str(refusal), messages.ERROR)
+            return redirect(request.get_full_path())
+
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         context["verbs"] = list(self._offered(request, context["original"])) if context.get("original") else []
         return super().render_change_form(request, context, *args, **kwargs)

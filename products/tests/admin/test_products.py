@@ -81,6 +81,29 @@ def test_a_form_undoes_nothing_that_somebody_else_changed_since_it_was_opened(st
     assert (now.name, now.price, now.retired_at) == ("Large mug", Decimal("5.00"), mug.retired_at)
 
 
+def test_a_form_leaves_the_product_to_be_found_by_what_others_wrote_since(staff, desk, a_product):
+    mug = a_product(name="Mug", description="stoneware")
+    opened = form(mug, name="Large mug")
+    mug.description = "enamel"
+    mug.save()
+
+    desk(staff).post(page(mug), opened)
+
+    assert mug.on_record().description == "enamel"
+    assert [list(Product.objects.search(word)) for word in ("large", "enamel", "stoneware")] == [[mug], [mug], []]
+
+
+def test_of_two_who_make_the_same_product_at_once_the_second_is_told(staff, desk, said, a_product, monkeypatch):
+    taken = a_product(sku="MUG")
+    monkeypatch.setattr(Product, "validate_unique", lambda *args, **kwargs: None)  # It looked before the first wrote.
+
+    answer = desk(staff).post(f"{PRODUCTS}add/", {"sku": "MUG", "name": "Mug", "price": "1"})
+
+    assert (answer.status_code, answer.url) == (302, f"{PRODUCTS}add/")
+    assert said(answer) == ["There is a product with the SKU MUG already."]
+    assert list(Product.objects.all()) == [taken]
+
+
 def test_the_page_carries_what_it_showed_and_has_no_field_for_the_stock(staff, desk, a_product):
     mug = a_product(stock=50, name="Mug")
 
@@ -239,8 +262,8 @@ def test_what_stands_in_a_name_is_text_and_never_markup(staff, desk, alice, a_pr
         "/admin/products/event/",
     ]
     answers = [browser.get(address) for address in pages]
-    answers.append(browser.post(page(mug, "receive"), {"quantity": "1"}, follow=True))
-    answers.append(browser.post(page(mug, "correct"), {"delta": "-99", "note": evil}, follow=True))
+    answers.append(browser.post(page(mug, "receive"), {"quantity": "1", "key": "1"}, follow=True))
+    answers.append(browser.post(page(mug, "correct"), {"delta": "-99", "note": evil, "key": "2"}, follow=True))
 
     assert {answer.status_code for answer in answers} == {200}
     assert [answer.request["PATH_INFO"] for answer in answers if evil in answer.content.decode()] == []

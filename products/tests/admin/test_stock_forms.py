@@ -1,3 +1,5 @@
+from uuid import uuid4
+
 import pytest
 from django.contrib.admin.models import LogEntry
 
@@ -7,6 +9,11 @@ from products.models.stock import MOST_STOCK
 
 def page(product, name):
     return f"/admin/products/product/{product.pk}/{name}/"
+
+
+def send(browser, product, name, said):
+    """Open the form, fill it in and send it."""
+    return browser.post(page(product, name), {"key": uuid4().hex} | said)
 
 
 def last_movement(product):
@@ -21,7 +28,7 @@ def errors(answer):
 def test_receiving_adds_pieces_with_a_note_and_a_name(staff, desk, said, a_product):
     mug = a_product(stock=2, sku="MUG", name="Mug")
 
-    answer = desk(staff).post(page(mug, "receive"), {"quantity": "40", "note": "Delivery 17"})
+    answer = send(desk(staff), mug, "receive", {"quantity": "40", "note": "Delivery 17"})
 
     assert (answer.status_code, answer.url) == (302, page(mug, "change"))
     assert said(answer) == ["Received 40 of Mug (MUG); now there are 42."]
@@ -36,7 +43,7 @@ def test_receiving_adds_pieces_with_a_note_and_a_name(staff, desk, said, a_produ
 def test_correcting_takes_pieces_away_and_says_why(staff, desk, said, a_product):
     mug = a_product(stock=5, sku="MUG", name="Mug")
 
-    answer = desk(staff).post(page(mug, "correct"), {"delta": "-2", "note": "Broken"})
+    answer = send(desk(staff), mug, "correct", {"delta": "-2", "note": "Broken"})
 
     assert said(answer) == ["Corrected Mug (MUG) by -2; now there are 3."]
     assert mug.on_record().stock == 3
@@ -46,7 +53,7 @@ def test_correcting_takes_pieces_away_and_says_why(staff, desk, said, a_product)
 def test_counting_makes_the_stock_what_was_counted(staff, desk, said, a_product):
     mug = a_product(stock=5, sku="MUG", name="Mug")
 
-    answer = desk(staff).post(page(mug, "count"), {"counted": "7", "expected": "5"})
+    answer = send(desk(staff), mug, "count", {"counted": "7", "expected": "5"})
 
     assert said(answer) == ["Counted Mug (MUG): +2, so now there are 7."]
     assert mug.on_record().stock == 7
@@ -56,7 +63,7 @@ def test_counting_makes_the_stock_what_was_counted(staff, desk, said, a_product)
 def test_a_count_that_agrees_moves_nothing(staff, desk, said, a_product):
     mug = a_product(stock=5, sku="MUG", name="Mug")
 
-    answer = desk(staff).post(page(mug, "count"), {"counted": "5", "expected": "5"})
+    answer = send(desk(staff), mug, "count", {"counted": "5", "expected": "5"})
 
     assert said(answer) == ["Counted Mug (MUG): there are 5, as there should be."]
     assert mug.movements.count() == 1
@@ -67,15 +74,13 @@ def test_a_count_begun_before_a_sale_does_not_bring_the_sold_pieces_back(staff, 
     opened = desk(staff).get(page(mug, "count")).context["form"]
     Order.objects.create(customer=alice, items=[(mug, 7)])
 
-    answer = desk(staff).post(page(mug, "count"), {"counted": "50", "expected": opened["expected"].value()})
+    answer = send(desk(staff), mug, "count", {"counted": "50", "expected": opened["expected"].value()})
 
     assert errors(answer) == {"__all__": ["The stock of MUG is 43 now and not 50 any more; count again."]}
     assert (mug.on_record().stock, mug.movements.count()) == (43, 2)
     assert answer.context["situation"] == "43 can be sold now."
 
-    again = desk(staff).post(
-        page(mug, "count"), {"counted": "42", "expected": answer.context["form"]["expected"].value()}
-    )
+    again = send(desk(staff), mug, "count", {"counted": "42", "expected": answer.context["form"]["expected"].value()})
 
     assert again.status_code == 302
     assert mug.on_record().stock == 42
@@ -84,16 +89,51 @@ def test_a_count_begun_before_a_sale_does_not_bring_the_sold_pieces_back(staff, 
 def test_nobody_counts_without_saying_what_they_saw(staff, desk, a_product):
     mug = a_product(stock=5)
 
-    answer = desk(staff).post(page(mug, "count"), {"counted": "7"})
+    answer = send(desk(staff), mug, "count", {"counted": "7"})
 
     assert errors(answer) == {"expected": ["This field is required."]}
     assert mug.on_record().stock == 5
 
 
+@pytest.mark.parametrize(
+    ("name", "form", "stock"),
+    [
+        ("receive", {"quantity": "40", "note": "Delivery 17"}, 45),
+        ("correct", {"delta": "-2", "note": "Broken"}, 3),
+        ("count", {"counted": "7", "expected": "5"}, 7),
+    ],
+)
+def test_a_second_click_moves_nothing_more(staff, desk, said, a_product, name, form, stock):
+    mug = a_product(stock=5)
+    form = form | {"key": desk(staff).get(page(mug, name)).context["form"]["key"].value()}
+
+    first = desk(staff).post(page(mug, name), form)
+    second = desk(staff).post(page(mug, name), form)
+
+    assert (second.status_code, said(second)) == (302, said(first))
+    assert (mug.on_record().stock, mug.movements.count()) == (stock, 2)
+
+
+def test_a_page_that_was_sent_before_says_so_and_can_be_sent_again(staff, desk, a_product):
+    mug = a_product()
+    desk(staff).post(page(mug, "receive"), {"quantity": "40", "key": "one-page"})
+
+    answer = desk(staff).post(page(mug, "receive"), {"quantity": "4", "key": "one-page"})
+
+    assert errors(answer) == {
+        "__all__": ["This page was sent before with something else in it. If you mean both, send it again."]
+    }
+    assert mug.on_record().stock == 40
+
+    again = {"quantity": "4", "key": answer.context["form"]["key"].value()}
+    assert desk(staff).post(page(mug, "receive"), again).status_code == 302
+    assert mug.on_record().stock == 44
+
+
 def test_more_than_there_is_cannot_be_taken_away(staff, desk, a_product):
     mug = a_product(stock=5, sku="MUG")
 
-    answer = desk(staff).post(page(mug, "correct"), {"delta": "-6", "note": "Stolen"})
+    answer = send(desk(staff), mug, "correct", {"delta": "-6", "note": "Stolen"})
 
     assert (answer.status_code, errors(answer)) == (200, {"__all__": ["MUG: 6 asked for, 5 there."]})
     assert answer.context["form"]["note"].value() == "Stolen"
@@ -118,7 +158,7 @@ def test_more_than_there_is_cannot_be_taken_away(staff, desk, a_product):
 def test_what_cannot_be_is_refused_in_words_and_moves_nothing(staff, desk, a_product, name, sent, refused):
     mug = a_product(stock=5)
 
-    answer = desk(staff).post(page(mug, name), sent)
+    answer = send(desk(staff), mug, name, sent)
 
     assert (answer.status_code, errors(answer)) == (200, refused)
     assert (mug.on_record().stock, mug.movements.count()) == (5, 1)
@@ -142,7 +182,7 @@ def test_stock_moves_only_by_those_who_may_see_the_product_and_move_stock(desk, 
     sent = {"quantity": "1", "delta": "1", "counted": "6", "expected": "5", "note": "x"}
 
     assert desk(clerk).get(page(mug, name)).status_code == 403
-    assert desk(clerk).post(page(mug, name), sent).status_code == 403
+    assert send(desk(clerk), mug, name, sent).status_code == 403
     assert mug.on_record().stock == 5
 
 
@@ -150,7 +190,7 @@ def test_who_may_move_stock_need_not_be_allowed_to_change_products(desk, a_clerk
     mug = a_product(stock=5)
     clerk = a_clerk("view_product", "add_stockmovement")
 
-    answer = desk(clerk).post(page(mug, "receive"), {"quantity": "1"})
+    answer = send(desk(clerk), mug, "receive", {"quantity": "1"})
 
     assert answer.status_code == 302
     assert last_movement(mug) == (1, "RECEIVED", clerk, "")
@@ -159,7 +199,7 @@ def test_who_may_move_stock_need_not_be_allowed_to_change_products(desk, a_clerk
 def test_a_form_of_another_site_moves_nothing(staff, desk, a_product):
     mug = a_product(stock=5)
 
-    answer = desk(staff, enforce_csrf_checks=True).post(page(mug, "receive"), {"quantity": "1"})
+    answer = send(desk(staff, enforce_csrf_checks=True), mug, "receive", {"quantity": "1"})
 
     assert answer.status_code == 403
     assert mug.on_record().stock == 5
@@ -173,9 +213,9 @@ def test_an_unknown_product_is_not_found(staff, desk, number):
 def test_everything_that_moved_is_in_the_ledger(staff, desk, a_product):
     mug = a_product(stock=5)
 
-    desk(staff).post(page(mug, "receive"), {"quantity": "10"})
-    desk(staff).post(page(mug, "correct"), {"delta": "-4", "note": "Broken"})
-    desk(staff).post(page(mug, "count"), {"counted": "9", "expected": "11"})
+    send(desk(staff), mug, "receive", {"quantity": "10"})
+    send(desk(staff), mug, "correct", {"delta": "-4", "note": "Broken"})
+    send(desk(staff), mug, "count", {"counted": "9", "expected": "11"})
 
     assert [movement.delta for movement in mug.movements.all()] == [5, 10, -4, -2]
     assert list(Product.objects.out_of_balance()) == []
