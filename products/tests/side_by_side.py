@@ -4,8 +4,9 @@ For tests with `@pytest.mark.django_db(transaction=True)`: what an open transact
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Barrier, Thread
 
 import pytest
@@ -81,3 +82,18 @@ class meanwhile:  # noqa: N801 - it reads as a word of the test's sentence
         with connection.cursor() as cursor:
             cursor.execute("SELECT cardinality(pg_blocking_pids(%s)) > 0", [self.pid])
             return cursor.fetchone()[0]
+
+
+@contextmanager
+def just_before(words: str, work: Callable[[], object]) -> Iterator[None]:
+    """In this block, do `work` once, right before this thread sends its first statement that has `words` in it."""
+    scene = [work]
+
+    def look_for_it(execute, sql, params, many, context):
+        if words in sql and scene:
+            scene.pop()()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(look_for_it):
+        yield
+    assert not scene, f"no statement had {words} in it"
