@@ -41,6 +41,9 @@ class Environment:
     def days(self, name: str, *, default: int, at_least: int, at_most: int) -> timedelta:
         return timedelta(days=self.whole(name, default=default, at_least=at_least, at_most=at_most))
 
+    def minutes(self, name: str, *, default: int, at_least: int, at_most: int) -> timedelta:
+        return timedelta(minutes=self.whole(name, default=default, at_least=at_least, at_most=at_most))
+
     def minutes_if_set(self, name: str, *, at_least: int, at_most: int) -> timedelta | None:
         wish = f"a whole number from {at_least} to {at_most}, or remove it"
         minutes: int | None = self._read(name, None, _whole(at_least, at_most), wish)

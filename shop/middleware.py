@@ -5,14 +5,20 @@ import uuid
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
 
 from products.api.errors import problem_response
+from products.models import ApiToken
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
 SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 API = ("/api/", "/api-token-auth")
 WITHOUT_SLASH = ("/api/", "/api-token-auth/", "/health/")
+
+
+def is_api(request: HttpRequest) -> bool:
+    return f"{request.path_info}/".startswith(API)
 
 
 class RequestId:
@@ -29,6 +35,25 @@ class RequestId:
         return response
 
 
+class ApiHeaders:
+    """Say with every answer of the API who may keep it, and what is left of the limit."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if is_api(request):
+            # What was read may be kept by who read it, to be asked about with its ETag; nothing else may be kept.
+            may_be_kept = request.method in ("GET", "HEAD") and response.status_code in (200, 304)
+            response.headers.setdefault("Cache-Control", "private, no-cache" if may_be_kept else "no-store")
+            patch_vary_headers(response, ["Authorization", "Accept"])
+            budget = getattr(request, "budget", None)
+            for name, value in budget.headers.items() if budget else ():
+                response[name] = value
+        return response
+
+
 class ProblemsAsJson:
     """Under the API every error is problem+json, also where no view made it: unknown URLs, bad hosts, bugs.
 
@@ -41,8 +66,22 @@ class ProblemsAsJson:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         in_html = response.status_code >= 400 and response.get("Content-Type", "").startswith("text/html")
-        if in_html and f"{request.path_info}/".startswith(API):
+        if in_html and is_api(request):
             return problem_response(response.status_code, request)
+        return response
+
+
+class TokenUse:
+    """Note that a token was used, when the answer is made: so authenticating is one query that writes nothing."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        token = getattr(request, "auth", None)
+        if isinstance(token, ApiToken):
+            token.note_use()
         return response
 
 

@@ -46,7 +46,9 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "shop.middleware.RequestId",  # First, so that every answer and every log line has its id.
+    "shop.middleware.ApiHeaders",
     "shop.middleware.ProblemsAsJson",
+    "shop.middleware.TokenUse",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "shop.middleware.SlashOptional",
@@ -112,6 +114,7 @@ LIST_OUT_OF_STOCK = env.boolean("LIST_OUT_OF_STOCK", default=True)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["products.api.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["products.api.throttling.RequestsPerMinute"],
     "DEFAULT_PARSER_CLASSES": ["products.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": None,
@@ -144,6 +147,15 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+
+# --- Limits ---------------------------------------------------------------------------------------------------
+
+LOGINS_PER_NAME = env.whole("LOGINS_PER_NAME", default=10, at_most=1_000_000)
+LOGINS_PER_ADDRESS = env.whole("LOGINS_PER_ADDRESS", default=100, at_most=1_000_000)
+LOGIN_WINDOW = env.minutes("LOGIN_WINDOW_MINUTES", default=15, at_least=1, at_most=1_440)
+REQUESTS_PER_MINUTE = env.whole("REQUESTS_PER_MINUTE", default=1_200, at_most=1_000_000)
+
+AUTHENTICATION_BACKENDS = ["products.logins.LimitedLogins"]
 
 # --- Security -------------------------------------------------------------------------------------------------
 

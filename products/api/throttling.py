@@ -7,15 +7,17 @@ import math
 import time
 from collections import OrderedDict
 from threading import Lock
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView
 
 from products.client_address import client_address
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView  # which itself imports this module, by name
 
 MINUTE = 60.0
 MOST_WINDOWS = 50_000
@@ -85,7 +87,7 @@ def spend(request: HttpRequest) -> Budget | None:
 class RequestsPerMinute(BaseThrottle):
     """Asked by DRF once somebody was let in; for everybody else, errors.py asks."""
 
-    def allow_request(self, request: Request, view: APIView) -> bool:
+    def allow_request(self, request: Request, view: "APIView") -> bool:
         self.budget = spend(request._request)
         return not (self.budget and self.budget.is_overspent)
 

@@ -19,6 +19,12 @@ def _quick_passwords(settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(autouse=True)
+def _as_many_requests_as_they_like(settings):
+    """All tests come from one address. Those of the limit set one."""
+    settings.REQUESTS_PER_MINUTE = 0
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _flush_may_empty_the_ledger():
     """Lift the triggers while a transactional test empties the tables behind itself, and only then."""
@@ -85,7 +91,9 @@ def api() -> Callable[..., APIClient]:
     def client_of(user: User | None = None) -> APIClient:
         client = APIClient()
         if user is not None:
-            client.credentials(HTTP_AUTHORIZATION=f"Bearer {ApiToken.objects.issue(user)[1]}")
+            token, secret = ApiToken.objects.issue(user)
+            token.note_use()  # so that a test counts the statements of any request, not of a day's first
+            client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
         return client
 
     return client_of

@@ -47,9 +47,10 @@ def test_a_number_is_read_within_its_bounds():
 
 
 def test_days_and_minutes_become_spans_of_time():
-    env = Environment({"LIFETIME_DAYS": "2", "PAY_MINUTES": "90"})
+    env = Environment({"LIFETIME_DAYS": "2", "WINDOW_MINUTES": "20", "PAY_MINUTES": "90"})
 
     assert env.days("LIFETIME_DAYS", default=30, at_least=1, at_most=3650) == timedelta(days=2)
+    assert env.minutes("WINDOW_MINUTES", default=15, at_least=1, at_most=60) == timedelta(minutes=20)
     assert env.minutes_if_set("PAY_MINUTES", at_least=1, at_most=100) == timedelta(minutes=90)
 
 

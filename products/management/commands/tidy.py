@@ -6,11 +6,11 @@ from django.contrib.sessions.models import Session
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from products.models import ApiToken, Event, Order
+from products.models import ApiToken, Event, LoginCounter, Order
 
 
 class Command(BaseCommand):
-    help = "Expire unpaid orders past their deadline; delete old events, long dead tokens and expired sessions."
+    help = "Expire unpaid orders past their deadline; delete old events, dead tokens, sessions and login counters."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
@@ -20,12 +20,14 @@ class Command(BaseCommand):
         events = Event.objects.older_than(timezone.now() - settings.EVENT_RETENTION)
         tokens = ApiToken.objects.long_dead()
         sessions = Session.objects.filter(expire_date__lt=timezone.now())
+        counters = LoginCounter.objects.ended()
         if dry_run:
-            counts = [rows.count() for rows in (orders, events, tokens, sessions)]
+            counts = [rows.count() for rows in (orders, events, tokens, sessions, counters)]
         else:
-            counts = [orders.expire(), events.forget(), tokens.delete()[0], sessions.delete()[0]]
+            gone = [rows.delete()[0] for rows in (tokens, sessions, counters)]
+            counts = [orders.expire(), events.forget(), *gone]
         self.stdout.write(
-            "{}Orders expired: {}. Deleted: {} events, {} tokens, {} sessions.".format(
+            "{}Orders expired: {}. Deleted: {} events, {} tokens, {} sessions, {} login counters.".format(
                 "A dry run, nothing was done. " if dry_run else "", *counts
             )
         )

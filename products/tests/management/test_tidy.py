@@ -5,7 +5,7 @@ from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.utils import timezone
 
-from products.models import ApiToken, Event, Order, events
+from products.models import ApiToken, Event, LoginCounter, Order, events
 
 
 def ago(**time):
@@ -32,6 +32,8 @@ def a_mess(alice, a_product, settings):
         ApiToken.objects.filter(pk=token.pk).update(**values)
     for name, end in (("old", ago(minutes=1)), ("new", timezone.now() + timedelta(minutes=1))):
         Session.objects.create(session_key=name, session_data="", expire_date=end)
+    for name, minutes in (("old", 16), ("just ended", 14)):
+        LoginCounter.objects.create(scope=name, tries=3, ends_at=ago(minutes=minutes).timestamp() // 1)
     return mug
 
 
@@ -42,19 +44,21 @@ def what_there_is(mug):
         "old events": list(Event.objects.filter(kind__startswith="test").values_list("kind", flat=True)),
         "tokens": sorted(ApiToken.objects.values_list("name", flat=True)),
         "sessions": sorted(Session.objects.values_list("session_key", flat=True)),
+        "login counters": sorted(LoginCounter.objects.values_list("scope", flat=True)),
     }
 
 
 def test_tidying_up_expires_and_deletes_what_is_over_and_nothing_else(a_mess, capsys):
     call_command("tidy")
 
-    assert capsys.readouterr().out == "Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions.\n"
+    assert capsys.readouterr().out == "Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions, 1 login counters.\n"
     assert what_there_is(a_mess) == {
         "stock": 3,
         "orders": ["EXPIRED", "PLACED", "PLACED"],
         "old events": ["test.99_days_old"],
         "tokens": ["alive", "expired", "revoked"],
         "sessions": ["new"],
+        "login counters": ["just ended"],
     }
 
 
@@ -63,7 +67,9 @@ def test_a_dry_run_says_the_same_and_does_nothing(a_mess, capsys):
 
     call_command("tidy", dry_run=True)
 
-    said = "A dry run, nothing was done. Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions.\n"
+    said = (
+        "A dry run, nothing was done. Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions, 1 login counters.\n"
+    )
     assert capsys.readouterr().out == said
     assert what_there_is(a_mess) == before
 
@@ -74,7 +80,7 @@ def test_the_second_time_there_is_nothing_left_to_do(a_mess, capsys):
 
     call_command("tidy")
 
-    assert capsys.readouterr().out == "Orders expired: 0. Deleted: 0 events, 0 tokens, 0 sessions.\n"
+    assert capsys.readouterr().out == "Orders expired: 0. Deleted: 0 events, 0 tokens, 0 sessions, 0 login counters.\n"
 
 
 def test_old_events_go_in_batches_and_all_of_them(a_product, capsys, monkeypatch):
@@ -84,5 +90,5 @@ def test_old_events_go_in_batches_and_all_of_them(a_product, capsys, monkeypatch
 
     call_command("tidy")
 
-    assert capsys.readouterr().out == "Orders expired: 0. Deleted: 5 events, 0 tokens, 0 sessions.\n"
+    assert capsys.readouterr().out == "Orders expired: 0. Deleted: 5 events, 0 tokens, 0 sessions, 0 login counters.\n"
     assert [event.kind for event in Event.objects.all()] == ["product.created"]

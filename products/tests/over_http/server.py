@@ -34,6 +34,7 @@ class Gunicorn:
             "WEB_CONCURRENCY": str(workers),
             "WEB_THREADS": str(threads),
             "LOG_LEVEL": "ERROR",
+            "REQUESTS_PER_MINUTE": "0",
             **environment,
         }
 
