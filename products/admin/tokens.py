@@ -38,14 +38,14 @@ class IssueForm(forms.ModelForm):
 class ApiTokenAdmin(admin.ModelAdmin):
     actions = ["revoke_selected"]
 
-    list_display = ["shown", "user", "name", "created_at", "expires_at", "revoked_at"]
+    list_display = ["shown", "user", "name", "created_at", "expires_at", "revoked_at", "last_used_on"]
     list_filter = [Revoked]
     list_select_related = ["user"]
     search_fields = ["user__username", "=shown", "name"]
 
     fields = ["user", "name", "expires_at"]
     autocomplete_fields = ["user"]
-    recorded = ["shown", "user", "created_at", "expires_at", "revoked_at"]
+    recorded = ["shown", "user", "created_at", "expires_at", "revoked_at", "last_used_on"]
 
     def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
         return [*self.recorded, "name"] if obj else self.fields

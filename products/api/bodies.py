@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
-from products.models import Order, OrderLine, Product, StockMovement
+from products.models import ApiToken, Order, OrderLine, Product, StockMovement
 
 
 def money(amount: Decimal | None) -> str | None:
@@ -77,4 +77,18 @@ def stock_body(product: Product, movement: StockMovement | None) -> dict[str, An
         "sku": product.sku,
         "stock": movement.stock_after() if movement else product.stock,
         "movement": movement_body(movement) if movement else None,
+    }
+
+
+def token_body(token: ApiToken, *, current: bool) -> dict[str, Any]:
+    return {
+        "id": token.pk,
+        "name": token.name,
+        "begins_with": token.shown,
+        "created_at": token.created_at,
+        "expires_at": token.expires_at,
+        "revoked_at": token.revoked_at,
+        "last_used_on": token.last_used_on,
+        "alive": token.is_alive(),
+        "current": current,
     }

@@ -7,7 +7,7 @@ from rest_framework.routers import SimpleRouter
 from products.api.views.orders import OrderViewSet
 from products.api.views.products import ProductViewSet
 from products.api.views.stock import StockInBulkView, StockView
-from products.api.views.tokens import TokenView
+from products.api.views.tokens import OwnTokenViewSet, TokenView
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("api/products", ProductViewSet, "product")
@@ -16,6 +16,8 @@ router.register("api/orders", OrderViewSet, "order")
 urlpatterns = [
     path("api/products/<int:pk>/stock", StockView.as_view(), name="stock"),
     path("api/stock", StockInBulkView.as_view(), name="stock-in-bulk"),
+    path("api/tokens", OwnTokenViewSet.as_view({"get": "list", "delete": "revoke_all"}), name="own-tokens"),
+    path("api/tokens/<int:pk>", OwnTokenViewSet.as_view({"delete": "revoke"}), name="own-token"),
     path("api-token-auth", TokenView.as_view(), name="token"),
     path("api/schema", SpectacularJSONAPIView.as_view(permission_classes=[], authentication_classes=[]), name="schema"),
     *router.urls,

@@ -62,7 +62,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         A token dies when it expires or is revoked, when its user is deactivated, and when the password changes.
         """
         token = self.alive().select_related("user").filter(digest=_digest(secret)).first()
-        return token if token and token.password_digest == _digest(token.user.password) else None
+        return token if token and token.is_alive() else None
 
     def revoke(self) -> int:
         """Revoke each of these that is not revoked yet; how many there were."""
@@ -95,6 +95,11 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.shown}…"
+
+    def is_alive(self) -> bool:
+        """Whether it lets its user in now."""
+        in_time = self.revoked_at is None and self.expires_at > timezone.now()
+        return in_time and self.user.is_active and self.password_digest == _digest(self.user.password)
 
     def revoke(self) -> None:
         """Make the token worthless, at once."""

@@ -37,4 +37,5 @@ class TokenAnswer(serializers.Serializer):
     expires_at = serializers.DateTimeField()
     revoked_at = serializers.DateTimeField(allow_null=True)
     last_used_on = serializers.DateField(allow_null=True, help_text="The last day (UTC) it was used on.")
+    alive = serializers.BooleanField(help_text="Whether it lets anybody in now.")
     current = serializers.BooleanField(help_text="Whether it is the one that this request shows.")

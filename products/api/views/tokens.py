@@ -1,10 +1,11 @@
-"""Credentials in, a token out."""
+"""Credentials in, a token out; the tokens that somebody has."""
 
 import base64
 import binascii
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth import authenticate
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import parsers, status
 from rest_framework.authentication import get_authorization_header
@@ -13,13 +14,18 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+from rest_framework.viewsets import GenericViewSet
 
 from products.api.authentication import TokenAuthentication
+from products.api.bodies import token_body
+from products.api.pagination import KeysetPage
 from products.api.parsers import StrictJSONParser
 from products.api.requests import read_query
+from products.api.schema import pages_of
 from products.api.serializers.pages import NoQuery
-from products.api.serializers.tokens import Credentials, Token
+from products.api.serializers.tokens import Credentials, NewToken, Token, TokenAnswer, TokenQuery
 from products.models import ApiToken
+from products.models.tokens import ApiTokenQuerySet
 
 
 class WrongCredentials(AuthenticationFailed):
@@ -30,7 +36,7 @@ class WrongCredentials(AuthenticationFailed):
 
 
 class TokenView(APIView):
-    """Exchange credentials for a token; give a token up."""
+    """Exchange credentials for a token; give the one in use up."""
 
     authentication_classes = [TokenAuthentication]
     parser_classes = [StrictJSONParser, parsers.FormParser]
@@ -45,14 +51,16 @@ class TokenView(APIView):
 
     @extend_schema(request=Credentials, responses=Token, auth=[])
     def post(self, request: Request) -> Response:
-        """A new token, for a JSON or form body with `username` and `password`, or for HTTP Basic (RFC 7617)."""
+        """A new token, for a JSON or form body with `username` and `password`, or for HTTP Basic (RFC 7617).
+
+        A name for the token is up to you. Tries are limited by user name and by address.
+        """
         read_query(request, NoQuery)
-        credentials = Credentials(data=_basic(request) or request.data)
-        credentials.is_valid(raise_exception=True)
-        user = authenticate(request._request, **credentials.validated_data)
+        username, password, name = _credentials(request)
+        user = authenticate(request._request, username=username, password=password)
         if user is None:
             raise WrongCredentials
-        token, secret = ApiToken.objects.issue(user)
+        token, secret = ApiToken.objects.issue(user, name=name)
         return Response({"token": secret, "expires_at": token.expires_at})
 
     @extend_schema(request=None, responses={204: None})
@@ -62,6 +70,52 @@ class TokenView(APIView):
         token: Any = request.auth  # DRF knows its own Token only.
         token.revoke()
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class OwnTokenViewSet(GenericViewSet):
+    """The tokens that somebody has, each with the name that it was given."""
+
+    serializer_class = TokenAnswer
+
+    def get_queryset(self) -> ApiTokenQuerySet:
+        return ApiToken.objects.of(cast("Any", self.request.user))
+
+    @extend_schema(operation_id="tokens_list", parameters=[TokenQuery], responses=pages_of(TokenAnswer))
+    def list(self, request: Request) -> Response:
+        """Your tokens that are alive, the newest first, a page at a time; never their secrets."""
+        query = read_query(request, TokenQuery)
+        tokens = self.get_queryset() if query.get("all") else ApiToken.objects.usable_by(cast("Any", request.user))
+        page = KeysetPage(tokens.select_related("user"), ["-id"], query)
+        response = page.respond(request, lambda token: token_body(token, current=token == request.auth))
+        response["Cache-Control"] = "no-store"  # what opens the door is looked at, and not left lying about
+        return response
+
+    @extend_schema(operation_id="tokens_revoke", responses={204: None})
+    def revoke(self, request: Request, pk: int) -> Response:
+        """Revoke one of your tokens, at once. Doing it again changes nothing."""
+        read_query(request, NoQuery)
+        get_object_or_404(self.get_queryset(), pk=pk).revoke()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(operation_id="tokens_revoke_all", responses={204: None})
+    def revoke_all(self, request: Request) -> Response:
+        """Revoke all of your tokens, at once, the one in use as well."""
+        read_query(request, NoQuery)
+        self.get_queryset().revoke()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _credentials(request: Request) -> tuple[str, str, str]:
+    """(user name, password, the token's name), from the Authorization header or else from the body."""
+    body, basic = request.data, _basic(request)
+    if basic is not None:
+        new = NewToken(data=body)
+        new.is_valid(raise_exception=True)
+        body = {**new.validated_data, **basic}
+    credentials = Credentials(data=body)
+    credentials.is_valid(raise_exception=True)
+    given = credentials.validated_data
+    return given["username"], given["password"], given.get("name", "")
 
 
 def _basic(request: Request) -> dict[str, str] | None:
