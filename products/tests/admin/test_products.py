@@ -180,45 +180,6 @@ def test_the_list_shows_what_is_on_sale_or_what_is_not(staff, desk, a_product, w
     assert {product.sku for product in answer.context["cl"].result_list} == found
 
 
-def test_a_product_with_a_history_cannot_be_deleted_and_the_page_says_why(staff, desk, alice, a_product):
-    mug = a_product(stock=5, sku="MUG", name="Mug")
-    Order.objects.create(customer=alice, items=[(mug, 1)])
-
-    asked = desk(staff).get(page(mug, "delete"))
-    insisted = desk(staff).post(page(mug, "delete"), {"post": "yes"})
-
-    why = ["Mug (MUG): 1 order lines", "Mug (MUG): 2 stock movements", "Mug (MUG): 2 events"]
-    assert (asked.status_code, asked.context["protected"]) == (200, why)
-    assert (insisted.status_code, insisted.context["protected"]) == (200, why)
-    assert list(Product.objects.all()) == [mug]
-
-
-def test_what_has_no_history_can_be_deleted(staff, desk):
-    [stray] = Product.objects.bulk_create([Product(sku="STRAY", name="Never written through save()", price=1)])
-
-    answer = desk(staff).post(page(stray, "delete"), {"post": "yes"})
-
-    assert (answer.status_code, answer.url) == (302, PRODUCTS)
-    assert Product.objects.count() == 0
-
-
-def test_nobody_deletes_many_products_at_once(staff, desk, a_product):
-    a_product()
-
-    offered = desk(staff).get(PRODUCTS).context["action_form"].fields["action"].choices
-
-    assert [name for name, _ in offered] == ["", "retire_selected", "bring_back_selected"]
-
-
-def test_a_category_with_products_is_protected(staff, desk, a_category, a_product):
-    a_product(category=a_category)
-
-    answer = desk(staff).post(f"/admin/products/category/{a_category.pk}/delete/", {"post": "yes"})
-
-    assert (answer.status_code, len(answer.context["protected"])) == (200, 1)
-    assert Category.objects.count() == 1
-
-
 @pytest.mark.parametrize("name", ["change", "retire", "bring_back", "delete"])
 def test_who_may_only_look_changes_nothing(desk, a_clerk, a_product, name):
     mug = a_product(name="Mug")
