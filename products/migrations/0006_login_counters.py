@@ -13,6 +13,10 @@ class Migration(migrations.Migration):
                 ("scope", models.CharField(max_length=64, primary_key=True, serialize=False)),
                 ("tries", models.PositiveIntegerField()),
                 (
+                    "refused",
+                    models.PositiveIntegerField(default=0, help_text="Tries in a row that found no place."),
+                ),
+                (
                     "ends_at",
                     models.BigIntegerField(db_index=True, help_text="Seconds since 1970, by the database's clock."),
                 ),

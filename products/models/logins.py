@@ -15,13 +15,17 @@ NOW = {
     "sqlite": "CAST(strftime('%%s', 'now') AS integer)",
 }
 
-# One statement, so that no two tries can read the same number, however many there are at once.
+# One statement, so that no two tries can take the same place, however many there are at once. A try that is refused
+# takes none: otherwise those who gave theirs back would leave it to nobody.
 COUNT = """
-    INSERT INTO products_logincounter AS counter (scope, tries, ends_at) VALUES (%s, 1, {now} + %s)
+    INSERT INTO products_logincounter AS counter (scope, tries, refused, ends_at)
+    VALUES (%(scope)s, 1, 0, {now} + %(window)s)
     ON CONFLICT (scope) DO UPDATE SET
-        tries = CASE WHEN counter.ends_at <= {now} THEN 1 ELSE counter.tries + 1 END,
+        tries = CASE WHEN counter.ends_at <= {now} THEN 1
+            WHEN counter.tries < %(most)s THEN counter.tries + 1 ELSE counter.tries END,
+        refused = CASE WHEN counter.ends_at > {now} AND counter.tries >= %(most)s THEN counter.refused + 1 ELSE 0 END,
         ends_at = CASE WHEN counter.ends_at <= {now} THEN excluded.ends_at ELSE counter.ends_at END
-    RETURNING scope, tries, ends_at, ends_at - {now}
+    RETURNING scope, tries, refused, ends_at, ends_at - {now}
 """
 
 
@@ -59,14 +63,14 @@ class LoginCounterQuerySet(models.QuerySet["LoginCounter"]):
             return None
         # Keyed, since names and addresses are easily guessed: nobody learns from the table who tried to log in.
         scope = salted_hmac("products.LoginCounter", what, algorithm="sha256").hexdigest()
+        facts = {"scope": scope, "most": most, "window": int(settings.LOGIN_WINDOW.total_seconds())}
         with connection.cursor() as cursor:
-            cursor.execute(
-                COUNT.format(now=NOW[connection.vendor]), [scope, int(settings.LOGIN_WINDOW.total_seconds())]
-            )
-            [(scope, tries, ends_at, wait)] = cursor.fetchall()
-        if tries > most:
+            cursor.execute(COUNT.format(now=NOW[connection.vendor]), facts)
+            [(*counted, wait)] = cursor.fetchall()
+        counter = LoginCounter(*counted)
+        if counter.refused:
             raise TooManyLogins(wait)
-        return LoginCounter(scope=scope, tries=tries, ends_at=ends_at)
+        return counter
 
 
 class LoginCounter(models.Model):
@@ -74,6 +78,7 @@ class LoginCounter(models.Model):
 
     scope = models.CharField(max_length=64, primary_key=True)
     tries = models.PositiveIntegerField()
+    refused = models.PositiveIntegerField(default=0, help_text="Tries in a row that found no place.")
     ends_at = models.BigIntegerField(db_index=True, help_text="Seconds since 1970, by the database's clock.")
 
     objects = LoginCounterQuerySet.as_manager()
