@@ -154,7 +154,7 @@ class Product(models.Model):
 
     def _write_new(self, opening: int, by: Person, options: dict[str, Any]) -> None:
         self.stock = 0  # here, as a try that the database has undone may have received the opening stock already
-        self._note_search_text()
+        self.search_text = searchable(self.name, self.sku, self.description)
         super().save(**{**options, "force_insert": True})
         Event.objects.create(kind="product.created", product=self, by=by, facts={"price": str(self.price)})
         if opening:
@@ -162,15 +162,13 @@ class Product(models.Model):
 
     def _write_change(self, by: Person, options: dict[str, Any]) -> None:
         fields = options.get("update_fields") or WRITTEN_BY_STAFF
-        self._note_search_text()
         before = Product.objects.locked().get(pk=self.pk)
-        super().save(**{**options, "update_fields": {*fields, "search_text"} if {*fields} & SEARCHED else fields})
+        # What is not written may be stale here, and the search has to find what is on record.
+        self.search_text = searchable(*(getattr(self if name in fields else before, name) for name in SEARCHED))
+        super().save(**{**options, "update_fields": {*fields, "search_text"}})
         changed = [name for name in fields if name != "updated_at" and self._differs(before, name)]
         if changed:
             Event.objects.create(kind="product.changed", product=self, by=by, facts={"fields": changed})
-
-    def _note_search_text(self) -> None:
-        self.search_text = searchable(self.name, self.sku, self.description)
 
     def _differs(self, before: "Product", name: str) -> bool:
         # What was given may still be text, as in price="4.50"; the field knows what it means.
@@ -178,5 +176,5 @@ class Product(models.Model):
         return bool(meaning(getattr(self, attribute)) != getattr(before, attribute))
 
 
-SEARCHED = {"name", "sku", "description"}
+SEARCHED = ["name", "sku", "description"]
 WRITTEN_BY_STAFF = ["sku", "name", "description", "category", "price", "retired_at", "updated_at"]

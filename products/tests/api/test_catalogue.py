@@ -62,6 +62,19 @@ def test_search_finds_what_a_product_is_called_now(api, alice, a_product):
     assert listed(api(alice), search="mug") == []
 
 
+def test_search_does_not_find_what_a_stale_copy_remembers(api, alice, a_product):
+    mug = a_product(sku="MUG", name="Mug")
+    stale = mug.on_record()
+    mug.name = "Cup"
+    mug.save()
+
+    stale.price = "9"
+    stale.save(update_fields=["price"])
+
+    assert (listed(api(alice), search="cup"), listed(api(alice), search="mug mug")) == (["MUG"], ["MUG"])
+    assert mug.on_record().search_text == "cup\nmug\n"
+
+
 def test_filters_say_which_products_and_combine(api, alice, a_product):
     kitchen, office = (Category.objects.create(slug=slug, name=slug) for slug in ("kitchen", "office"))
     a_product(sku="MUG", price="4.50", stock=3, category=kitchen)
