@@ -16,7 +16,7 @@ class LimitedLogins(ModelBackend):
     A backend and not a form or a view, so that whoever adds another way to log in cannot forget it.
     """
 
-    def authenticate(  # type: ignore[override]  # as ModelBackend's own
+    def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **others: Any
     ) -> User | None:
         """The user with this name and password, None where there is none. Raises TooManyLogins."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MINUTE = 60.0
 MOST_WINDOWS = 50_000
-"""Some 10 MB. Past it the window that was used longest ago is forgotten."""
+"""Some 12 MB. Past it the window that was used longest ago is forgotten."""
 
 
 class Budget(NamedTuple):

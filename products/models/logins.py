@@ -63,7 +63,11 @@ class LoginCounterQuerySet(models.QuerySet["LoginCounter"]):
             return None
         # Keyed, since names and addresses are easily guessed: nobody learns from the table who tried to log in.
         scope = salted_hmac("products.LoginCounter", what, algorithm="sha256").hexdigest()
-        facts = {"scope": scope, "most": most, "window": int(settings.LOGIN_WINDOW.total_seconds())}
+        facts: dict[str, str | int] = {
+            "scope": scope,
+            "most": most,
+            "window": int(settings.LOGIN_WINDOW.total_seconds()),
+        }
         with connection.cursor() as cursor:
             cursor.execute(COUNT.format(now=NOW[connection.vendor]), facts)
             [(*counted, wait)] = cursor.fetchall()
