@@ -5,7 +5,9 @@ from typing import Any
 
 from django.conf import settings
 
-from products.models import ApiToken, Order, OrderLine, Product, StockMovement
+from products.api.errors import problem_entries
+from products.models import ApiToken, Event, Order, OrderLine, Problem, Product, StockMovement
+from products.models.basket import Basket, WantedLine
 
 
 def money(amount: Decimal | None) -> str | None:
@@ -91,4 +93,40 @@ def token_body(token: ApiToken, *, current: bool) -> dict[str, Any]:
         "last_used_on": token.last_used_on,
         "alive": token.is_alive(),
         "current": current,
+    }
+
+
+def quote_body(basket: Basket, asked: Any) -> dict[str, Any]:
+    """What `basket` comes to and what speaks against it, pointing into `asked`, or where that is empty into `lines`."""
+    problems = [*basket.faults(), *basket.shortages()]
+    return {
+        "lines": [quote_line_body(line, problems) for line in basket.lines],
+        "total": money(basket.total),
+        "currency": settings.CURRENCY,
+        "acceptable": not problems,
+        "problems": problem_entries(problems, asked),
+    }
+
+
+def quote_line_body(line: WantedLine, problems: list[Problem]) -> dict[str, Any]:
+    return {
+        "product": line.product.pk,
+        "sku": line.product.sku,
+        "name": line.product.name,
+        "quantity": line.quantity,
+        "unit_price": money(line.product.price),
+        "amount": money(line.amount),
+        "available": line.available,
+        "problems": [problem.code for problem in problems if set(line.places) & set(problem.lines)],
+    }
+
+
+def event_body(event: Event, *, names_people: bool, viewer: int) -> dict[str, Any]:
+    """`by` is shown to who may know the staff; others are told of themselves only."""
+    return {
+        "id": event.pk,
+        "kind": event.kind,
+        "at": event.at,
+        "by": event.by_id if names_people or event.by_id == viewer else None,
+        "facts": {"from": event.facts.get("from"), "to": event.facts.get("to")},
     }

@@ -5,11 +5,16 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import status
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
+
+IF_MATCH = OpenApiParameter(
+    "If-Match", location=OpenApiParameter.HEADER, description="The ETag that you have seen; stale ones are refused."
+)
 
 
 class Stale(APIException):

@@ -1,7 +1,7 @@
 """What goes wrong, as one shape: application/problem+json (RFC 9457). Views have no `try`; it ends here."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +17,7 @@ from products.models import (
     ForbiddenMove,
     InsufficientStock,
     KeyReused,
+    NotInCart,
     NotOverdue,
     PaymentOverdue,
     Problem,
@@ -36,6 +37,7 @@ STATUS_OF: dict[type[Refusal], int] = {
     PaymentOverdue: 409,
     NotOverdue: 409,
     KeyReused: 422,
+    NotInCart: 404,
     SkuTaken: 409,
     StockHasMoved: 412,
 }
@@ -131,27 +133,36 @@ def _of_refusal(refusal: Refusal, request: Request) -> dict[str, Any]:
     body: dict[str, Any] = {
         "code": refusal.code,
         "detail": str(refusal),
-        "errors": list(_of_problems(refusal.problems, request.data)),
+        "errors": problem_entries(refusal.problems, request.data),
     }
     if isinstance(refusal, InsufficientStock):
         lines = [{"product": product_id, "quantity": quantity} for product_id, quantity in refusal.acceptable]
         body["acceptable"] = {"lines": lines} if lines else None
+    if isinstance(refusal, ForbiddenMove):
+        body["allowed"] = refusal.allowed
     return body
 
 
-def _of_problems(problems: tuple[Problem, ...], data: Any) -> Iterator[dict[str, Any]]:
-    for each in problems:
-        for pointer in [_pointer(each.code, place, data) for place in each.lines] or [""]:
-            yield {"pointer": pointer, "code": each.code, "detail": each.detail, **each.facts}
+def problem_entries(problems: Iterable[Problem], data: Any) -> list[dict[str, Any]]:
+    """The `errors` for `problems`, one for each place that a problem is about. `data` is the request's body."""
+    return [
+        {"pointer": pointer, "code": each.code, "detail": each.detail, **each.facts}
+        for each in problems
+        for pointer in [_pointer(each.code, place, data) for place in each.lines] or [""]
+    ]
 
 
 def _pointer(code: str, place: int, data: Any) -> str:
-    """Where in the request's body (RFC 6901) the line is that a problem is about."""
-    many = isinstance(data, dict) and "lines" in data
-    line, path = (data["lines"][place], f"/lines/{place}") if many else (data, "")
-    if code in POINTS_AT_PRODUCT:
-        return f"{path}/sku" if "sku" in line else f"{path}/product"
-    return f"{path}/quantity"
+    """Where (RFC 6901) the line is that a problem is about: in the request's body, or in the cart if that is empty."""
+    if not data:
+        line, path = {"product": None, "quantity": None}, f"/lines/{place}"
+    elif "lines" in data:
+        line, path = data["lines"][place], f"/lines/{place}"
+    else:
+        line, path = data, ""
+    names = ("sku", "product") if code in POINTS_AT_PRODUCT else ("quantity",)
+    # A product that is not in the body but in the address is nowhere to be pointed at.
+    return next((f"{path}/{name}" for name in names if name in line), path)
 
 
 def _of_validation(error: exceptions.ValidationError) -> Iterator[dict[str, Any]]:

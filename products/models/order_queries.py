@@ -52,7 +52,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
             "placed_at__gte": placed_after,
             "placed_at__lt": placed_before,
             "idempotency_key": key,
-            "customer": customer,
+            "customer__id": customer,  # and not "customer", which fails on an id that is too large for any
         }
         return self.filter(**{name: value for name, value in conditions.items() if value is not None})
 

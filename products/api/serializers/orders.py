@@ -2,10 +2,44 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from products.api.fields import StrictIntegerField, StrictSerializer, StrictTextField
+from products.api.fields import StrictIntegerField, StrictMomentField, StrictSerializer, StrictTextField
+from products.api.serializers.pages import PageQuery
 from products.models import Status
+
+LISTED = [status.value for status in Status if status != Status.CART]
+ONE_LISTED = f"({'|'.join(LISTED)})"
+
+
+@extend_schema_field({"type": "string", "pattern": f"^{ONE_LISTED}(,{ONE_LISTED})*$", "example": "PLACED,PAID"})
+class StatusesField(serializers.Field):
+    """One status, or several separated by commas. A cart is not listed, so it is none of them."""
+
+    default_error_messages = {"invalid": f"Write one or several of {', '.join(LISTED)}, separated by commas."}
+
+    def to_internal_value(self, data: str) -> list[str]:
+        statuses = sorted(set(data.split(",")))
+        if not set(statuses) <= set(LISTED):
+            self.fail("invalid")
+        return statuses
+
+    def to_representation(self, value: list[str]) -> str:
+        return ",".join(value)
+
+
+class OrderQuery(PageQuery):
+    status = StatusesField(required=False, help_text="One, or several separated by commas.")
+    placed_after = StrictMomentField(required=False, help_text="Placed at this moment or later.")
+    placed_before = StrictMomentField(required=False, help_text="Placed earlier than this moment.")
+    key = serializers.RegexField(
+        r"^[\x21-\x7e]{1,255}\Z",
+        required=False,
+        trim_whitespace=False,
+        help_text="The order with this idempotency key.",
+    )
+    customer = StrictIntegerField(required=False, help_text="A user's id; of those whose orders you may see.")
 
 
 class LineRequest(StrictSerializer):

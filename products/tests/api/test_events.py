@@ -1,0 +1,119 @@
+"""The history of an order over HTTP."""
+
+from uuid import UUID
+
+import pytest
+
+from products.api.serializers.order_moves import EventAnswer
+from products.models import Order
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def a_delivered_order(alice, staff, a_product):
+    order = Order.objects.create(customer=alice, items=[(a_product(stock=1), 1)])
+    order.pay(reference="INV-7", by=staff)
+    order.ship(by=staff)
+    order.deliver()
+    return order
+
+
+def history(client, order, **query):
+    return client.get(f"/api/orders/{order.pk}/events", query)
+
+
+def test_the_history_tells_every_step_the_oldest_first(api, staff, alice, a_delivered_order):
+    answer = history(api(staff), a_delivered_order)
+
+    assert answer.status_code == 200
+    events = list(a_delivered_order.events.order_by("id"))
+    body = answer.json()
+    moments = [each.pop("at") for each in body["results"]]
+    assert moments == sorted(moments)
+    assert all(moment.endswith("Z") for moment in moments)
+    steps = [
+        ("order.placed", alice.pk, None, "PLACED"),
+        ("order.paid", staff.pk, "PLACED", "PAID"),
+        ("order.shipped", staff.pk, "PAID", "SHIPPED"),
+        ("order.delivered", None, "SHIPPED", "DELIVERED"),
+    ]
+    results = [
+        {"id": event.pk, "kind": kind, "by": by, "facts": {"from": before, "to": to}}
+        for event, (kind, by, before, to) in zip(events, steps, strict=True)
+    ]
+    assert body == {"next": None, "previous": None, "results": results}
+
+
+def test_the_schema_describes_exactly_what_is_shown(api, alice, a_delivered_order):
+    [event] = history(api(alice), a_delivered_order, limit=1).json()["results"]
+
+    assert list(event) == list(EventAnswer().fields)
+    assert list(event["facts"]) == list(EventAnswer().fields["facts"].fields)
+
+
+def test_a_customer_is_not_told_who_of_the_staff_it_was(api, alice, a_delivered_order):
+    answer = history(api(alice), a_delivered_order)
+
+    assert [each["by"] for each in answer.json()["results"]] == [alice.pk, None, None, None]
+
+
+def test_staff_who_see_their_own_orders_only_are_told_no_more_than_a_customer(api, staff, bob, a_product):
+    bob.is_staff = True
+    bob.save()
+    order = Order.objects.create(customer=bob, items=[(a_product(stock=1), 1)])
+    order.cancel(by=staff)
+
+    assert [each["by"] for each in history(api(bob), order).json()["results"]] == [bob.pk, None]
+
+
+def test_the_history_has_pages(api, alice, a_delivered_order):
+    client = api(alice)
+    first = history(client, a_delivered_order, limit=3, count="true").json()
+    second = client.get(first["next"]).json()
+
+    assert first["count"] == 4
+    assert [each["kind"] for each in first["results"]] == ["order.placed", "order.paid", "order.shipped"]
+    assert [each["kind"] for each in second["results"]] == ["order.delivered"]
+    assert client.get(second["previous"]).json()["results"] == first["results"]
+
+
+def test_the_history_of_one_order_has_nothing_of_another(api, alice, a_delivered_order, a_product):
+    other = Order.objects.create(customer=alice, items=[(a_product(stock=1), 1)])
+
+    assert [each["kind"] for each in history(api(alice), other).json()["results"]] == ["order.placed"]
+
+
+def test_there_is_no_history_of_what_one_cannot_see(api, bob, alice, a_delivered_order):
+    cart = Order.objects.cart_of(alice)
+
+    assert history(api(bob), a_delivered_order).status_code == 404
+    assert history(api(alice), cart).status_code == 404
+    assert history(api(alice), Order(pk=UUID(int=7))).status_code == 404
+    assert history(api(), a_delivered_order).status_code == 401
+
+
+@pytest.mark.parametrize("query", [{"kind": "order.paid"}, {"limit": 0}, {"cursor": "x"}])
+def test_parameters_that_are_not_known_or_wrong_are_refused(api, alice, a_delivered_order, query):
+    assert history(api(alice), a_delivered_order, **query).status_code == 400
+
+
+def test_a_history_that_has_not_changed_is_not_sent_again(api, alice, a_delivered_order):
+    client = api(alice)
+    seen = history(client, a_delivered_order)["ETag"]
+
+    path = f"/api/orders/{a_delivered_order.pk}/events"
+    assert client.get(path, HTTP_IF_NONE_MATCH=seen).status_code == 304
+    a_delivered_order.return_goods()
+    assert client.get(path, HTTP_IF_NONE_MATCH=seen).status_code == 200
+
+
+def test_a_history_costs_the_same_however_long_it_is(
+    api, alice, a_product, a_delivered_order, django_assert_num_queries
+):
+    short, client = Order.objects.create(customer=alice, items=[(a_product(stock=1), 1)]), api(alice)
+    history(client, short)
+
+    for order, length in ((short, 1), (a_delivered_order, 4)):
+        with django_assert_num_queries(3):  # the token, the order, its events
+            assert len(history(client, order).json()["results"]) == length
