@@ -4,6 +4,8 @@ from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.routers import SimpleRouter
 
+from products.api.views.carts import CartViewSet
+from products.api.views.order_moves import OrderMoveViewSet
 from products.api.views.orders import OrderViewSet
 from products.api.views.products import ProductViewSet
 from products.api.views.stock import StockInBulkView, StockView
@@ -12,8 +14,16 @@ from products.api.views.tokens import OwnTokenViewSet, TokenView
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("api/products", ProductViewSet, "product")
 router.register("api/orders", OrderViewSet, "order")
+router.register("api/orders", OrderMoveViewSet, "order-move")
 
 urlpatterns = [
+    path("api/cart", CartViewSet.as_view({"get": "show", "delete": "empty"}), name="cart"),
+    path("api/cart/checkout", CartViewSet.as_view({"post": "checkout"}), name="checkout"),
+    path(
+        "api/cart/lines/<int:product>",
+        CartViewSet.as_view({"put": "put_line", "delete": "remove_line"}),
+        name="cart-line",
+    ),
     path("api/products/<int:pk>/stock", StockView.as_view(), name="stock"),
     path("api/stock", StockInBulkView.as_view(), name="stock-in-bulk"),
     path("api/tokens", OwnTokenViewSet.as_view({"get": "list", "delete": "revoke_all"}), name="own-tokens"),

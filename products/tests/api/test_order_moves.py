@@ -1,0 +1,389 @@
+"""Moving orders along: cancel, pay, ship, deliver, return."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from products.models import Order, Product, Status
+from products.tests.side_by_side import meanwhile, on_postgresql, side_by_side
+
+pytestmark = pytest.mark.django_db
+
+MOVES = ["cancel", "pay", "ship", "deliver", "return"]
+WAY_TO = {
+    Status.PLACED: [],
+    Status.PAID: ["pay"],
+    Status.SHIPPED: ["pay", "ship"],
+    Status.DELIVERED: ["pay", "ship", "deliver"],
+    Status.CANCELLED: ["cancel"],
+    Status.RETURNED: ["pay", "ship", "return_goods"],
+}
+ALLOWED = {
+    Status.PLACED: ["PAID", "CANCELLED", "EXPIRED"],
+    Status.PAID: ["SHIPPED", "CANCELLED"],
+    Status.SHIPPED: ["DELIVERED", "RETURNED"],
+    Status.DELIVERED: ["RETURNED"],
+    Status.CANCELLED: [],
+    Status.RETURNED: [],
+}
+COMES_TO = dict(zip(MOVES, ["CANCELLED", "PAID", "SHIPPED", "DELIVERED", "RETURNED"], strict=True))
+
+
+@pytest.fixture
+def mug(a_product):
+    return a_product(stock=3)
+
+
+@pytest.fixture
+def an_order(alice, mug):
+    """Place an order of alice's, 2 mugs, and bring it to a status."""
+
+    def place(status=Status.PLACED, **values):
+        order = Order.objects.create(customer=alice, items=[(mug, 2)], **values)
+        for verb in WAY_TO[status]:
+            getattr(order, verb)()
+        return order
+
+    return place
+
+
+@pytest.fixture
+def clerk(db):
+    """Make somebody of the staff with these permissions and no others."""
+
+    def hire(*codenames):
+        clerk = User.objects.create_user("clerk", is_staff=True)
+        clerk.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        return clerk
+
+    return hire
+
+
+def path(order, move=None):
+    return f"/api/orders/{order.pk}" + (f"/{move}" if move else "")
+
+
+def test_an_order_goes_its_way_from_the_till_to_the_door(api, staff, an_order, mug):
+    order, client = an_order(), api(staff)
+
+    paid = client.post(path(order, "pay"), {"reference": "INV-7"})
+    shipped = client.post(path(order, "ship"), {"carrier": "DHL", "tracking_number": "00340"})
+    delivered = client.post(path(order, "deliver"))
+
+    assert [answer.status_code for answer in (paid, shipped, delivered)] == [200, 200, 200]
+    assert [answer.json()["status"] for answer in (paid, shipped, delivered)] == ["PAID", "SHIPPED", "DELIVERED"]
+    body = delivered.json()
+    assert (body["payment_reference"], body["carrier"], body["tracking_number"]) == ("INV-7", "DHL", "00340")
+    assert body == client.get(path(order)).json()
+    assert [(event.kind, event.by) for event in order.events.order_by("id")] == [
+        ("order.placed", order.customer),
+        ("order.paid", staff),
+        ("order.shipped", staff),
+        ("order.delivered", staff),
+    ]
+    assert mug.on_record().stock == 1
+
+
+def test_a_customer_cancels_an_order_and_the_stock_is_back(api, alice, an_order, mug):
+    order = an_order()
+
+    answer = api(alice).post(path(order, "cancel"))
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "CANCELLED")
+    assert answer.json()["lines"] == api(alice).get(path(order)).json()["lines"] != []
+    assert mug.on_record().stock == 3
+    assert [(event.kind, event.by) for event in order.events.order_by("id")][1:] == [("order.cancelled", alice)]
+
+
+def test_what_comes_back_goes_back_on_the_shelf(api, staff, an_order, mug):
+    order = an_order(Status.DELIVERED)
+
+    answer = api(staff).post(path(order, "return"), {})
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "RETURNED")
+    assert mug.on_record().stock == 3
+    assert not Product.objects.out_of_balance().exists()
+
+
+@pytest.mark.parametrize("status", WAY_TO)
+@pytest.mark.parametrize("move", MOVES)
+def test_a_move_is_made_where_it_is_allowed_and_refused_where_not(api, staff, an_order, mug, status, move):
+    order = an_order(status)
+    stock = mug.on_record().stock
+
+    answer = api(staff).post(path(order, move))
+
+    to = COMES_TO[move]
+    if to in ALLOWED[status]:
+        assert (answer.status_code, answer.json()["status"]) == (200, to)
+        return
+    assert answer.status_code == 409
+    body = answer.json()
+    assert (body["code"], body["allowed"]) == ("forbidden_move", ALLOWED[status])
+    detail = f"An order that is {status} cannot become {to}."
+    assert body["errors"] == [
+        {"pointer": "", "code": "forbidden_move", "detail": detail, "from": status.value, "to": to}
+    ]
+    assert Order.objects.get().status == status
+    assert mug.on_record().stock == stock
+
+
+def test_of_two_who_cancel_the_second_is_refused(api, alice, an_order, mug):
+    order, client = an_order(), api(alice)
+
+    answers = [client.post(path(order, "cancel")) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 409]
+    assert mug.on_record().stock == 3
+
+
+def test_one_who_pays_too_late_is_refused(api, staff, an_order):
+    order = an_order(pay_by=timezone.now() - timedelta(seconds=1))
+
+    answer = api(staff).post(path(order, "pay"), {"reference": "INV-7"})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "payment_overdue")
+    assert Order.objects.get().payment_reference == ""
+
+
+# Who may
+
+
+@pytest.mark.parametrize("status", [Status.PLACED, Status.PAID])
+def test_customers_cancel_their_own_orders_until_they_are_shipped(api, alice, an_order, status):
+    assert api(alice).post(path(an_order(status), "cancel")).status_code == 200
+
+
+def test_customers_do_not_cancel_what_is_on_its_way(api, alice, an_order):
+    answer = api(alice).post(path(an_order(Status.SHIPPED), "cancel"))
+
+    assert (answer.status_code, answer.json()["allowed"]) == (409, ["DELIVERED", "RETURNED"])
+
+
+@pytest.mark.parametrize("move", ["pay", "ship", "deliver", "return"])
+def test_customers_make_no_other_move(api, alice, an_order, move):
+    answer = api(alice).post(path(an_order(), move))
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
+    assert Order.objects.get().status == Status.PLACED
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_to_others_there_is_no_such_order(api, bob, an_order, move):
+    order = an_order()
+
+    theirs, nobodys = (api(bob).post(f"/api/orders/{pk}/{move}") for pk in (order.pk, UUID(int=7)))
+
+    assert (theirs.status_code, nobodys.status_code) == (404, 404)
+    assert {**theirs.json(), "request_id": ""} == {**nobodys.json(), "request_id": ""}
+    assert Order.objects.get().status == Status.PLACED
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_staff_who_may_only_look_may_not_move(api, clerk, an_order, move):
+    answer = api(clerk("view_order")).post(path(an_order(), move))
+
+    assert answer.status_code == 403
+    assert Order.objects.get().status == Status.PLACED
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_staff_who_may_not_look_do_not_even_see_the_order(api, clerk, an_order, move):
+    assert api(clerk("change_order")).post(path(an_order(), move)).status_code == 404
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_whoever_is_not_staff_makes_no_staff_move_whatever_the_permissions(api, clerk, an_order, move):
+    customer = clerk("view_order", "change_order")
+    customer.is_staff = False
+    customer.save()
+
+    assert api(customer).post(path(an_order(), move)).status_code == 404
+
+
+def test_staff_cancel_for_a_customer(api, clerk, an_order):
+    boss = clerk("view_order", "change_order")
+
+    answer = api(boss).post(path(an_order(), "cancel"))
+
+    assert answer.status_code == 200
+    assert Order.objects.get().events.last().by == boss
+
+
+def test_staff_are_customers_too_and_cancel_what_they_ordered(api, clerk, mug):
+    clerk = clerk()
+    order = Order.objects.create(customer=clerk, items=[(mug, 1)])
+
+    assert api(clerk).post(path(order, "pay")).status_code == 403
+    assert api(clerk).post(path(order, "cancel")).status_code == 200
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_nobody_without_a_token_moves_anything(api, an_order, move):
+    assert api().post(path(an_order(), move)).status_code == 401
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_a_cart_is_not_moved(api, staff, alice, move):
+    cart = Order.objects.cart_of(alice)
+
+    assert api(staff).post(path(cart, move)).status_code == 404
+
+
+# What is said
+
+
+@pytest.mark.parametrize(
+    ("move", "body", "expected"),
+    [
+        ("pay", {"amount": "9.00"}, [("/amount", "unknown")]),
+        ("pay", {"reference": 7}, [("/reference", "invalid")]),
+        ("pay", {"reference": None}, [("/reference", "null")]),
+        ("pay", {"reference": ["INV-7"]}, [("/reference", "invalid")]),
+        ("pay", {"reference": "x" * 201}, [("/reference", "max_length")]),
+        (
+            "ship",
+            {"carrier": "x" * 101, "tracking_number": "x" * 101},
+            [("/carrier", "max_length"), ("/tracking_number", "max_length")],
+        ),
+        ("ship", {"status": "SHIPPED"}, [("/status", "unknown")]),
+        ("deliver", {"carrier": "DHL"}, [("/carrier", "unknown")]),
+        ("cancel", {"reason": "too late"}, [("/reason", "unknown")]),
+        ("return", [], [("", "invalid")]),
+        ("cancel", "x", [("", "invalid")]),
+        ("cancel", 7, [("", "invalid")]),
+    ],
+)
+def test_a_body_of_another_shape_moves_nothing(api, staff, an_order, move, body, expected):
+    order = an_order(Status.PAID if move in ("ship", "cancel") else Status.SHIPPED if move != "pay" else Status.PLACED)
+    as_it_was = order.status
+
+    answer = api(staff).post(path(order, move), body, format="json")
+
+    assert answer.status_code == 400
+    assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == expected
+    assert Order.objects.get().status == as_it_was
+
+
+def test_nothing_need_be_said(api, staff, an_order):
+    order, client = an_order(), api(staff)
+
+    assert client.post(path(order, "pay"), {}).json()["payment_reference"] == ""
+    assert client.post(path(order, "ship"), {"carrier": ""}).json()["carrier"] == ""
+
+
+def test_parameters_are_refused(api, alice, an_order):
+    answer = api(alice).post(path(an_order(), "cancel") + "?force=true")
+
+    assert answer.status_code == 400
+    assert Order.objects.get().status == Status.PLACED
+
+
+@pytest.mark.parametrize("move", MOVES)
+@pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
+def test_a_move_is_posted(api, staff, an_order, move, method):
+    assert getattr(api(staff), method)(path(an_order(), move)).status_code == 405
+
+
+# What was seen
+
+
+def test_a_move_is_made_of_what_was_seen(api, staff, an_order):
+    order, client = an_order(), api(staff)
+    seen = client.get(path(order))["ETag"]
+
+    answer = client.post(path(order, "pay"), HTTP_IF_MATCH=seen)
+    shipped = client.post(path(order, "ship"), HTTP_IF_MATCH=answer["ETag"])
+
+    assert (answer.status_code, shipped.status_code) == (200, 200)
+    assert len({seen, answer["ETag"], shipped["ETag"]}) == 3
+    assert client.get(path(order))["ETag"] == shipped["ETag"]
+
+
+def test_a_move_of_something_that_has_changed_since_is_refused(api, staff, alice, an_order, mug):
+    order = an_order()
+    seen = api(alice).get(path(order))["ETag"]
+    order.pay(reference="INV-7")
+
+    answer = api(alice).post(path(order, "cancel"), HTTP_IF_MATCH=seen)
+
+    assert (answer.status_code, answer.json()["code"]) == (412, "stale")
+    assert Order.objects.get().status == Status.PAID
+    assert mug.on_record().stock == 1
+
+
+def test_what_may_not_be_moved_is_refused_whatever_was_seen(api, alice, bob, an_order):
+    order = an_order()
+
+    assert api(alice).post(path(order, "pay"), HTTP_IF_MATCH='"x"').status_code == 403
+    assert api(bob).post(path(order, "pay"), HTTP_IF_MATCH='"x"').status_code == 404
+
+
+# Races
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_of_a_cancel_and_a_ship_at_once_that_saw_the_same_one_wins(api, alice, staff, an_order, mug):
+    for _ in range(10):
+        mug.receive(2)
+        order = an_order(Status.PAID)
+        seen = api(alice).get(path(order))["ETag"]
+
+        cancelled, shipped = side_by_side(
+            lambda order=order, seen=seen: api(alice).post(path(order, "cancel"), HTTP_IF_MATCH=seen),
+            lambda order=order, seen=seen: api(staff).post(path(order, "ship"), HTTP_IF_MATCH=seen),
+        )
+
+        assert sorted([cancelled.status_code, shipped.status_code]) == [200, 412]
+        order.refresh_from_db()
+        assert order.status == ("CANCELLED" if cancelled.status_code == 200 else "SHIPPED")
+        assert order.events.count() == 3
+    assert not Product.objects.out_of_balance().exists()
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_what_was_seen_is_compared_behind_the_lock(api, alice, an_order):
+    order, client = an_order(Status.PAID), api(alice)
+    seen = client.get(path(order))["ETag"]
+
+    with transaction.atomic():
+        order.ship()
+        cancelling = meanwhile(lambda: client.post(path(order, "cancel"), HTTP_IF_MATCH=seen))
+        assert cancelling.waits()
+
+    # Compared before the lock, it would have matched, and be a 409.
+    assert cancelling.outcome().status_code == 412
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cancelled_order_costs_so_many_statements(api, alice, an_order):
+    order, client = an_order(), api(alice)
+    client.get(path(order))
+
+    with CaptureQueriesContext(connection) as captured:
+        client.post(path(order, "cancel"))
+
+    assert [query["sql"].split()[0] for query in captured] == [
+        "SELECT",  # the token and its user
+        "BEGIN",
+        "SELECT",  # the order, locked
+        "SELECT",  # its lines, for the tag
+        "SAVEPOINT",
+        "SELECT",  # the order, which the verb looks at again
+        "UPDATE",  # the order
+        "SELECT",  # its lines
+        "SELECT",  # the products, locked
+        "UPDATE",  # the stock
+        "INSERT",  # the ledger
+        "INSERT",  # the event
+        "RELEASE",
+        "SELECT",  # the lines, for the answer
+        "COMMIT",
+    ]
