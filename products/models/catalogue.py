@@ -12,7 +12,7 @@ from products.models.product_queries import ProductQuerySet, searchable
 from products.models.refusals import SkuTaken
 from products.models.stock import Reason, StockMovement
 from products.models.stock_changes import Person, StockChange
-from products.models.transactions import whole
+from products.models.transactions import Snapshot, whole
 
 
 class Category(models.Model):
@@ -144,12 +144,11 @@ class Product(models.Model):
     # Mechanics
 
     def _save_new(self, by: Person, options: dict[str, Any]) -> None:
-        pk, opening = self.pk, self.stock
+        as_it_was, opening = Snapshot(self), self.stock
         try:
             whole(lambda: self._write_new(opening, by, options))
         except BaseException:
-            # Nothing was written, so this is still the new product that it was.
-            self._state.adding, self.pk, self.stock = True, pk, opening
+            as_it_was.restore()
             raise
 
     def _write_new(self, opening: int, by: Person, options: dict[str, Any]) -> None:

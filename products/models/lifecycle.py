@@ -1,8 +1,11 @@
 """The life of an order, as a table that a shopkeeper can read."""
 
-from django.db import models
+from datetime import datetime
 
-from products.models.refusals import ForbiddenMove
+from django.db import models
+from django.utils import timezone
+
+from products.models.refusals import ForbiddenMove, NotOverdue, PaymentOverdue, Problem
 from products.models.stock import Reason
 
 
@@ -42,3 +45,12 @@ def check_move(before: str | None, after: str) -> None:
     moves = MOVES.get(before, set())
     if after not in moves:
         raise ForbiddenMove(before, after, allowed=[status.value for status in Status if status in moves])
+
+
+def check_deadline(after: str, pay_by: datetime | None) -> None:
+    """Raise PaymentOverdue where it is too late to become PAID, NotOverdue where too early to become EXPIRED."""
+    overdue = pay_by is not None and pay_by < timezone.now()
+    if after == Status.PAID and overdue:
+        raise PaymentOverdue(Problem("payment_overdue", f"This order had to be paid by {pay_by:%Y-%m-%dT%H:%M:%SZ}."))
+    if after == Status.EXPIRED and not overdue:
+        raise NotOverdue(Problem("not_overdue", "This order's payment deadline has not passed."))

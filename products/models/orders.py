@@ -13,27 +13,22 @@ from uuid_utils.compat import uuid7
 from products.models.basket import Basket, Item
 from products.models.catalogue import Product
 from products.models.events import Event
-from products.models.lifecycle import GIVES_BACK, Status, check_move
+from products.models.lifecycle import GIVES_BACK, Status, check_deadline, check_move
 from products.models.order_lines import OrderLine
 from products.models.order_queries import OrderQuerySet
+from products.models.placing import FROM_CART, Placement
 from products.models.refusals import (
     AlreadyPlaced,
     InsufficientStock,
     InvalidOrder,
     KeyReused,
-    NotOverdue,
-    PaymentOverdue,
     Problem,
 )
 from products.models.stock import StockMovement
-from products.models.transactions import whole
+from products.models.transactions import Snapshot, whole
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
-
-
-FROM_CART = "cart"
-"""The digest of a request that names no goods, as it means those in the cart."""
 
 
 class Order(models.Model):
@@ -144,15 +139,10 @@ class Order(models.Model):
 
     def _settle(self, work: Callable[[], None]) -> None:
         """Do `work` in one transaction, or leave this object as it was."""
-        as_it_was, adding = dict(self.__dict__), self._state.adding
-
-        def forget() -> None:
-            self.__dict__.clear()
-            self.__dict__.update(as_it_was)
-            self._state.adding = adding
+        as_it_was = Snapshot(self)
 
         def work_afresh() -> None:
-            forget()  # what a try that the database has undone left on the object
+            as_it_was.restore()  # without what a try that the database has undone left behind
             work()
 
         try:
@@ -164,7 +154,7 @@ class Order(models.Model):
                     self._refuse_a_second_time()
                 raise
         except BaseException:
-            forget()
+            as_it_was.restore()
             raise
 
     def _look_twice(self, work: Callable[[], None]) -> None:
@@ -208,7 +198,7 @@ class Order(models.Model):
         if self.status == Status.CART:
             self._write_as_it_is(options)
             return
-        self._check_deadline()
+        check_deadline(self.status, self.pay_by)
         if self.status == Status.PLACED:
             self._take_goods(before, options)
         else:
@@ -233,23 +223,15 @@ class Order(models.Model):
 
     def _take_goods(self, before: str | None, options: dict[str, Any]) -> None:
         """Check the order and the stock, write the order and its lines, and take the stock: the heart of the shop."""
-        basket = Basket(self._wanted(before))
-        self.request_digest = basket.digest if before is None else FROM_CART
-        basket.look_up(Product.objects.locked())
+        placement = Placement(self, before)
         # After the lock, which a first try of the same request held until it was committed, so that now it is seen;
         # and before the check, as the stock may be gone because that first try took it.
         self._refuse_a_second_time()
-        self._check(basket)
-        self._freeze(basket)
+        placement.check()
+        lines = placement.freeze()
         super().save(**options)
-        lines = [OrderLine.freeze(self, line.product, line.quantity) for line in basket.lines]
         self._write_lines(lines, replace=before is not None)
         Product.objects.sell(lines)
-
-    def _wanted(self, before: str | None) -> list[Item]:
-        if self.items is None and before == Status.CART:
-            return list(self.lines.values_list("product_id", "quantity"))
-        return self.items or []
 
     def _refuse_a_second_time(self) -> None:
         if not self.idempotency_key:
@@ -259,20 +241,6 @@ class Order(models.Model):
         if earlier is not None:
             raise AlreadyPlaced(earlier) if earlier.request_digest == self.request_digest else KeyReused
 
-    def _check(self, basket: Basket) -> None:
-        try:
-            basket.check()
-        except InsufficientStock as shortage:
-            # Asked while the products are locked, so that nobody can have returned an overdue order's stock since.
-            holding = Order.objects.overdue().holding(shortage.product_ids)
-            shortage.overdue = list(holding.values_list("pk", flat=True))
-            raise
-
-    def _freeze(self, basket: Basket) -> None:
-        self.total, self.currency, self.placed_at = basket.total, settings.CURRENCY, timezone.now()
-        if self.pay_by is None and settings.PAY_WITHIN is not None:
-            self.pay_by = self.placed_at + settings.PAY_WITHIN
-
     def _write_lines(self, lines: list[OrderLine], *, replace: bool = True) -> None:
         if replace:
             self.lines.all().delete()
@@ -281,13 +249,6 @@ class Order(models.Model):
         written = OrderLine.objects.filter(order=self)
         written._result_cache = lines  # as prefetch_related would leave them
         self._prefetched_objects_cache = {"lines": written}
-
-    def _check_deadline(self) -> None:
-        overdue = self.pay_by is not None and self.pay_by < timezone.now()
-        if self.status == Status.PAID and overdue:
-            raise PaymentOverdue(Problem("payment_overdue", f"This order had to be paid by {self.pay_by:%c}."))
-        if self.status == Status.EXPIRED and not overdue:
-            raise NotOverdue(Problem("not_overdue", "This order's payment deadline has not passed."))
 
     def _tell(self, before: str | None, by: Any) -> None:
         facts = {"from": before, "to": self.status, "total": str(self.total), "currency": self.currency}

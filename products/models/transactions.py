@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import OperationalError, transaction
+from django.db import OperationalError, models, transaction
 
 Result = TypeVar("Result")
 
@@ -34,3 +34,16 @@ def whole(work: Callable[[], Result]) -> Result:
             # Jitter, so that two who collided do not collide again in step.
             time.sleep(random.uniform(0, LONGEST_PAUSE * 2**attempt))  # noqa: S311 - not a secret
     raise AssertionError("unreachable: the last try returns or raises")
+
+
+class Snapshot:
+    """A model instance as it is now, to go back to when the database has undone what was done to it since."""
+
+    def __init__(self, instance: models.Model) -> None:
+        self.instance = instance
+        self.values, self.adding = dict(instance.__dict__), instance._state.adding
+
+    def restore(self) -> None:
+        self.instance.__dict__.clear()
+        self.instance.__dict__.update(self.values)
+        self.instance._state.adding = self.adding

@@ -147,7 +147,7 @@ class StockRow(StockRequest):
 
 
 class StockRows(StrictSerializer):
-    rows = StockRow(many=True, allow_empty=False, max_length=100)  # type: ignore[call-arg] - of the list it makes
+    rows = StockRow(many=True, allow_empty=False, max_length=100)  # type: ignore[call-arg]
 
 
 class StockRowAnswer(serializers.Serializer):

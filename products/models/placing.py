@@ -1,0 +1,54 @@
+"""Placing an order: what is asked for, found under lock, checked, and frozen into the order."""
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.utils import timezone
+
+from products.models.basket import Basket, Item
+from products.models.catalogue import Product
+from products.models.lifecycle import Status
+from products.models.order_lines import OrderLine
+from products.models.refusals import InsufficientStock
+
+if TYPE_CHECKING:
+    from products.models.orders import Order
+
+FROM_CART = "cart"
+"""The digest of a request that names no goods, as it means those in the cart."""
+
+
+class Placement:
+    """An order that is about to be placed and was `before` (a status, or None where it is new).
+
+    It locks its products when it is made. All of it happens inside the order's own transaction.
+    """
+
+    def __init__(self, order: "Order", before: str | None) -> None:
+        self.order = order
+        self.basket = Basket(self._items(before))
+        order.request_digest = self.basket.digest if before is None else FROM_CART
+        self.basket.look_up(Product.objects.locked())
+
+    def check(self) -> None:
+        """Raise InvalidOrder or InsufficientStock, the latter with the overdue orders that hold what is missing."""
+        try:
+            self.basket.check()
+        except InsufficientStock as shortage:
+            # Asked while the products are locked, so that nobody can have returned an overdue order's stock since.
+            holding = type(self.order).objects.overdue().holding(shortage.product_ids)
+            shortage.overdue = list(holding.values_list("pk", flat=True))
+            raise
+
+    def freeze(self) -> list[OrderLine]:
+        """Put what the order comes to now on the order; its lines, not written yet, with SKU, name and price."""
+        order = self.order
+        order.total, order.currency, order.placed_at = self.basket.total, settings.CURRENCY, timezone.now()
+        if order.pay_by is None and settings.PAY_WITHIN is not None:
+            order.pay_by = order.placed_at + settings.PAY_WITHIN
+        return [OrderLine.freeze(order, line.product, line.quantity) for line in self.basket.lines]
+
+    def _items(self, before: str | None) -> list[Item]:
+        if self.order.items is None and before == Status.CART:
+            return list(self.order.lines.values_list("product_id", "quantity"))
+        return self.order.items or []
