@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.db import models
+from django.db import IntegrityError, models
 from django.db.models import Sum
 from django.utils import timezone
 
@@ -98,9 +98,15 @@ class OrderQuerySet(models.QuerySet["Order"]):
             expired += 1
         return expired
 
-    def cart_of(self, customer: "AbstractBaseUser") -> "Order":
+    def cart_of(self, customer: "AbstractBaseUser", *, tries: int = 5) -> "Order":
         """The customer's one cart, made where there is none yet."""
-        return self.get_or_create(customer=customer, status=Status.CART)[0]
+        try:
+            return self.get_or_create(customer=customer, status=Status.CART)[0]
+        except IntegrityError:
+            # Others have made one and placed it, both since we looked.
+            if tries == 1:
+                raise
+            return self.cart_of(customer, tries=tries - 1)
 
     def place_once(self, *, key: str | None = None, **values: Any) -> tuple["Order", bool]:
         """Place an order, or find the one that the same request placed before: (order, whether it is new).
