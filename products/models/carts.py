@@ -47,7 +47,8 @@ class Cart:
 
     def remove(self, product_id: int) -> None:
         """Take all pieces of a product out of the cart. Raises NotInCart."""
-        if not whole(lambda: self._delete(product=product_id)):
+        # `product__id` and not `product`, which fails on an id that is too large for any.
+        if not whole(lambda: self._delete(product__id=product_id)):
             raise NotInCart(product_id)
 
     def empty(self) -> None:

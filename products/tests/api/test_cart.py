@@ -204,11 +204,14 @@ def test_what_is_not_sold_any_more_is_not_put(api, alice, a_product):
 
 @pytest.mark.parametrize("product", [0, 7_777, 2**63, "9" * 5_000, "MUG", "1.0", "-1", "１"])
 @pytest.mark.parametrize("method", ["put", "delete"])
-def test_there_is_no_line_for_what_is_no_product(api, alice, product, method):
-    answer = getattr(api(alice), method)(f"/api/cart/lines/{product}", {"quantity": 1}, format="json")
+def test_there_is_no_line_for_what_is_no_product(api, alice, a_product, product, method):
+    mug, client = a_product(), api(alice)
+    put(client, mug, 2)
+
+    answer = getattr(client, method)(f"/api/cart/lines/{product}", {"quantity": 1}, format="json")
 
     assert answer.status_code == 404
-    assert not Order.objects.exists()
+    assert contents(client) == [(mug.pk, 2)]
 
 
 def test_a_cart_has_a_hundred_lines_and_not_one_more(api, alice, a_product):
