@@ -62,6 +62,7 @@ class Order(models.Model):
         indexes = [
             models.Index(fields=["customer", "placed_at", "id"], name="orders_of_a_customer"),
             models.Index(fields=["placed_at", "id"], name="orders_by_moment"),
+            models.Index(fields=["status", "placed_at", "id"], name="orders_by_status"),
             models.Index(
                 fields=["pay_by"], condition=Q(status="PLACED", pay_by__isnull=False), name="orders_to_be_paid"
             ),
@@ -75,7 +76,7 @@ class Order(models.Model):
             ),
             models.UniqueConstraint(fields=["customer"], condition=Q(status="CART"), name="one_cart_per_customer"),
             models.UniqueConstraint(
-                fields=["customer", "idempotency_key"],
+                fields=["idempotency_key", "customer"],  # the key first, as staff look for it without the customer
                 condition=Q(idempotency_key__isnull=False),
                 name="one_order_per_customer_and_key",
             ),
