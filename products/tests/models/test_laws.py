@@ -90,7 +90,12 @@ def test_every_law_is_put_to_the_test():
 
 @pytest.mark.usefixtures("_a_small_world")
 @pytest.mark.parametrize(
-    ("law", "statement"), [(law, statement) for law, statements in BREAKS.items() for statement in statements]
+    ("law", "statement"),
+    [
+        pytest.param(law, statement, id=f"{law}-{number}")
+        for law, statements in BREAKS.items()
+        for number, statement in enumerate(statements, start=1)
+    ],
 )
 def test_the_database_refuses_what_breaks_the_law(law, statement):
     with pytest.raises(IntegrityError) as refusal, transaction.atomic(), connection.cursor() as cursor:

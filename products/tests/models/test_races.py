@@ -158,6 +158,7 @@ def test_filling_a_cart_does_not_hold_up_a_sale(alice, bob, a_product):
 
     with transaction.atomic():
         Order.objects.create(customer=alice, status=Status.CART, items=[(mug, 1)])
+        connection.check_constraints()  # as the commit is going to: now the cart's line holds a lock on the mug
         his = meanwhile(place(bob, (mug, 1)))
         assert not his.waits()
 
@@ -183,6 +184,18 @@ def test_whatever_moves_the_stock_at_once_the_ledger_agrees(alice, staff, a_prod
             counted.append(stock)
     assert counted == [40] * len(counted)
     assert mug.on_record().stock == stock
+
+
+def test_a_count_waits_for_a_sale_that_is_going_on(alice, a_product):
+    mug = a_product(stock=50)
+
+    with transaction.atomic():
+        Order.objects.create(customer=alice, items=[(mug, 1)])
+        count = meanwhile(lambda: mug.on_record().count(40))
+        assert count.waits()
+
+    assert count.outcome().delta == -9
+    assert mug.on_record().stock == 40
 
 
 def test_a_stale_form_that_is_saved_while_pieces_are_sold_brings_none_of_them_back(alice, a_product):
