@@ -1,6 +1,5 @@
 """Trying again what the database has undone to settle a conflict. The database makes the conflicts here itself."""
 
-from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -16,7 +15,7 @@ ALWAYS = 1_000_000
 
 
 @pytest.fixture
-def conflicts() -> Callable:
+def conflicts():
     """Let the first so many commits of an event fail as if somebody had been faster. A sequence is never undone."""
 
     def prepare(*, times=ALWAYS, code="40001"):
