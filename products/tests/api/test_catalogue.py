@@ -269,7 +269,7 @@ def test_search_goes_by_its_index(alice):
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE products_product")
 
-    plan = Product.objects.on_sale().search("number 19999").order_by("id")[:21].explain()
+    plan = Product.objects.on_sale().search("19999").order_by("id")[:21].explain()
 
     assert "products_by_search_text" in plan
 
