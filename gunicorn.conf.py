@@ -7,6 +7,7 @@
 | WEB_CONCURRENCY | worker processes | 2 |
 | WEB_THREADS | threads in each; processes times threads is how many connections the database sees | 4 |
 | GRACEFUL_TIMEOUT_SECONDS | how long a request may go on after SIGTERM; stay below the platform's patience | 25 |
+| READ_TIMEOUT_SECONDS | how long a client may take to send a request, from its first byte on | 20 |
 | KEEP_ALIVE_SECONDS | how long an idle connection is kept; stay above the load balancer's | 75 |
 | ACCESS_LOG | write a line per request to standard output | false |
 
@@ -19,6 +20,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 
 from shop.env import Environment
+from shop.worker import Client, Worker
 
 variables = Environment()
 
@@ -29,15 +31,20 @@ port = variables.whole("PORT", default=8000, at_least=1, at_most=65_535)
 bind = f"{listen_on}:{port}"
 
 # Threads, because sync workers drop the requests they are at when told to go.
-worker_class = "gthread"
+worker_class = Worker
 workers = variables.whole("WEB_CONCURRENCY", default=2, at_least=1, at_most=256)
 threads = variables.whole("WEB_THREADS", default=4, at_least=1, at_most=256)
 
 # A worker that shows no life for this long is replaced. It does not bound a request: another thread shows the life.
 timeout = 30
 graceful_timeout = variables.whole("GRACEFUL_TIMEOUT_SECONDS", default=25, at_least=1, at_most=3_600)
+Client.patience = variables.whole("READ_TIMEOUT_SECONDS", default=20, at_least=1, at_most=3_600)
 # A balancer that keeps connections for longer than we do sends requests into closed ones.
 keepalive = variables.whole("KEEP_ALIVE_SECONDS", default=75, at_most=3_600)
+
+# To WSGI, Idempotency_Key and Idempotency-Key are the same header, and SCRIPT_NAME moves every path.
+header_map = "refuse"
+forwarder_headers = ""
 
 # The workers show life by touching a file; on a disk that is busy or read-only that would look like death.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
