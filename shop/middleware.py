@@ -3,7 +3,9 @@
 import re
 import uuid
 from collections.abc import Callable
+from urllib.parse import unquote_to_bytes
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
@@ -17,8 +19,13 @@ API = ("/api/", "/api-token-auth")
 WITHOUT_SLASH = ("/api/", "/api-token-auth/", "/health/")
 
 
+METHOD_OVERRIDES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
+WITHOUT_BODY = ("GET", "HEAD", "DELETE", "OPTIONS", "TRACE")
+BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
 def is_api(request: HttpRequest) -> bool:
-    return f"{request.path_info}/".startswith(API)
+    return f"/{request.path_info.lstrip('/')}/".startswith(API)
 
 
 class RequestId:
@@ -69,6 +76,37 @@ class ProblemsAsJson:
         if in_html and is_api(request):
             return problem_response(response.status_code, request)
         return response
+
+
+class NothingIgnored:
+    """Refuse under the API what would be ignored or repaired in silence, and so do something else than was meant."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        refusal = self._refusal(request) if is_api(request) else None
+        if refusal:
+            code, detail = refusal
+            return problem_response(400, request, code=code, detail=detail)
+        return self.get_response(request)
+
+    def _refusal(self, request: HttpRequest) -> tuple[str, str] | None:
+        """(code, sentence) for what is not acceptable, None where nothing is."""
+        if any(name in request.headers for name in METHOD_OVERRIDES):
+            return "method_override", "Send the method that you mean."
+        if request.method in WITHOUT_BODY and int(request.META.get("CONTENT_LENGTH") or 0):
+            return "unexpected_body", f"A {request.method} has no body here."
+        query = request.META.get("QUERY_STRING", "")
+        if query.count("&") >= settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:
+            return "too_many_parameters", "There are too many parameters."
+        if BROKEN_ESCAPE.search(query):
+            return "malformed_query", "A % in the query string is written as %25."
+        try:
+            unquote_to_bytes(query.encode("latin-1")).decode("utf-8")
+        except UnicodeDecodeError:
+            return "not_utf8", "The query string is not UTF-8."
+        return None
 
 
 class TokenUse:

@@ -48,6 +48,7 @@ MIDDLEWARE = [
     "shop.middleware.RequestId",  # First, so that every answer and every log line has its id.
     "shop.middleware.ApiHeaders",
     "shop.middleware.ProblemsAsJson",
+    "shop.middleware.NothingIgnored",
     "shop.middleware.TokenUse",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -120,6 +121,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "products.api.errors.problem",
+    "URL_FORMAT_OVERRIDE": None,  # What is wanted is said in Accept; `?format=` is unknown like any other parameter.
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

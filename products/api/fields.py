@@ -44,7 +44,7 @@ class StrictTextField(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
-        if re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", data):
+        if re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", data):
             self.fail("control_character")
         return super().to_internal_value(data)
 

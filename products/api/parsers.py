@@ -4,8 +4,10 @@ import json
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import IO, Any, NoReturn
+from urllib.parse import parse_qsl
 
 from django.conf import settings
+from django.http import UnreadablePostError
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
@@ -24,7 +26,44 @@ class BodyTooLarge(APIException):
         super().__init__(f"A body has {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes at the most.")
 
 
-class StrictJSONParser(BaseParser):
+class BodyTooSlow(APIException):
+    """The body did not arrive in time, or the client went away."""
+
+    status_code = 408
+    default_code = "request_timeout"
+    default_detail = "The body did not arrive in time."
+
+
+class StrictParser(BaseParser):
+    """Text in UTF-8, bounded in size; a subclass says what it means."""
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        request: Request = (parser_context or {})["request"]
+        self.check_type(request)
+        try:
+            text = read_whole(request, stream).decode("utf-8")
+            return self.understand(text)
+        except UnicodeDecodeError as error:
+            raise ParseError("The body is not UTF-8.", "not_utf8") from error
+
+    def understand(self, text: str) -> Any:
+        raise NotImplementedError
+
+    def check_type(self, request: Request) -> None:
+        """Raise UnsupportedMediaType for a wildcard, a compressed body, and a charset other than UTF-8."""
+        # Django has parsed the header; DRF takes */* for a match.
+        if request._request.content_type != self.media_type:
+            raise UnsupportedMediaType(request.content_type)
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise UnsupportedMediaType(request.content_type, "Compressed bodies are not accepted.")
+        charset = (request.content_params or {}).get("charset", "utf-8").lower()
+        if charset not in ("utf-8", "utf8", "us-ascii"):
+            raise UnsupportedMediaType(request.content_type, "Bodies are sent in UTF-8.")
+
+
+class StrictJSONParser(StrictParser):
     """JSON (RFC 8259) in UTF-8, each key once (as I-JSON, RFC 7493, asks), bounded in size, depth and digits.
 
     Numbers with a fraction or an exponent become Decimal, so that money does not pass through a float.
@@ -32,34 +71,36 @@ class StrictJSONParser(BaseParser):
 
     media_type = "application/json"
 
-    def parse(
-        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> Any:
-        request: Request = (parser_context or {})["request"]
-        check_encoding(request)
-        try:
-            text = read_bounded(request, stream).decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise ParseError("The body is not UTF-8.", "not_utf8") from error
+    def understand(self, text: str) -> Any:
         return loads(text)
 
 
-def check_encoding(request: Request) -> None:
-    """Raise UnsupportedMediaType for a compressed body, and for a charset other than UTF-8."""
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise UnsupportedMediaType(request.content_type, "Compressed bodies are not accepted.")
-    # Django has parsed the header's parameters already.
-    charset = (request.content_params or {}).get("charset", "utf-8").strip("\"'").lower()
-    if charset not in ("utf-8", "utf8", "us-ascii"):
-        raise UnsupportedMediaType(request.content_type, "JSON is sent in UTF-8.")
+class StrictFormParser(StrictParser):
+    """A form in UTF-8, each field once. DRF's own decodes with whatever charset the client names."""
+
+    media_type = "application/x-www-form-urlencoded"
+
+    def understand(self, text: str) -> Any:
+        most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+        if text.count("&") >= most:
+            _refuse("too_many_fields", f"A form has {most} fields at the most.")
+        fields = _object(parse_qsl(text, keep_blank_values=True, errors="strict"))
+        _check(fields, MOST_NESTING)
+        return fields
 
 
-def read_bounded(request: Request, stream: IO[bytes]) -> bytes:
-    """The body, where it is not too large; what is too large is not read to its end."""
-    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    body = stream.read(most + 1)
-    if len(body) > most:
+def read_whole(request: Request, stream: IO[bytes]) -> bytes:
+    """The body. Raises BodyTooLarge, without having read it, and ParseError where not all of it came."""
+    length = int(request.META.get("CONTENT_LENGTH") or 0)
+    if length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         raise BodyTooLarge
+    try:
+        body = stream.read(length)
+    except UnreadablePostError as error:
+        raise BodyTooSlow from error
+    # Half a body may well be a whole object or form, and would do something else than was meant.
+    if len(body) < length:
+        _refuse("incomplete_body", f"The body ended after {len(body)} of {length} bytes.")
     return body
 
 
@@ -80,7 +121,7 @@ def loads(text: str) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        _refuse("duplicate_key", "An object names one of its keys twice.")
+        _refuse("duplicate_key", "A key is named twice.")
     return members
 
 

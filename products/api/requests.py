@@ -42,7 +42,7 @@ def read_idempotency_key(request: Request, most: int = 255) -> str | None:
     if header is None:
         return None
     key = header[1:-1] if re.fullmatch(r'"[^"]*"', header) else header
-    if len(key) > most or not re.fullmatch(r"[\x21-\x7e]+", key):
-        detail = f"A key is 1 to {most} visible ASCII characters."
+    if len(key) > most or not re.fullmatch(r"[\x21\x23-\x7e]+", key):
+        detail = f"A key is 1 to {most} visible ASCII characters, without double quotes in it."
         raise InvalidHeader({"Idempotency-Key": [ErrorDetail(detail, "invalid_key")]})
     return key

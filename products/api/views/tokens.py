@@ -7,7 +7,7 @@ from typing import Any, cast
 from django.contrib.auth import authenticate
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
-from rest_framework import parsers, status
+from rest_framework import status
 from rest_framework.authentication import get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import AllowAny
@@ -19,7 +19,7 @@ from rest_framework.viewsets import GenericViewSet
 from products.api.authentication import TokenAuthentication
 from products.api.bodies import token_body
 from products.api.pagination import KeysetPage
-from products.api.parsers import StrictJSONParser
+from products.api.parsers import StrictFormParser, StrictJSONParser
 from products.api.requests import read_query
 from products.api.schema import pages_of
 from products.api.serializers.pages import NoQuery
@@ -39,7 +39,7 @@ class TokenView(APIView):
     """Exchange credentials for a token; give the one in use up."""
 
     authentication_classes = [TokenAuthentication]
-    parser_classes = [StrictJSONParser, parsers.FormParser]
+    parser_classes = [StrictJSONParser, StrictFormParser]
 
     def get_permissions(self) -> Any:
         return [AllowAny()] if self.request.method == "POST" else super().get_permissions()

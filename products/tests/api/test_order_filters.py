@@ -242,9 +242,8 @@ def test_an_order_that_was_just_placed_has_the_tag_that_it_keeps(api, alice, a_p
 def test_an_order_is_not_changed_by_writing_it(api, staff, an_order, method):
     order = an_order()
 
-    answers = [
-        getattr(api(staff), method)(path, {"status": "PAID"}) for path in ("/api/orders", f"/api/orders/{order.pk}")
-    ]
+    body = [] if method == "delete" else [{"status": "PAID"}]
+    answers = [getattr(api(staff), method)(path, *body) for path in ("/api/orders", f"/api/orders/{order.pk}")]
 
     assert [answer.status_code for answer in answers] == [405, 405]
     assert Order.objects.get().status == Status.PLACED

@@ -1,11 +1,14 @@
-"""JSON, strictly."""
+"""JSON and forms, strictly, and all that comes around them."""
 
+import io
 from decimal import Decimal
 
 import pytest
 from rest_framework.exceptions import ParseError
 
 from products.api.parsers import MOST_DIGITS, MOST_NESTING, loads
+
+FORM = "application/x-www-form-urlencoded"
 
 NESTED = "[" * MOST_NESTING + "]" * MOST_NESTING
 
@@ -85,3 +88,65 @@ def test_a_body_is_json_in_utf_8_of_a_bounded_size(api, alice, body, content_typ
 
     assert answer.status_code == status
     assert answer["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "code"),
+    [
+        (b"username=alice&username=bob&password=x", FORM, 400, "duplicate_key"),
+        (b"username=%ff&password=x", FORM, 400, "not_utf8"),
+        (b"username=\xff&password=x", FORM, 400, "not_utf8"),
+        (b"username=a%00&password=x", FORM, 400, "nul_character"),
+        (b"a=1&" * 1_000, FORM, 400, "too_many_fields"),
+        (b"username=" + b"x" * 262_144, FORM, 413, "body_too_large"),
+        (b"username=alice&password=x", f"{FORM}; charset=utf-7", 415, "unsupported_media_type"),
+        (b"username=alice&password=x", "*/*", 415, "unsupported_media_type"),
+        (b"username=alice&password=x", FORM, 401, "wrong_credentials"),
+    ],
+)
+def test_a_form_is_read_as_strictly(api, body, content_type, status, code):
+    answer = api().generic("POST", "/api-token-auth", body, content_type=content_type)
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("arrives", "status", "code"),
+    [(b'{"product": 1, "quantity": 1}', 400, "incomplete_body"), (TimeoutError(), 408, "request_timeout")],
+)
+def test_half_a_body_is_not_taken_for_the_whole(api, alice, arrives, status, code):
+    class Input(io.RawIOBase):
+        def read(self, size=-1):
+            if isinstance(arrives, Exception):
+                raise arrives
+            return arrives
+
+    answer = api(alice).post("/api/orders", {}, CONTENT_LENGTH="100", **{"wsgi.input": Input()})
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "path", "extra", "code"),
+    [
+        ("GET", "/api/products?search=%FF", {}, "not_utf8"),
+        ("GET", "/api/nothing?%C3", {}, "not_utf8"),
+        ("GET", "/api/products?search=%", {}, "malformed_query"),
+        ("GET", "/api/products?" + "a&" * 1_000, {}, "too_many_parameters"),
+        ("GET", "/api/products", {"data": b"{}"}, "unexpected_body"),
+        ("DELETE", "/api/cart", {"data": b"{}"}, "unexpected_body"),
+        ("POST", "/api/orders", {"HTTP_X_HTTP_METHOD_OVERRIDE": "GET"}, "method_override"),
+    ],
+)
+def test_nothing_is_ignored_in_silence(api, alice, method, path, extra, code):
+    answer = api(alice).generic(method, path, content_type="application/json", **extra)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert answer["Cache-Control"] == "no-store"
+
+
+def test_outside_of_the_api_it_is_not_looked_at(client):
+    assert client.get("/?%FF").status_code == 302
