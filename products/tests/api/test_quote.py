@@ -78,7 +78,7 @@ def test_the_schema_describes_exactly_what_is_shown(api, alice, a_product):
 
 def test_a_quote_names_every_problem_of_every_kind_at_once(api, alice, a_product):
     mug, lamp = a_product(sku="MUG", stock=3, price="1.00"), a_product(sku="LAMP", stock=1, price="10.00")
-    old = a_product(sku="OLD", stock=0, price="5.00")
+    old = a_product(sku="OLD", stock=5, price="5.00")
     old.retire()
 
     answer = api(alice).post(
