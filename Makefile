@@ -20,13 +20,16 @@ LOCK := env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_UR
 # The checks look at no database, and should not leave one behind.
 IN_MEMORY := env -u DATABASE_URL_FILE DATABASE_URL=sqlite://:memory:
 
+# As a shop with nothing set: in one whose catalogue is public, reading it needs no token.
+CONTRACT := $(IN_MEMORY) CATALOGUE_IS_PUBLIC=false $(BIN)/python manage.py spectacular --validate --fail-on-warn
+
 # What a deployment says, for the checks that look at one; nothing connects to this database.
 DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u DEBUG_FILE \
 	DEBUG=false ALLOWED_HOSTS=shop.example DATABASE_URL=postgres://shop:shop@127.0.0.1/shop \
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-sqlite test-postgres coverage check lock clean
+.PHONY: help install run test test-sqlite test-postgres coverage check openapi lock clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,8 +83,11 @@ check: install ## hold the code to the house rules, without running it
 	$(BIN)/lint-imports --no-logo
 	$(IN_MEMORY) $(BIN)/python manage.py makemigrations --check --dry-run
 	$(IN_MEMORY) $(BIN)/python manage.py check --fail-level WARNING
-	$(IN_MEMORY) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	$(CONTRACT) | diff -u docs/openapi.yaml - || { echo "The contract has changed; see docs/compatibility.md" >&2; exit 1; }
 	$(DEPLOYED) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+openapi: install ## write docs/openapi.yaml, the contract, as the code now has it
+	@$(CONTRACT) --file docs/openapi.yaml
 
 lock: ## lock requirements*.in again (ARGS=--upgrade moves to the newest versions; needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }

@@ -12,9 +12,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
-IF_MATCH = OpenApiParameter(
-    "If-Match", location=OpenApiParameter.HEADER, description="The ETag that you have seen; stale ones are refused."
-)
+
+def _if_match(*, required: bool) -> OpenApiParameter:
+    return OpenApiParameter(
+        "If-Match",
+        location=OpenApiParameter.HEADER,
+        required=required,
+        description="The ETag that you have seen; stale ones are refused.",
+    )
+
+
+IF_MATCH, IF_MATCH_REQUIRED = _if_match(required=False), _if_match(required=True)
 
 
 class Stale(APIException):

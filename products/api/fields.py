@@ -11,19 +11,20 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 
-@extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string", "pattern": "^[0-9]{1,19}$"}]})
 class StrictIntegerField(serializers.Field):
     """A JSON integer, or a string of ASCII digits, which is what forms and query strings have.
 
-    Not 1.0, 1e2, true, "1_0", " 1 " or digits of other scripts. Whether it is in range is for the model to say.
+    Not 1.0, 1e2, true, "1_0", " 1 " or digits of other scripts. `least` and `most` are for the OpenAPI document:
+    whether a number is in range is for the model to say.
     """
 
     default_error_messages = {"invalid": "Write a whole number."}
 
-    def __init__(self, *, signed: bool = False, **options: Any) -> None:
+    def __init__(self, *, least: int = 1, most: int = 2**63 - 1, **options: Any) -> None:
         super().__init__(**options)
+        self.least, self.most = least, most
         # JSON's own integers have a sign in any case; this is about the digits in a string.
-        self.shape = re.compile(r"-?[0-9]{1,19}" if signed else r"[0-9]{1,19}")
+        self.shape = re.compile(r"-?[0-9]{1,19}" if least < 0 else r"[0-9]{1,19}")
 
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, int) and not isinstance(data, bool):
@@ -86,7 +87,15 @@ class StrictMomentField(serializers.Field):
         return value
 
 
-@extend_schema_field({"type": "string", "pattern": r"^[0-9]{1,8}(\.[0-9]{1,2})?$", "example": "4.50"})
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string", "pattern": r"^[0-9]{1,8}(\.[0-9]{1,2})?$"},
+            {"type": "number", "minimum": 0, "maximum": 99_999_999.99, "multipleOf": 0.01},
+        ],
+        "example": "4.50",
+    }
+)
 class StrictDecimalField(serializers.Field):
     """Money: digits with at most two decimals, as a string or as a JSON number; no exponent, no sign, no NaN."""
 

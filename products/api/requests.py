@@ -26,14 +26,23 @@ def read_query(request: Request, serializer_class: type[serializers.Serializer])
     return dict(serializer.validated_data)
 
 
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    location=OpenApiParameter.HEADER,
-    description="Your name for this request; sent again, it answers with what the first one did, and does it once.",
-)
+MOST_KEY = 255
 
 
-def read_idempotency_key(request: Request, most: int = 255) -> str | None:
+def idempotency_key(most: int = MOST_KEY) -> OpenApiParameter:
+    """The header, as the document has it."""
+    return OpenApiParameter(
+        "Idempotency-Key",
+        location=OpenApiParameter.HEADER,
+        pattern=rf'^("[\x21\x23-\x7e]{{1,{most}}}"|[\x21-\x7e]{{1,{most}}})$',
+        description="Your name for this request; sent again, it answers with what the first one did, and does it once.",
+    )
+
+
+IDEMPOTENCY_KEY = idempotency_key()
+
+
+def read_idempotency_key(request: Request, most: int = MOST_KEY) -> str | None:
     """The Idempotency-Key header, None where there is none. Raises InvalidHeader.
 
     The draft (draft-ietf-httpapi-idempotency-key-header) makes it a quoted string; without quotes it means the same.

@@ -1,10 +1,10 @@
 """The API's addresses. They are written without the trailing slash, and answer with it as well."""
 
 from django.urls import path
-from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.routers import SimpleRouter
 
 from products.api.views.carts import CartViewSet
+from products.api.views.documentation import DocsView, SchemaView
 from products.api.views.order_moves import OrderMoveViewSet
 from products.api.views.orders import OrderViewSet
 from products.api.views.products import ProductViewSet
@@ -29,6 +29,7 @@ urlpatterns = [
     path("api/tokens", OwnTokenViewSet.as_view({"get": "list", "delete": "revoke_all"}), name="own-tokens"),
     path("api/tokens/<int:pk>", OwnTokenViewSet.as_view({"delete": "revoke"}), name="own-token"),
     path("api-token-auth", TokenView.as_view(), name="token"),
-    path("api/schema", SpectacularJSONAPIView.as_view(permission_classes=[], authentication_classes=[]), name="schema"),
+    path("api/docs", DocsView.as_view(), name="docs"),
+    path("api/schema", SchemaView.as_view(), name="schema"),
     *router.urls,
 ]

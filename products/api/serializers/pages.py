@@ -7,7 +7,7 @@ from products.api.pagination import MOST
 
 
 class PageQuery(StrictSerializer):
-    limit = StrictIntegerField(required=False, help_text=f"Rows on a page, 1 to {MOST}.")
+    limit = StrictIntegerField(most=MOST, required=False, help_text=f"Rows on a page, 1 to {MOST}.")
     cursor = StrictTextField(required=False, max_length=1_000, help_text="As `next` or `previous` gave it.")
     count = FlagField(required=False, help_text="Count all rows too; costs time.")
 

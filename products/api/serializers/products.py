@@ -14,6 +14,7 @@ from products.api.fields import (
 )
 from products.api.serializers.pages import PageQuery
 from products.models import Category, Product
+from products.models.stock import MOST_STOCK
 
 ORDERINGS = {
     "id": ["id"],
@@ -57,7 +58,7 @@ class ProductAnswer(serializers.Serializer):
     category = serializers.CharField(allow_null=True, help_text="The category's slug.")
     price = serializers.DecimalField(10, 2)
     currency = serializers.CharField(help_text="ISO 4217")
-    stock = serializers.IntegerField(help_text="Pieces that can be sold now.")
+    stock = serializers.IntegerField(min_value=0, help_text="Pieces that can be sold now.")
     in_stock = serializers.BooleanField()
     retired_at = serializers.DateTimeField(allow_null=True, help_text="Since when it is not sold any more.")
     created_at = serializers.DateTimeField()
@@ -116,12 +117,16 @@ class StockAnswer(serializers.Serializer):
 class StockRequest(StrictSerializer):
     """`{"delta": -3}`, or `{"set": 41}` for a count, with `"expected": 44` only if that is what there is now."""
 
-    delta = StrictIntegerField(required=False, signed=True, help_text="Pieces; positive come in, negative go out.")
+    delta = StrictIntegerField(
+        least=-MOST_STOCK, most=MOST_STOCK, required=False, help_text="Pieces; positive come in, negative go out."
+    )
     reason = serializers.ChoiceField(
         ["RECEIVED", "CORRECTED"], required=False, help_text="For a delta; CORRECTED unless given."
     )
-    set = StrictIntegerField(required=False, help_text="How many there are, as counted.")
-    expected = StrictIntegerField(required=False, help_text="How many there are now, as far as you know.")
+    set = StrictIntegerField(least=0, most=MOST_STOCK, required=False, help_text="How many there are, as counted.")
+    expected = StrictIntegerField(
+        least=0, most=MOST_STOCK, required=False, help_text="How many there are now, as far as you know."
+    )
     note = StrictTextField(required=False, allow_blank=True, max_length=200)
 
     def validate(self, change: dict[str, Any]) -> dict[str, Any]:
@@ -150,14 +155,14 @@ class StockRows(StrictSerializer):
     rows = StockRow(many=True, allow_empty=False, max_length=100)  # type: ignore[call-arg]
 
 
-class StockRowAnswer(serializers.Serializer):
+class StockRowResult(serializers.Serializer):
     status = serializers.IntegerField(help_text="What this row would have been answered with alone.")
     result = StockAnswer(required=False)
     problem = serializers.DictField(required=False, help_text="As in any other error.")
 
 
-class StockRowAnswers(serializers.Serializer):
-    results = StockRowAnswer(many=True, help_text="In the order of the rows.")
+class StockRowResults(serializers.Serializer):
+    results = StockRowResult(many=True, help_text="In the order of the rows.")
 
 
 class LedgerQuery(PageQuery):

@@ -3,10 +3,11 @@
 from rest_framework import serializers
 
 from products.api.fields import StrictIntegerField, StrictSerializer
+from products.models.basket import MOST_PER_LINE
 
 
 class CartLineRequest(StrictSerializer):
-    quantity = StrictIntegerField(help_text="1 to 10,000: how many there are to be in the cart.")
+    quantity = StrictIntegerField(most=MOST_PER_LINE, help_text="1 to 10,000: how many there are to be in the cart.")
 
 
 class QuoteLineAnswer(serializers.Serializer):
@@ -20,7 +21,7 @@ class QuoteLineAnswer(serializers.Serializer):
     problems = serializers.ListField(child=serializers.CharField(), help_text="The codes of the problems with it.")
 
 
-class ProblemAnswer(serializers.Serializer):
+class QuoteProblem(serializers.Serializer):
     """One thing that is wrong, with the facts that its code brings."""
 
     pointer = serializers.CharField(allow_blank=True, help_text="Which member it is about (RFC 6901).")
@@ -39,4 +40,4 @@ class QuoteAnswer(serializers.Serializer):
     total = serializers.DecimalField(17, 2)
     currency = serializers.CharField(help_text="ISO 4217")
     acceptable = serializers.BooleanField(help_text="Whether it would be placed now.")
-    problems = ProblemAnswer(many=True, help_text="Everything that speaks against it.")
+    problems = QuoteProblem(many=True, help_text="Everything that speaks against it.")

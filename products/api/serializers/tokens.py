@@ -24,7 +24,7 @@ class TokenQuery(PageQuery):
         return every == "true"
 
 
-class Token(serializers.Serializer):
+class IssuedToken(serializers.Serializer):
     token = serializers.CharField(help_text="Shown this once; only a digest of it is kept.")
     expires_at = serializers.DateTimeField()
 

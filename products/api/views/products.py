@@ -4,14 +4,14 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.db import transaction
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from products.api.bodies import product_body
-from products.api.conditions import answer, check_if_match, etag_of
+from products.api.conditions import IF_MATCH, IF_MATCH_REQUIRED, answer, check_if_match, etag_of
 from products.api.pagination import KeysetPage
 from products.api.permissions import MayReadCatalogue, staff_may
 from products.api.requests import read_query
@@ -21,9 +21,6 @@ from products.api.serializers.products import NewProduct, ProductAnswer, Product
 from products.models import Product
 from products.models.product_queries import ProductQuerySet
 
-IF_MATCH = OpenApiParameter(
-    "If-Match", location=OpenApiParameter.HEADER, description="The ETag that you have seen; stale ones are refused."
-)
 # What a change cannot touch. A sale in between moves the stock, and does not make a change of the price stale.
 NOT_CONTENT = ("stock", "in_stock")
 
@@ -45,19 +42,20 @@ class ProductViewSet(GenericViewSet):
     def get_queryset(self) -> ProductQuerySet:
         return Product.objects.select_related("category")
 
-    @extend_schema(parameters=[ProductQuery], responses=pages_of(ProductAnswer))
+    @extend_schema(summary="List products", parameters=[ProductQuery], responses=pages_of(ProductAnswer))
     def list(self, request: Request) -> Response:
         """The products on sale, searched, filtered, ordered, a page at a time."""
         query = read_query(request, ProductQuery)
         page = KeysetPage(wanted(self.get_queryset(), query), query.get("ordering", ["id"]), query)
         return page.respond(request, product_body)
 
+    @extend_schema(summary="Read a product", responses=ProductAnswer)
     def retrieve(self, request: Request, pk: int) -> Response:
         """One product, retired or not: old orders still name it."""
         read_query(request, NoQuery)
         return shown(request, self.get_object())
 
-    @extend_schema(request=NewProduct, responses={201: ProductAnswer})
+    @extend_schema(summary="Add a product", request=NewProduct, responses={201: ProductAnswer})
     def create(self, request: Request) -> Response:
         """Add a product. A SKU that is taken is a 409 that names the product, so a retry can see that it is there."""
         read_query(request, NoQuery)
@@ -69,7 +67,9 @@ class ProductViewSet(GenericViewSet):
         headers = {"Location": request.build_absolute_uri(f"/api/products/{product.pk}")}
         return shown(request, product, status.HTTP_201_CREATED, headers)
 
-    @extend_schema(request=ProductChange, responses=ProductAnswer, parameters=[IF_MATCH])
+    @extend_schema(
+        summary="Change a product", request=ProductChange, responses=ProductAnswer, parameters=[IF_MATCH_REQUIRED]
+    )
     def partial_update(self, request: Request, pk: int) -> Response:
         """Change a product, as it was when you looked: `If-Match` is required, and compared under the lock."""
         read_query(request, NoQuery)
@@ -80,7 +80,7 @@ class ProductViewSet(GenericViewSet):
             self._apply(product, change.validated_data)
         return shown(request, self.get_object())
 
-    @extend_schema(responses={204: None}, parameters=[IF_MATCH])
+    @extend_schema(summary="Retire a product", responses={204: None}, parameters=[IF_MATCH])
     def destroy(self, request: Request, pk: int) -> Response:
         """Retire a product: it is not sold any more, and stays for the orders that name it."""
         read_query(request, NoQuery)

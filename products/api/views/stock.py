@@ -11,10 +11,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from products.api.bodies import movement_body, stock_body
+from products.api.conditions import answer
 from products.api.errors import problem
 from products.api.pagination import KeysetPage
 from products.api.permissions import staff_may
-from products.api.requests import IDEMPOTENCY_KEY, read_idempotency_key, read_query
+from products.api.requests import IDEMPOTENCY_KEY, idempotency_key, read_idempotency_key, read_query
 from products.api.schema import pages_of
 from products.api.serializers.pages import NoQuery
 from products.api.serializers.products import (
@@ -23,13 +24,16 @@ from products.api.serializers.products import (
     StockAnswer,
     StockAtMoment,
     StockRequest,
-    StockRowAnswers,
+    StockRowResults,
     StockRows,
 )
 from products.models import Product, Reason, Refusal, StockMovement
 
 MOVES_STOCK = staff_may("products.add_stockmovement")
 READS_LEDGER = staff_may("products.view_stockmovement")
+
+MOST_KEY_OF_ROWS = 200
+"""Each row's own key is made of it, and has to fit as well."""
 
 
 class StockView(APIView):
@@ -39,7 +43,8 @@ class StockView(APIView):
         return [MOVES_STOCK() if self.request.method == "POST" else READS_LEDGER()]
 
     @extend_schema(
-        operation_id="products_stock_list",
+        operation_id="stock_list",
+        summary="Read the ledger",
         parameters=[LedgerQuery],
         responses=PolymorphicProxySerializer(
             "LedgerOrStock", [pages_of(MovementAnswer), StockAtMoment], resource_type_field_name=None, many=False
@@ -51,10 +56,16 @@ class StockView(APIView):
         ledger = get_object_or_404(Product, pk=pk).movements.select_related("line")
         if "at" in query:
             stock = StockMovement.objects.filter(product=pk).stock_at(query["at"])
-            return Response({"product": pk, "at": query["at"], "stock": stock})
+            return answer(request, {"product": pk, "at": query["at"], "stock": stock})
         return KeysetPage(ledger, ["-id"], query).respond(request, movement_body)
 
-    @extend_schema(request=StockRequest, responses={201: StockAnswer, 200: StockAnswer}, parameters=[IDEMPOTENCY_KEY])
+    @extend_schema(
+        operation_id="stock_move",
+        summary="Move the stock",
+        request=StockRequest,
+        responses={201: StockAnswer, 200: StockAnswer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
     def post(self, request: Request, pk: int) -> Response:
         """Receive, correct or count the stock. 200 without a movement where a count agrees with what was there."""
         read_query(request, NoQuery)
@@ -71,13 +82,19 @@ class StockInBulkView(APIView):
 
     permission_classes = [MOVES_STOCK]
 
-    @extend_schema(request=StockRows, responses=StockRowAnswers, parameters=[IDEMPOTENCY_KEY])
+    @extend_schema(
+        operation_id="stock_move_in_bulk",
+        summary="Move several stocks",
+        request=StockRows,
+        responses=StockRowResults,
+        parameters=[idempotency_key(MOST_KEY_OF_ROWS)],
+    )
     def post(self, request: Request) -> Response:
         """Change up to 100 stocks. A row that is refused keeps no other from being done; a retry does none twice."""
         read_query(request, NoQuery)
         wanted = StockRows(data=request.data)
         wanted.is_valid(raise_exception=True)
-        key = read_idempotency_key(request, most=200)
+        key = read_idempotency_key(request, most=MOST_KEY_OF_ROWS)
         rows = enumerate(wanted.validated_data["rows"])
         return Response({"results": [self._row(row, key and f"{key}#{number}") for number, row in rows]})
 

@@ -23,9 +23,12 @@ from products.api.parsers import StrictFormParser, StrictJSONParser
 from products.api.requests import read_query
 from products.api.schema import pages_of
 from products.api.serializers.pages import NoQuery
-from products.api.serializers.tokens import Credentials, NewToken, Token, TokenAnswer, TokenQuery
+from products.api.serializers.tokens import Credentials, IssuedToken, NewToken, TokenAnswer, TokenQuery
 from products.models import ApiToken
 from products.models.tokens import ApiTokenQuerySet
+
+# drf-spectacular takes whole security requirements here, and its type hint says names only.
+BASIC_OR_IN_THE_BODY: Any = [{"basic": []}, {}]
 
 
 class WrongCredentials(AuthenticationFailed):
@@ -49,7 +52,13 @@ class TokenView(APIView):
         if request.method != "POST":
             super().perform_authentication(request)
 
-    @extend_schema(request=Credentials, responses=Token, auth=[])
+    @extend_schema(
+        operation_id="tokens_create",
+        summary="Get a token",
+        request=Credentials,
+        responses=IssuedToken,
+        auth=BASIC_OR_IN_THE_BODY,
+    )
     def post(self, request: Request) -> Response:
         """A new token, for a JSON or form body with `username` and `password`, or for HTTP Basic (RFC 7617).
 
@@ -63,7 +72,9 @@ class TokenView(APIView):
         token, secret = ApiToken.objects.issue(user, name=name)
         return Response({"token": secret, "expires_at": token.expires_at})
 
-    @extend_schema(request=None, responses={204: None})
+    @extend_schema(
+        operation_id="tokens_revoke_current", summary="Give this token up", request=None, responses={204: None}
+    )
     def delete(self, request: Request) -> Response:
         """Revoke the token that this request shows."""
         read_query(request, NoQuery)
@@ -80,7 +91,7 @@ class OwnTokenViewSet(GenericViewSet):
     def get_queryset(self) -> ApiTokenQuerySet:
         return ApiToken.objects.of(cast("Any", self.request.user))
 
-    @extend_schema(operation_id="tokens_list", parameters=[TokenQuery], responses=pages_of(TokenAnswer))
+    @extend_schema(summary="List your tokens", parameters=[TokenQuery], responses=pages_of(TokenAnswer))
     def list(self, request: Request) -> Response:
         """Your tokens that are alive, the newest first, a page at a time; never their secrets."""
         query = read_query(request, TokenQuery)
@@ -90,14 +101,14 @@ class OwnTokenViewSet(GenericViewSet):
         response["Cache-Control"] = "no-store"  # what opens the door is looked at, and not left lying about
         return response
 
-    @extend_schema(operation_id="tokens_revoke", responses={204: None})
+    @extend_schema(summary="Revoke one of your tokens", responses={204: None})
     def revoke(self, request: Request, pk: int) -> Response:
         """Revoke one of your tokens, at once. Doing it again changes nothing."""
         read_query(request, NoQuery)
         get_object_or_404(self.get_queryset(), pk=pk).revoke()
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(operation_id="tokens_revoke_all", responses={204: None})
+    @extend_schema(summary="Revoke all of your tokens", responses={204: None})
     def revoke_all(self, request: Request) -> Response:
         """Revoke all of your tokens, at once, the one in use as well."""
         read_query(request, NoQuery)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from products.api.serializers.quotes import ProblemAnswer, QuoteAnswer, QuoteLineAnswer
+from products.api.serializers.quotes import QuoteAnswer, QuoteLineAnswer, QuoteProblem
 from products.models import Event, Order, Product, Status, StockMovement
 
 pytestmark = pytest.mark.django_db
@@ -73,7 +73,7 @@ def test_the_schema_describes_exactly_what_is_shown(api, alice, a_product):
 
     assert list(body) == list(QuoteAnswer().fields)
     assert list(body["lines"][0]) == list(QuoteLineAnswer().fields)
-    assert set(body["problems"][0]) <= set(ProblemAnswer().fields)
+    assert set(body["problems"][0]) <= set(QuoteProblem().fields)
 
 
 def test_a_quote_names_every_problem_of_every_kind_at_once(api, alice, a_product):

@@ -30,6 +30,8 @@ api-token-auth                   POST                 200      200     200     2
                                  others               401      405     405     405   405       405     401     401
 api/schema                       GET,HEAD,OPTIONS     200      200     200     200   200       200     200     200
                                  others               405      405     405     405   405       405     405     405
+api/docs                         GET,HEAD             200      200     200     200   200       200     200     200
+                                 others               405      405     405     405   405       405     405     405
 
 api/tokens                       GET,HEAD,OPTIONS     401      200     200     200   200       200     401     401
                                  DELETE               401      204     204     204   204       204     401     401

@@ -1,0 +1,16 @@
+import pytest
+from rest_framework.test import APIClient, APIRequestFactory
+
+from products.tests.contract import breaches
+
+
+@pytest.fixture(autouse=True)
+def _every_answer_keeps_to_the_document(monkeypatch):
+    """Whatever a test asks the API, the OpenAPI document must tell of the answer."""
+
+    def ask(client, method, path, data="", content_type="application/octet-stream", *args, **extra):
+        answer = APIRequestFactory.generic(client, method, path, data, content_type, *args, **extra)
+        assert list(breaches(answer, data, content_type or "")) == [], f"{method} {path}"
+        return answer
+
+    monkeypatch.setattr(APIClient, "generic", ask)

@@ -1,0 +1,212 @@
+"""The OpenAPI document: all of the API is in it, nothing else, and it is true."""
+
+import io
+from pathlib import Path
+
+import pytest
+import yaml
+from django.conf import settings
+from django.core.management import call_command
+from django.urls import URLResolver, get_resolver
+from drf_spectacular.generators import SchemaGenerator
+
+from products.api.schema.failures import OWN
+from products.api.schema.hooks import TAGS
+from products.tests.contract import document, faults_of, follow, operations
+
+COMMITTED = Path(settings.BASE_DIR) / "docs" / "openapi.yaml"
+# HEAD is what GET is, without the body; OPTIONS describes an address.
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+READ = {200, 304, 400, 401, 406, 429, 503}
+WRITE = {400, 401, 406, 408, 413, 415, 429, 503}
+
+
+def routes(resolver=None, before="/"):
+    """(path, method) of everything that the URLconf has under the API, found without drf-spectacular."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        route = before + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from routes(entry, route)
+        elif route.startswith("/api"):
+            path = route.replace("<int:pk>", "{id}").replace("<uuid:pk>", "{id}").replace("<int:product>", "{product}")
+            yield from ((path, method) for method in METHODS if answers_to(entry.callback, method.lower()))
+
+
+def answers_to(callback, method):
+    """Whether the view behind `callback` has this method."""
+    actions = getattr(callback, "actions", None)
+    return method in actions if actions else hasattr(callback.cls, method)
+
+
+def contents(operation):
+    """(whose body, media type object) of a request and of the answers that are no errors."""
+    for media in operation.get("requestBody", {}).get("content", {}).values():
+        yield "request", media
+    for status, answer in operation["responses"].items():
+        for media_type, media in answer.get("content", {}).items():
+            if status < "300" and media_type == "application/json":
+                yield status, media
+
+
+def test_every_route_and_method_is_in_the_document_and_nothing_else():
+    described = sorted((path, method) for path, method, _ in operations())
+
+    assert described == sorted(routes())
+
+
+def test_the_document_is_valid_makes_no_warning_and_is_the_one_that_is_committed():
+    written = io.StringIO()
+
+    call_command("spectacular", validate=True, fail_on_warn=True, stdout=written)
+
+    # If this was meant to change: `make openapi`, and see docs/compatibility.md.
+    assert written.getvalue() == COMMITTED.read_text(encoding="utf-8")
+
+
+def test_every_operation_can_be_told_from_the_others_and_says_what_it_does():
+    described = [operation for _, _, operation in operations()]
+
+    assert len({operation["operationId"] for operation in described}) == len(described)
+    assert len({operation["summary"] for operation in described}) == len(described)
+    assert [each["operationId"] for each in described if not each.get("description")] == []
+    assert {tag for each in described for tag in each["tags"]} == set(TAGS)
+
+
+@pytest.mark.parametrize(
+    ("operation_id", "statuses"),
+    [
+        ("schema_retrieve", {200, 304, 400, 406, 429}),
+        ("docs_retrieve", {200, 400, 406, 429}),
+        ("tokens_create", WRITE | {200}),
+        ("tokens_revoke_current", {204, 400, 401, 406, 429, 503}),
+        ("products_list", READ),
+        ("products_retrieve", READ | {404}),
+        ("products_create", WRITE | {201, 403, 409}),
+        ("products_partial_update", WRITE | {200, 403, 404, 409, 412, 428}),
+        ("products_destroy", {204, 400, 401, 403, 404, 406, 412, 429, 503}),
+        ("stock_list", READ | {403, 404}),
+        ("stock_move_in_bulk", WRITE | {200, 403}),
+        ("stock_move", WRITE | {200, 201, 403, 404, 409, 412, 422}),
+        ("orders_create", WRITE | {201, 409, 422}),
+        ("orders_quote", WRITE | {200}),
+        ("orders_cancel", WRITE | {200, 403, 404, 409, 412}),
+        ("cart_checkout", WRITE | {201, 409, 422}),
+    ],
+)
+def test_an_operation_tells_of_the_errors_that_it_has_and_of_no_others(operation_id, statuses):
+    [operation] = [each for _, _, each in operations() if each["operationId"] == operation_id]
+
+    assert {int(status) for status in operation["responses"]} == statuses
+
+
+def test_every_error_is_a_problem_with_examples_of_its_status():
+    for _, _, operation in operations():
+        for status, answer in operation["responses"].items():
+            if status < "400":
+                continue
+            [(media_type, media)] = follow(answer)["content"].items()
+            examples = [follow(example)["value"] for example in media["examples"].values()]
+            assert media_type == "application/problem+json"
+            assert media["schema"] == {"$ref": "#/components/schemas/Problem"}
+            assert {example["status"] for example in examples} == {int(status)}
+            assert [faults_of(example, media["schema"]) for example in examples] == [[]] * len(examples)
+
+
+def test_every_body_has_examples_and_they_are_right():
+    for _, _, operation in operations():
+        for whose, media in contents(operation):
+            if operation["operationId"] == "schema_retrieve":
+                continue
+            examples = [follow(example)["value"] for example in media["examples"].values()]
+            faults = [faults_of(example, media["schema"]) for example in examples]
+            assert faults == [[]] * len(examples), f"{operation['operationId']} {whose}"
+
+
+def test_what_a_request_may_not_have_is_said():
+    media = [media for _, _, each in operations() for whose, media in contents(each) if whose == "request"]
+
+    bodies = [follow(each["schema"]) for each in media]
+
+    assert bodies
+    assert {body["additionalProperties"] for body in bodies} == {False}
+
+
+@pytest.mark.parametrize(
+    ("body", "fits"),
+    [
+        ({"product": 1, "quantity": 2}, True),
+        ({"product": "1", "quantity": "0002"}, True),
+        ({"lines": [{"sku": "MUG", "quantity": 10_000}]}, True),
+        ({"product": 1, "sku": "MUG", "quantity": 2}, False),
+        ({"product": 1, "quantity": 0}, False),
+        ({"product": 1, "quantity": 10_001}, False),
+        ({"product": 1, "quantity": "10001"}, False),
+        ({"product": 2**63, "quantity": 1}, False),
+        ({"product": 1, "quantity": 1, "lines": []}, False),
+        ({"lines": []}, False),
+        ({"lines": [{"product": 1}]}, False),
+        ({}, False),
+    ],
+)
+def test_the_schema_of_an_order_knows_what_an_order_is(body, fits):
+    assert (faults_of(body, {"$ref": "#/components/schemas/OrderRequest"}) == []) == fits
+
+
+def test_what_operations_refuse_by_name_is_of_operations_that_there_are():
+    assert set(OWN) <= {operation["operationId"] for _, _, operation in operations()}
+
+
+def test_only_getting_a_token_and_reading_about_the_api_need_none():
+    open_to_all = {each["operationId"] for _, _, each in operations() if {} in each.get("security", [{}])}
+
+    assert open_to_all == {"tokens_create", "schema_retrieve", "docs_retrieve"}
+
+
+def test_a_shop_with_a_public_catalogue_says_so(settings):
+    settings.CATALOGUE_IS_PUBLIC = True
+
+    paths = SchemaGenerator().get_schema(public=True)["paths"]
+
+    assert paths["/api/products"]["get"]["security"] == [{"token": []}, {}]
+    assert paths["/api/products"]["post"]["security"] == [{"token": []}]
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("*/*", "application/json"),
+        ("application/json", "application/json"),
+        ("application/vnd.oai.openapi+json", "application/vnd.oai.openapi+json"),
+        ("application/yaml", "application/yaml"),
+        ("application/vnd.oai.openapi", "application/vnd.oai.openapi"),
+    ],
+)
+def test_the_document_comes_as_json_and_as_yaml_if_that_is_asked_for(api, accept, media_type):
+    answer = api().get("/api/schema", HTTP_ACCEPT=accept)
+
+    assert answer.status_code == 200
+    assert answer["Content-Type"].partition(";")[0] == media_type
+    assert yaml.safe_load(answer.content) == document()
+
+
+def test_the_document_is_not_sent_again_to_who_has_it_and_json_is_not_yaml(api):
+    client = api()
+    as_json, as_yaml = client.get("/api/schema"), client.get("/api/schema", HTTP_ACCEPT="application/yaml")
+
+    again = client.get("/api/schema", HTTP_IF_NONE_MATCH=as_json["ETag"])
+
+    assert again.status_code == 304
+    assert as_json["ETag"] != as_yaml["ETag"]
+
+
+@pytest.mark.parametrize("path", ["/api/schema", "/api/docs"])
+@pytest.mark.parametrize(
+    ("query", "accept", "status"), [("?format=yaml", "application/yaml", 400), ("", "image/png", 406)]
+)
+def test_what_is_wrong_with_asking_for_the_documentation_is_a_problem_as_well(api, path, query, accept, status):
+    answer = api().get(path + query, HTTP_ACCEPT="text/html, application/yaml" if status == 400 else accept)
+
+    assert answer.status_code == status
+    assert answer["Content-Type"] == "application/problem+json"
+    assert answer.json()["status"] == status

@@ -1,0 +1,104 @@
+"""The API's own OpenAPI document, and whether an answer keeps to it."""
+
+import copy
+import functools
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs
+
+from django.urls import Resolver404, resolve
+from drf_spectacular.generators import SchemaGenerator
+from jsonschema import Draft202012Validator
+
+# A quote takes what placing would refuse, to say so in its answer.
+LENIENT = {"orders_quote"}
+
+# Headers that mean something: none is sent that the document does not tell of.
+TOLD = {"ETag", "Location", "Link", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After"}
+TOLD |= {"WWW-Authenticate", "X-Request-Id"}
+
+
+@functools.cache
+def document() -> dict[str, Any]:
+    return SchemaGenerator().get_schema(public=True)
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(path, method, operation) of the whole document."""
+    for path, methods in document()["paths"].items():
+        for method, operation in methods.items():
+            yield path, method.upper(), operation
+
+
+def follow(node: dict[str, Any]) -> dict[str, Any]:
+    """What a `$ref` refers to; anything else as it is."""
+    while "$ref" in node:
+        found: Any = document()
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            found = found[step]
+        node = found
+    return node
+
+
+def faults_of(value: Any, schema: dict[str, Any]) -> list[str]:
+    """What is wrong with `value`; members that the document does not know are."""
+    return [f"{error.json_path}: {error.message}" for error in _validator(json.dumps(schema)).iter_errors(value)]
+
+
+def breaches(answer: Any, sent: Any, content_type: str) -> Iterator[str]:
+    """Everything about this answer, and about the request if it was accepted, that the document does not tell of."""
+    operation = _operation_of(answer.request)
+    if operation is None or answer.status_code == 500:  # nothing tells of what does not exist, nor of bugs
+        return
+    if str(answer.status_code) not in operation["responses"]:
+        yield f"{operation['operationId']} does not tell of {answer.status_code}"
+        return
+    response = follow(operation["responses"][str(answer.status_code)])
+    yield from _of_headers(answer, response.get("headers", {}))
+    yield from _of_body(answer, response.get("content", {}))
+    if answer.status_code < 300 and operation["operationId"] not in LENIENT:
+        yield from _of_request(answer.request, sent, content_type, operation)
+
+
+def _of_headers(answer: Any, headers: dict[str, Any]) -> Iterator[str]:
+    yield from (f"{name} is not told of" for name in TOLD & set(answer.headers) if name not in headers)
+    needed = {name for name, header in headers.items() if follow(header).get("required")}
+    yield from (f"{name} is missing" for name in needed if name not in answer.headers)
+
+
+def _of_body(answer: Any, content: dict[str, Any]) -> Iterator[str]:
+    if not answer.content and not content:
+        return
+    media_type = answer.headers.get("Content-Type", "").partition(";")[0]
+    if media_type not in content:
+        yield f"{media_type} is not told of"
+    elif media_type.endswith("json"):
+        yield from faults_of(json.loads(answer.content), content[media_type]["schema"])
+
+
+def _of_request(request: dict[str, Any], sent: Any, content_type: str, operation: dict[str, Any]) -> Iterator[str]:
+    known = {parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "query"}
+    yield from (f"?{name}= is not told of" for name in set(parse_qs(request["QUERY_STRING"])) - known)
+    if sent and content_type.startswith("application/json") and "requestBody" in operation:
+        yield from faults_of(json.loads(sent), operation["requestBody"]["content"]["application/json"]["schema"])
+
+
+def _operation_of(request: dict[str, Any]) -> dict[str, Any] | None:
+    try:
+        route = resolve(request["PATH_INFO"].removesuffix("/")).route
+    except Resolver404:
+        return None
+    path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", f"/{route}").replace("{pk}", "{id}")
+    return document()["paths"].get(path, {}).get(request["REQUEST_METHOD"].lower())
+
+
+@functools.cache
+def _validator(schema: str) -> Draft202012Validator:
+    """For `schema`, without room for what it does not name: open for clients, closed for our tests."""
+    components = copy.deepcopy(document()["components"]["schemas"])
+    for component in components.values():
+        if "properties" in component:
+            component.setdefault("additionalProperties", False)
+    return Draft202012Validator({**json.loads(schema), "components": {"schemas": components}})
