@@ -34,7 +34,7 @@ def idempotency_key(most: int = MOST_KEY) -> OpenApiParameter:
     return OpenApiParameter(
         "Idempotency-Key",
         location=OpenApiParameter.HEADER,
-        pattern=rf'^("[\x21\x23-\x7e]{{1,{most}}}"|[\x21-\x7e]{{1,{most}}})$',
+        pattern=rf'^("[\x21\x23-\x7e]{{1,{most}}}"|[\x21\x23-\x7e]{{1,{most}}})$',
         description="Your name for this request; sent again, it answers with what the first one did, and does it once.",
     )
 

@@ -12,7 +12,7 @@ from products.models.basket import MOST_LINES
 MOST_DIGITS = 19
 
 # What StrictTextField refuses, as a class of characters.
-CONTROL = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f"
+CONTROL = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
 
 # What drf-spectacular adds to text that may be blank; ours says so in its pattern, and of two only one may match.
 BLANK = {"type": "string", "maxLength": 0}

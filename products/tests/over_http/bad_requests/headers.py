@@ -98,6 +98,7 @@ METHODS = [
     ask("OPTIONS without a token", "OPTIONS /api/products", 401, "not_authenticated", who=None),
     ask("OPTIONS of a browser elsewhere", "OPTIONS /api/products", 401, "not_authenticated", who=None,
         add=["Origin: https://elsewhere.example", "Access-Control-Request-Method: POST"]),
+    ask("a POST to the documentation", "POST /api/docs", 405, "method_not_allowed", body={}, who=None),
 ]
 
 HOSTS = [
