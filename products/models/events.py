@@ -1,11 +1,15 @@
 """What happened: the history of orders and products, written in the transaction in which it happened."""
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+
+if TYPE_CHECKING:
+    from products.models.orders import Order
 
 SHORTEST_RETENTION = timedelta(days=30)
 """The database refuses to delete an event younger than this, whoever asks (migration `append_only`)."""
@@ -16,6 +20,11 @@ BATCH = 1_000
 class EventQuerySet(models.QuerySet["Event"]):
     def older_than(self, moment: datetime) -> "EventQuerySet":
         return self.filter(at__lt=moment)
+
+    def tell_move(self, order: "Order", before: str | None, by: Any) -> None:
+        """Write down that an order that was `before` (None: new) has become what it is now."""
+        facts = {"from": before, "to": order.status, "total": str(order.total), "currency": order.currency}
+        self.create(kind=f"order.{order.status.lower()}", order=order, by=by, facts=facts)
 
     def forget(self) -> int:
         """Delete these, the oldest first and a batch at a time, so that no transaction is long; how many there were."""

@@ -136,8 +136,6 @@ class Order(models.Model):
         """The goods came back, and go back on the shelf. Raises ForbiddenMove."""
         self._move(Status.RETURNED, by)
 
-    # Mechanics
-
     def _settle(self, work: Callable[[], None]) -> None:
         """Do `work` in one transaction, or leave this object as it was."""
         as_it_was = Snapshot(self)
@@ -206,7 +204,7 @@ class Order(models.Model):
             super().save(**options)
             if before != Status.CART and self.status in GIVES_BACK:
                 Product.objects.take_back(list(self.lines.all()), GIVES_BACK[Status(self.status)])
-        self._tell(before, by or (self.customer if self.status == Status.PLACED else None))
+        Event.objects.tell_move(self, before, by or (self.customer if self.status == Status.PLACED else None))
 
     def _write_as_it_is(self, options: dict[str, Any]) -> None:
         if self.items is None:
@@ -250,7 +248,3 @@ class Order(models.Model):
         written = OrderLine.objects.filter(order=self)
         written._result_cache = lines  # as prefetch_related would leave them
         self._prefetched_objects_cache = {"lines": written}
-
-    def _tell(self, before: str | None, by: Any) -> None:
-        facts = {"from": before, "to": self.status, "total": str(self.total), "currency": self.currency}
-        Event.objects.create(kind=f"order.{self.status.lower()}", order=self, by=by, facts=facts)

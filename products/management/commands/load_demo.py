@@ -12,7 +12,7 @@ WELCOME = """\
 
   The shop      http://127.0.0.1:{port}/
   Its admin     http://127.0.0.1:{port}/admin/
-  Its API       http://127.0.0.1:{port}/api/schema
+  Its API       http://127.0.0.1:{port}/api/docs
 
   Customers     {customers}
   Staff         {staff}
