@@ -10,6 +10,4 @@ SwaggerUIBundle({
   deepLinking: true,
   displayRequestDuration: true,
   persistAuthorization: true,
-  // Anything but a plain "none" would ask a server outside to check the document.
-  validatorUrl: "none",
 });

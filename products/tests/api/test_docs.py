@@ -44,11 +44,6 @@ def test_the_docs_load_our_own_files_and_nothing_is_written_into_the_page(client
     assert page.inline == []
 
 
-def test_nobody_outside_is_asked_to_check_the_document():
-    with open(finders.find("api/docs.js"), encoding="utf-8") as script:
-        assert 'validatorUrl: "none"' in script.read()
-
-
 def test_the_docs_cost_no_query(client, db, django_assert_num_queries):
     with django_assert_num_queries(0):
         client.get("/api/docs")
