@@ -41,6 +41,7 @@ SHARED = {
     "Stale": ["stale"],
     "RequestTimeout": ["request_timeout"],
     "BodyTooLarge": ["body_too_large"],
+    "UriTooLong": ["uri_too_long"],
     "UnsupportedMediaType": ["unsupported_media_type"],
     "KeyReused": ["idempotency_key_reused"],
     "PreconditionRequired": ["precondition_required"],
@@ -59,6 +60,7 @@ DESCRIPTIONS = {
     409: "Well-formed, and refused as things are now.",
     412: "It has changed since it was looked at.",
     413: "The body is too large.",
+    414: "The address, with its query string, is too long.",
     415: "The body is of a type, encoding or charset that is not read.",
     422: "The same `Idempotency-Key` came with another request before.",
     428: "`If-Match` is missing.",
@@ -115,7 +117,8 @@ def _by_person(view: APIView) -> list[str]:
 
 
 def _by_address(operation: dict[str, Any]) -> list[str]:
-    return ["NotFound"] if any(parameter["in"] == "path" for parameter in operation.get("parameters", [])) else []
+    places = {parameter["in"] for parameter in operation.get("parameters", [])}
+    return [*(["NotFound"] if "path" in places else []), *(["UriTooLong"] if places & {"path", "query"} else [])]
 
 
 def _by_headers(operation: dict[str, Any]) -> list[str]:

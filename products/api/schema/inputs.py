@@ -18,9 +18,23 @@ CONTROL = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
 BLANK = {"type": "string", "maxLength": 0}
 
 BY_ID_OR_SKU = [{"title": "by id", "required": ["product"]}, {"title": "by SKU", "required": ["sku"]}]
+OF_A_COUNT = {"anyOf": [{"required": ["set"]}, {"required": ["expected"]}]}
+POSITIVE = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^0*[1-9]"}]}
+NOT_ZERO = {"not": {"anyOf": [{"const": 0}, {"type": "string", "pattern": "^-?0+$"}]}}
 DELTA_OR_COUNT = [
-    {"title": "a delta", "required": ["delta"], "not": {"required": ["expected"]}},
-    {"title": "a count", "required": ["set"], "not": {"required": ["reason"]}},
+    {
+        "title": "received",
+        "required": ["delta", "reason"],
+        "properties": {"delta": POSITIVE, "reason": {"const": "RECEIVED"}},
+        "not": OF_A_COUNT,
+    },
+    {
+        "title": "corrected",
+        "required": ["delta"],
+        "properties": {"delta": NOT_ZERO, "reason": {"const": "CORRECTED"}},
+        "not": OF_A_COUNT,
+    },
+    {"title": "counted", "required": ["set"], "not": {"anyOf": [{"required": ["delta"]}, {"required": ["reason"]}]}},
 ]
 
 HELD_TOGETHER: dict[str, dict[str, Any]] = {

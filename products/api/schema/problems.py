@@ -93,6 +93,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
         stock=40,
     ),
     "body_too_large": _example(413, "body_too_large", "A body has 262144 bytes at the most."),
+    "uri_too_long": _example(414, "uri_too_long", "Request Line is too large (5000 > 4094)"),
     "unsupported_media_type": _example(
         415, "unsupported_media_type", 'Unsupported media type "text/plain" in request.'
     ),

@@ -40,7 +40,9 @@ class OrderQuery(PageQuery):
         trim_whitespace=False,
         help_text="The order with this idempotency key.",
     )
-    customer = StrictIntegerField(required=False, help_text="A user's id; of those whose orders you may see.")
+    customer = StrictIntegerField(
+        least=0, most=10**19 - 1, required=False, help_text="A user's id; of those whose orders you may see."
+    )
 
 
 class LineRequest(StrictSerializer):

@@ -80,17 +80,17 @@ def test_every_operation_can_be_told_from_the_others_and_says_what_it_does():
         ("docs_retrieve", {200, 400, 406, 429}),
         ("tokens_create", WRITE | {200}),
         ("tokens_revoke_current", {204, 400, 401, 406, 429, 503}),
-        ("products_list", READ),
-        ("products_retrieve", READ | {404}),
+        ("products_list", READ | {414}),
+        ("products_retrieve", READ | {404, 414}),
         ("products_create", WRITE | {201, 403, 409}),
-        ("products_partial_update", WRITE | {200, 403, 404, 409, 412, 428}),
-        ("products_destroy", {204, 400, 401, 403, 404, 406, 412, 429, 503}),
-        ("stock_list", READ | {403, 404}),
+        ("products_partial_update", WRITE | {200, 403, 404, 409, 412, 414, 428}),
+        ("products_destroy", {204, 400, 401, 403, 404, 406, 412, 414, 429, 503}),
+        ("stock_list", READ | {403, 404, 414}),
         ("stock_move_in_bulk", WRITE | {200, 403}),
-        ("stock_move", WRITE | {200, 201, 403, 404, 409, 412, 422}),
+        ("stock_move", WRITE | {200, 201, 403, 404, 409, 412, 414, 422}),
         ("orders_create", WRITE | {201, 409, 422}),
         ("orders_quote", WRITE | {200}),
-        ("orders_cancel", WRITE | {200, 403, 404, 409, 412}),
+        ("orders_cancel", WRITE | {200, 403, 404, 409, 412, 414}),
         ("cart_checkout", WRITE | {201, 409, 422}),
     ],
 )
@@ -151,6 +151,29 @@ def test_what_a_request_may_not_have_is_said():
 )
 def test_the_schema_of_an_order_knows_what_an_order_is(body, fits):
     assert (faults_of(body, {"$ref": "#/components/schemas/OrderRequest"}) == []) == fits
+
+
+@pytest.mark.parametrize(
+    ("body", "fits"),
+    [
+        ({"delta": -3}, True),
+        ({"delta": "-3", "reason": "CORRECTED", "note": "broken"}, True),
+        ({"delta": 3, "reason": "RECEIVED"}, True),
+        ({"set": 0}, True),
+        ({"set": "41", "expected": 44}, True),
+        ({"delta": 0}, False),
+        ({"delta": "-00"}, False),
+        ({"delta": -3, "reason": "RECEIVED"}, False),
+        ({"delta": 3, "expected": 44}, False),
+        ({"delta": 3, "set": 41}, False),
+        ({"delta": 0, "set": 41}, False),
+        ({"set": 41, "reason": "RECEIVED"}, False),
+        ({"set": -1}, False),
+        ({"note": "broken"}, False),
+    ],
+)
+def test_the_schema_of_a_stock_change_knows_what_one_is(body, fits):
+    assert (faults_of(body, {"$ref": "#/components/schemas/StockRequest"}) == []) == fits
 
 
 def test_what_operations_refuse_by_name_is_of_operations_that_there_are():
