@@ -29,7 +29,7 @@ DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-sqlite test-postgres coverage check openapi lock clean
+.PHONY: help install run test test-sqlite test-postgres coverage fuzz check openapi lock clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,14 @@ coverage: install
 		branches = json.load(sys.stdin)["totals"]["percent_branches_covered"]; \
 		print(f"Branches alone: {branches:.1f} % covered, $(COVERAGE) % needed"); \
 		sys.exit(branches < $(COVERAGE))'
+
+# As a customer and as a superuser, on SQLite and on PostgreSQL: four times SECONDS.
+FUZZ := FUZZ_EXAMPLES=$(or $(EXAMPLES),50) FUZZ_SECONDS=$(or $(SECONDS),120) FUZZ_SEED=$(or $(SEED),random) \
+	$(BIN)/python -m pytest -s products/tests/over_http/test_schemathesis.py
+
+fuzz: install ## let Schemathesis look for surprises for longer (EXAMPLES=50 SECONDS=120 SEED=random)
+	@$(NO_DATABASE) $(FUZZ)
+	@$(BIN)/python -m products.tests.postgres env $(FUZZ)
 
 check: install ## hold the code to the house rules, without running it
 	$(BIN)/ruff check
