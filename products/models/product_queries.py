@@ -57,6 +57,14 @@ class ProductQuerySet(models.QuerySet["Product"]):
             raise TypeError("Stock moves through receive(), correct(), count() and orders, which write the ledger.")
         return super().update(**values)
 
+    def bulk_create(self, objs: Iterable[Any], *arguments: Any, **options: Any) -> list[Any]:
+        products = list(objs)
+        if any(product.stock for product in products):
+            raise TypeError("New products in bulk have no stock yet; receive() it, which writes the ledger.")
+        for product in products:
+            product.search_text = searchable(product.name, product.sku, product.description)
+        return super().bulk_create(products, *arguments, **options)
+
     def move_stock(self, deltas: Mapping[int, int]) -> None:
         """Add each delta to its product's stock, all in one statement. For those who write the ledger beside it."""
         delta = Case(*(When(pk=pk, then=Value(delta)) for pk, delta in deltas.items()))

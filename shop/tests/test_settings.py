@@ -15,7 +15,13 @@ PRODUCTION = {
     "DATABASE_URL": "postgres://shop:secret@db.example:5432/shop",
 }
 
-SQLITE_AS_ASKED = {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 20_000, "foreign_keys": 1}
+SQLITE_AS_ASKED = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "busy_timeout": 20_000,
+    "foreign_keys": 1,
+    "recursive_triggers": 1,
+}
 
 SHOW_SETTINGS = """
 import json
@@ -58,7 +64,7 @@ def test_a_bare_clone_is_a_laptop_wherever_it_is_started_from(tmp_path):
     assert database["OPTIONS"] == {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON",
     }
 
 

@@ -347,3 +347,12 @@ def test_things_say_what_they_are(alice, a_product, a_category):
     assert str(order.lines.get()) == "2 x MUG"
     assert [str(movement) for movement in order.movements] == ["-2 sold"]
     assert [str(event) for event in order.events.all()] == ["order.placed"]
+
+
+def test_products_made_in_bulk_have_no_stock_and_are_found_all_the_same():
+    with pytest.raises(TypeError, match="receive"):
+        Product.objects.bulk_create([Product(sku="MUG", name="Mug", price=1, stock=5)])
+
+    Product.objects.bulk_create(Product(sku=f"P-{number}", name="Mug", price=1) for number in range(2))
+
+    assert [product.stock for product in Product.objects.search("mug")] == [0, 0]

@@ -54,6 +54,19 @@ def test_the_database_refuses_to_rewrite_history(order, statement):
     assert everything() == before
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite knows REPLACE")
+def test_a_line_of_the_ledger_cannot_be_replaced_either(order):
+    before = everything()
+
+    with pytest.raises(IntegrityError, match=r"^products_stockmovement is append-only"):
+        execute(
+            "REPLACE INTO products_stockmovement (id, product_id, delta, reason, note, at) "
+            "SELECT id, product_id, 7, 'RECEIVED', '', at FROM products_stockmovement"
+        )
+
+    assert everything() == before
+
+
 @on_postgresql
 @pytest.mark.django_db(transaction=True)  # as a table that this transaction has written to cannot be truncated anyway
 @pytest.mark.parametrize(
