@@ -40,6 +40,8 @@ def command(request):
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            # A shell has what it runs in the background ignore Ctrl-C, and so everything that this would start.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         started.append(process)
         return process
