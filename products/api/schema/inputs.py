@@ -83,8 +83,10 @@ class StrictInteger(OpenApiSerializerFieldExtension):
         number = {"type": "integer", "minimum": least, "maximum": most}
         if most > 2**31:
             number["format"] = "int64"
-        text = {"type": "string", "pattern": digits(least, most), "maxLength": MOST_DIGITS + (least < 0)}
-        return {"oneOf": [number, text]}
+        texts = [{"type": "string", "pattern": f"^{digits(max(least, 0), most)}$", "maxLength": MOST_DIGITS}]
+        if least < 0:
+            texts.append({"type": "string", "pattern": f"^-{digits(0, -least)}$", "maxLength": MOST_DIGITS + 1})
+        return {"oneOf": [number, *texts]}
 
 
 class StrictText(OpenApiSerializerFieldExtension):
@@ -101,11 +103,10 @@ class StrictText(OpenApiSerializerFieldExtension):
 
 
 def digits(least: int, most: int) -> str:
-    """A pattern for whole numbers from `least` (negative, 0 or 1) to `most`, leading zeros and all.
+    """A pattern for whole numbers from `least` (0 or 1) to `most`, leading zeros and all.
 
     Where `most` is not 1 followed by zeros, the largest numbers of its length are left out: a pattern cannot compare.
     """
     shorter = len(str(most)) - 1
     first, rest = ("[1-9]", shorter - 1) if least == 1 else ("[0-9]", shorter - 1)
-    sign = "-?" if least < 0 else ""
-    return f"^{sign}0*({first}[0-9]{{0,{rest}}}|{most})$"
+    return f"0*({first}[0-9]{{0,{rest}}}|{most})"
