@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from products.models.events import Event
-from products.models.product_queries import ProductQuerySet, searchable
+from products.models.product_queries import NOT_BY_HAND, ProductQuerySet, searchable
 from products.models.refusals import SkuTaken
 from products.models.stock import Reason, StockMovement
 from products.models.stock_changes import Person, StockChange
@@ -80,7 +80,7 @@ class Product(models.Model):
         A form opened before a sale and saved after it must not bring the sold pieces back.
         """
         if "stock" in (options.get("update_fields") or ()):
-            raise TypeError("Stock moves through receive(), correct(), count() and orders, which write the ledger.")
+            raise TypeError(NOT_BY_HAND)
         try:
             self._save_new(by, options) if self._state.adding else whole(lambda: self._write_change(by, options))
         except IntegrityError:

@@ -1,7 +1,7 @@
 """Questions about many products, and what moves the stock of several at once."""
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -13,6 +13,9 @@ from products.models.stock import Reason, StockMovement
 if TYPE_CHECKING:
     from products.models.catalogue import Product  # noqa: F401 - in quotes below
     from products.models.order_lines import OrderLine
+
+NOT_BY_HAND = "Stock moves through receive(), correct(), count() and orders, which write the ledger."
+"""What whoever tries to write the stock is told."""
 
 
 def searchable(*texts: str) -> str:
@@ -54,7 +57,7 @@ class ProductQuerySet(models.QuerySet["Product"]):
 
     def update(self, **values: Any) -> int:
         if "stock" in values:
-            raise TypeError("Stock moves through receive(), correct(), count() and orders, which write the ledger.")
+            raise TypeError(NOT_BY_HAND)
         return super().update(**values)
 
     def bulk_create(self, objs: Iterable[Any], *arguments: Any, **options: Any) -> list[Any]:
@@ -70,16 +73,16 @@ class ProductQuerySet(models.QuerySet["Product"]):
         delta = Case(*(When(pk=pk, then=Value(delta)) for pk, delta in deltas.items()))
         super(ProductQuerySet, self.filter(pk__in=deltas)).update(stock=F("stock") + delta)
 
-    def sell(self, lines: "Iterable[OrderLine]") -> None:
+    def sell(self, lines: "Sequence[OrderLine]") -> None:
         """Take the lines' pieces off the shelf, in the ledger too. The products are locked and have been checked."""
         self._move_for(lines, Reason.SOLD, -1)
 
-    def take_back(self, lines: "Iterable[OrderLine]", reason: Reason) -> None:
+    def take_back(self, lines: "Sequence[OrderLine]", reason: Reason) -> None:
         """Put the lines' pieces back on the shelf, in the ledger too."""
         list(self.locked().filter(pk__in=[line.product_id for line in lines]).values_list("pk"))
         self._move_for(lines, reason, +1)
 
-    def _move_for(self, lines: "Iterable[OrderLine]", reason: Reason, sign: int) -> None:
+    def _move_for(self, lines: "Sequence[OrderLine]", reason: Reason, sign: int) -> None:
         self.move_stock({line.product_id: sign * line.quantity for line in lines})
         StockMovement.objects.bulk_create(
             StockMovement(product_id=line.product_id, delta=sign * line.quantity, reason=reason, line=line)
