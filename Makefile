@@ -41,12 +41,13 @@ $(INSTALLED): requirements-dev.txt
 		echo "The shop needs Python 3.11 or newer, and '$(PYTHON)' is not that; try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; \
 		exit 1; \
 	}
+# The lock is complete. Let loose on it, pip looks for coverage[toml], finds a newer one and wants a hash of that.
 ifneq ($(UV),)
 	@$(UV) venv --quiet --clear --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt
 else
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
 endif
 	@touch $@
 
