@@ -1,11 +1,13 @@
 """Answers' bodies: models to plain values. Plain functions, as a ModelSerializer doubles the cost of a page."""
 
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 
 from products.api.errors import problem_entries
+from products.api.rows import LineRow, OrderRow, ProductRow
 from products.models import ApiToken, Event, Order, OrderLine, Problem, Product, StockMovement
 from products.models.basket import Basket, WantedLine
 
@@ -15,13 +17,13 @@ def money(amount: Decimal | None) -> str | None:
     return None if amount is None else f"{amount:.2f}"
 
 
-def product_body(product: Product) -> dict[str, Any]:
+def product_body(product: Product | ProductRow) -> dict[str, Any]:
     return {
-        "id": product.pk,
+        "id": product.id,
         "sku": product.sku,
         "name": product.name,
         "description": product.description,
-        "category": product.category.slug if product.category else None,
+        "category": product.category_slug,
         "price": money(product.price),
         "currency": settings.CURRENCY,
         "stock": product.stock,
@@ -32,12 +34,13 @@ def product_body(product: Product) -> dict[str, Any]:
     }
 
 
-def order_body(order: Order) -> dict[str, Any]:
+def order_body(order: Order | OrderRow, lines: Iterable[OrderLine | LineRow] | None = None) -> dict[str, Any]:
+    """`lines` are the order's own unless given."""
     return {
-        "id": order.pk,
+        "id": order.id,
         "customer": order.customer_id,
         "status": order.status,
-        "lines": [line_body(line) for line in order.lines.all()],
+        "lines": [line_body(line) for line in (cast("Order", order).lines.all() if lines is None else lines)],
         "total": money(order.total),
         "currency": order.currency,
         "idempotency_key": order.idempotency_key,
@@ -49,9 +52,9 @@ def order_body(order: Order) -> dict[str, Any]:
     }
 
 
-def line_body(line: OrderLine) -> dict[str, Any]:
+def line_body(line: OrderLine | LineRow) -> dict[str, Any]:
     return {
-        "id": line.pk,
+        "id": line.id,
         "product": line.product_id,
         "sku": line.sku,
         "name": line.name,

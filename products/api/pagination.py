@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 from django.core import signing
 from django.db.models import BooleanField, Expression, F, Field, Func, Model, QuerySet, Value
+from django.http import HttpResponse
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from products.api.conditions import answer
 from products.api.errors import InvalidQuery
@@ -41,60 +41,66 @@ class KeysetPage:
     """
 
     def __init__(self, queryset: QuerySet[Any], ordering: Sequence[str], query: dict[str, Any]) -> None:
-        self.fields = [name.lstrip("-") for name in ordering]
-        self.descending = ordering[0].startswith("-")
-        self.limit = query.get("limit") or DEFAULT_LIMIT
-        self.salt = f"page of {queryset.model.__name__} by {','.join(ordering)}"
-        self.back, self.behind = self._read(query.get("cursor"))
-        self.count = queryset.order_by().count() if query.get("count") else None
-        self.rows, self.more = self._fetch(queryset)
+        self.queryset = queryset
+        self._read(queryset.model, ordering, query)
 
-    def respond(self, request: Request, body_of: Callable[[Any], dict[str, Any]]) -> Response:
+    def respond(self, request: Request, body_of: Callable[[Any], dict[str, Any]]) -> HttpResponse:
         """The page as an answer: `next`, `previous`, `results`, `count` if asked for, and Link headers (RFC 8288)."""
+        self._cut(self.fetch())
         links = {"next": self._link(request, back=False), "previous": self._link(request, back=True)}
         body: dict[str, Any] = {**links, "results": [body_of(row) for row in self.rows]}
-        if self.count is not None:
-            body["count"] = self.count
-        header = ", ".join(
-            f'<{url}>; rel="{"prev" if rel == "previous" else rel}"' for rel, url in links.items() if url
-        )
+        if self.query.get("count"):
+            body["count"] = self.total()
+        header = ", ".join(f'<{url}>; rel="{RELATION[rel]}"' for rel, url in links.items() if url)
         return answer(request, body, headers={"Link": header} if header else None)
 
-    def _fetch(self, queryset: QuerySet[Any]) -> tuple[list[Model], bool]:
-        down = self.descending != self.back
-        if self.behind is not None:
-            queryset = queryset.filter(self._beyond(queryset.model, down))
-        ordered = queryset.order_by(*(f"-{name}" if down else name for name in self.fields))
-        # One more than shown tells whether there is a next page.
-        rows = list(ordered[: self.limit + 1])
-        more, rows = len(rows) > self.limit, rows[: self.limit]
-        return (rows[::-1] if self.back else rows), more
+    def fetch(self) -> list[Any]:
+        """The rows of this page, nearest to the one before first, and one more if there is a page behind it."""
+        behind = None if self.behind is None else list(map(Value, self.behind, self.fields))
+        return list(page_of(self.queryset, self.names, self.down, self.limit, behind))
 
-    def _beyond(self, model: type[Model], down: bool) -> Expression:
-        fields = _fields(model, self.fields)
-        values = [Value(field.to_python(value), field) for field, value in zip(fields, self.behind or [], strict=True)]
-        return Comes(Row(*map(F, self.fields)), Row(*values), arg_joiner=" < " if down else " > ")
+    def total(self) -> int:
+        """How many rows there are on all pages."""
+        return self.queryset.order_by().count()
 
-    def _read(self, cursor: str | None) -> tuple[bool, list[str] | None]:
+    def _read(self, model: type[Model], ordering: Sequence[str], query: dict[str, Any]) -> None:
+        self.query, self.limit = query, query.get("limit") or DEFAULT_LIMIT
+        self.names = tuple(name.lstrip("-") for name in ordering)
+        self.fields: list[Field[Any, Any]] = [model._meta.get_field(name) for name in self.names]  # type: ignore[misc]
+        self.signer = signing.Signer(salt=f"page of {model.__name__} by {','.join(ordering)}")
+        self.back, self.behind = self._read_cursor(query.get("cursor"))
+        self.down = ordering[0].startswith("-") != self.back
+
+    def _read_cursor(self, cursor: str | None) -> tuple[bool, list[Any] | None]:
         if cursor is None:
             return False, None
         try:
-            back, values = signing.Signer(salt=self.salt).unsign_object(cursor)
+            back, values = self.signer.unsign_object(cursor)
         except signing.BadSignature as error:
             raise InvalidQuery({"cursor": ["This is not a cursor of this list."]}, "invalid_cursor") from error
-        return back, values
+        return back, [field.to_python(value) for field, value in zip(self.fields, values, strict=True)]
+
+    def _cut(self, rows: list[Any]) -> None:
+        self.more, rows = len(rows) > self.limit, rows[: self.limit]
+        self.rows = rows[::-1] if self.back else rows
 
     def _link(self, request: Request, *, back: bool) -> str | None:
         came_from_there = self.behind is not None and self.back != back
         if not self.rows or not (came_from_there or (self.more and self.back == back)):
             return None
         edge = self.rows[0 if back else -1]
-        values = [field.value_to_string(edge) for field in _fields(type(edge), self.fields)]
-        cursor = signing.Signer(salt=self.salt).sign_object((back, values))
-        parameters = {**request.query_params.dict(), "cursor": cursor}
+        values = [field.value_to_string(edge) for field in self.fields]
+        parameters = {**request.query_params.dict(), "cursor": self.signer.sign_object((back, values))}
         return request.build_absolute_uri(f"{request.path}?{urlencode(parameters)}")
 
 
-def _fields(model: type[Model], names: Sequence[str]) -> "list[Field[Any, Any]]":
-    by_name = {field.name: field for field in model._meta.concrete_fields}
-    return [by_name[name] for name in names]
+def page_of(
+    queryset: "QuerySet[Any, Any]", names: Sequence[str], down: bool, limit: int, behind: Sequence[Expression] | None
+) -> "QuerySet[Any, Any]":
+    """The first rows of `queryset` in the order of `names`, of those behind the row with the values `behind`.
+
+    One more than `limit`: whether it is there tells whether there is a next page.
+    """
+    if behind is not None:
+        queryset = queryset.filter(Comes(Row(*map(F, names)), Row(*behind), arg_joiner=" < " if down else " > "))
+    return queryset.order_by(*(f"-{name}" if down else name for name in names))[: limit + 1]

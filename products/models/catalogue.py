@@ -89,6 +89,10 @@ class Product(models.Model):
                 raise SkuTaken(taken.pk, taken.sku) from None
             raise
 
+    @property
+    def category_slug(self) -> str | None:
+        return self.category.slug if self.category else None
+
     def on_record(self) -> "Product":
         """This product as the database has it now."""
         return Product.objects.get(pk=self.pk)

@@ -38,8 +38,12 @@ class ProductQuerySet(models.QuerySet["Product"]):
 
     def search(self, text: str) -> "ProductQuerySet":
         """The products that have every word of `text` in their name, SKU or description, whatever the case."""
+        return self.with_words(searchable(text).split())
+
+    def with_words(self, words: Iterable[Any]) -> "ProductQuerySet":
+        """The products that have every one of `words`, which are `searchable` already, in what search looks into."""
         found = self.all()
-        for word in searchable(text).split():
+        for word in words:
             found = found.filter(search_text__contains=word)
         return found
 

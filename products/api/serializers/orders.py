@@ -20,13 +20,13 @@ class StatusesField(serializers.Field):
 
     default_error_messages = {"invalid": f"Write one or several of {', '.join(LISTED)}, separated by commas."}
 
-    def to_internal_value(self, data: str) -> list[str]:
-        statuses = sorted(set(data.split(",")))
+    def to_internal_value(self, data: str) -> tuple[str, ...]:
+        statuses = tuple(sorted(set(data.split(","))))
         if not set(statuses) <= set(LISTED):
             self.fail("invalid")
         return statuses
 
-    def to_representation(self, value: list[str]) -> str:
+    def to_representation(self, value: tuple[str, ...]) -> str:
         return ",".join(value)
 
 

@@ -3,6 +3,7 @@
 from typing import cast
 
 from django.contrib.auth.models import User
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -33,12 +34,12 @@ class CartViewSet(ViewSet):
         return Cart(cast("User", self.request.user))
 
     @extend_schema(operation_id="cart_retrieve", summary="Read the cart", responses=QuoteAnswer)
-    def show(self, request: Request) -> Response:
+    def show(self, request: Request) -> HttpResponse:
         """What is in the cart, at today's prices and stock, and everything that speaks against ordering it."""
         return answer(request, quote_body(self.cart.quote(), asked=None))
 
     @extend_schema(operation_id="cart_destroy", summary="Empty the cart", request=None, responses={204: None})
-    def empty(self, request: Request) -> Response:
+    def empty(self, request: Request) -> HttpResponse:
         """Take everything out of the cart."""
         self.cart.empty()
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -46,7 +47,7 @@ class CartViewSet(ViewSet):
     @extend_schema(
         operation_id="cart_line_update", summary="Put into the cart", request=CartLineRequest, responses=QuoteAnswer
     )
-    def put_line(self, request: Request, product: int) -> Response:
+    def put_line(self, request: Request, product: int) -> HttpResponse:
         """Have this many of a product in the cart, whatever it was before. Answers with the whole cart."""
         line = CartLineRequest(data=request.data)
         line.is_valid(raise_exception=True)
@@ -56,7 +57,7 @@ class CartViewSet(ViewSet):
     @extend_schema(
         operation_id="cart_line_destroy", summary="Take out of the cart", request=None, responses={204: None}
     )
-    def remove_line(self, request: Request, product: int) -> Response:
+    def remove_line(self, request: Request, product: int) -> HttpResponse:
         """Take all pieces of a product out of the cart."""
         self.cart.remove(product)
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -68,7 +69,7 @@ class CartViewSet(ViewSet):
         responses={201: OrderAnswer},
         parameters=[IDEMPOTENCY_KEY],
     )
-    def checkout(self, request: Request) -> Response:
+    def checkout(self, request: Request) -> HttpResponse:
         """Place the cart as an order. What cannot be had is refused with every reason, and the cart stays as it was."""
         NoDetails(data=request.data).is_valid(raise_exception=True)
         order, new = self.cart.place(key=read_idempotency_key(request))

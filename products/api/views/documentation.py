@@ -11,13 +11,14 @@ from drf_spectacular.renderers import (
     OpenApiYamlRenderer2,
 )
 from drf_spectacular.utils import OpenApiResponse, OpenApiTypes, extend_schema
+from rest_framework import status
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer, TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from products.api.conditions import answer, etag_of
+from products.api.conditions import etag_of, is_known
 from products.api.requests import read_query
 from products.api.serializers.pages import NoQuery
 
@@ -54,7 +55,10 @@ class SchemaView(DocumentationView):
         """The OpenAPI document: JSON, or YAML where `Accept` asks for it."""
         read_query(request, NoQuery)
         body, etag = document()
-        return answer(request, body, etag=f'{etag[:-1]}-{request.accepted_renderer.format}"')
+        headers = {"ETag": f'{etag[:-1]}-{request.accepted_renderer.format}"'}
+        if is_known(request, headers["ETag"]):
+            return Response(status=status.HTTP_304_NOT_MODIFIED, headers=headers)
+        return Response(body, headers=headers)
 
 
 class DocsView(DocumentationView):

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from products.api.bodies import order_body
@@ -44,35 +44,35 @@ class OrderMoveViewSet(GenericViewSet):
 
     @describes("cancel", NoDetails)
     @action(detail=True, methods=["post"])
-    def cancel(self, request: Request, pk: str) -> Response:
+    def cancel(self, request: Request, pk: str) -> HttpResponse:
         """Nobody wants it any more, and its stock goes back: for its customer, and for staff, until it is shipped."""
         return self._move(request, NoDetails, Order.cancel)
 
     @describes("pay", PaymentRequest)
     @action(detail=True, methods=["post"])
-    def pay(self, request: Request, pk: str) -> Response:
+    def pay(self, request: Request, pk: str) -> HttpResponse:
         """The money is there. Not past the order's `pay_by`."""
         return self._move(request, PaymentRequest, Order.pay)
 
     @describes("ship", ShipmentRequest)
     @action(detail=True, methods=["post"])
-    def ship(self, request: Request, pk: str) -> Response:
+    def ship(self, request: Request, pk: str) -> HttpResponse:
         """The parcel has left."""
         return self._move(request, ShipmentRequest, Order.ship)
 
     @describes("deliver", NoDetails)
     @action(detail=True, methods=["post"])
-    def deliver(self, request: Request, pk: str) -> Response:
+    def deliver(self, request: Request, pk: str) -> HttpResponse:
         """The parcel has arrived."""
         return self._move(request, NoDetails, Order.deliver)
 
     @describes("return", NoDetails)
     @action(detail=True, methods=["post"], url_path="return")
-    def return_goods(self, request: Request, pk: str) -> Response:
+    def return_goods(self, request: Request, pk: str) -> HttpResponse:
         """The goods came back, and go back on the shelf."""
         return self._move(request, NoDetails, Order.return_goods)
 
-    def _move(self, request: Request, details: type[StrictSerializer], verb: Callable[..., None]) -> Response:
+    def _move(self, request: Request, details: type[StrictSerializer], verb: Callable[..., None]) -> HttpResponse:
         read_query(request, NoQuery)
         # The body is read here and not behind the lock, which a slow client would hold.
         said = details(data=request.data)

@@ -3,6 +3,7 @@
 from typing import cast
 
 from django.contrib.auth.models import User
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
@@ -12,6 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from products.api.bodies import event_body, order_body, quote_body
 from products.api.conditions import answer
+from products.api.order_lists import ORDERS, OrderPage
 from products.api.pagination import KeysetPage
 from products.api.requests import IDEMPOTENCY_KEY, read_idempotency_key, read_query
 from products.api.schema import pages_of
@@ -37,14 +39,17 @@ class OrderViewSet(GenericViewSet):
     @extend_schema(
         operation_id="orders_list", summary="List orders", parameters=[OrderQuery], responses=pages_of(OrderAnswer)
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> HttpResponse:
         """Orders, the newest first, a page at a time. All that is asked for has to be true of each."""
         query = read_query(request, OrderQuery)
-        orders = self.get_queryset().narrowed(**{name: query[name] for name in FILTERS if name in query})
-        return KeysetPage(orders.with_lines(), ["-placed_at", "-id"], query).respond(request, order_body)
+        asked = {name: query[name] for name in FILTERS if name in query}
+        if not sees_all_orders(request.user):
+            asked["owner"] = request.user.pk
+        page = OrderPage(ORDERS, asked, ["-placed_at", "-id"], query)
+        return page.respond(request, page.body_of)
 
     @extend_schema(operation_id="orders_retrieve", summary="Read an order", responses=OrderAnswer)
-    def retrieve(self, request: Request, pk: str) -> Response:
+    def retrieve(self, request: Request, pk: str) -> HttpResponse:
         """One order with its lines."""
         read_query(request, NoQuery)
         return answer(request, order_body(self.get_object()))
@@ -56,7 +61,7 @@ class OrderViewSet(GenericViewSet):
         responses={201: OrderAnswer},
         parameters=[IDEMPOTENCY_KEY],
     )
-    def create(self, request: Request) -> Response:
+    def create(self, request: Request) -> HttpResponse:
         """Place an order: checked, and its stock taken, whole or not at all."""
         read_query(request, NoQuery)
         order, new = Order.objects.place_once(
@@ -71,7 +76,7 @@ class OrderViewSet(GenericViewSet):
         responses=QuoteAnswer,
     )
     @action(detail=False, methods=["post"])
-    def quote(self, request: Request) -> Response:
+    def quote(self, request: Request) -> HttpResponse:
         """The checks and prices of placing an order, with everything that speaks against it; nothing is written."""
         read_query(request, NoQuery)
         return Response(quote_body(Order.objects.quote(wanted_items(request)), request.data))
@@ -83,7 +88,7 @@ class OrderViewSet(GenericViewSet):
         responses=pages_of(EventAnswer),
     )
     @action(detail=True)
-    def events(self, request: Request, pk: str) -> Response:
+    def events(self, request: Request, pk: str) -> HttpResponse:
         """What happened to an order, the oldest first, a page at a time."""
         query, viewer = read_query(request, PageQuery), cast("User", request.user)
         names_people = sees_all_orders(viewer)
@@ -99,7 +104,7 @@ def wanted_items(request: Request) -> list[tuple[int | str, int]]:
     return wanted.items
 
 
-def placed(request: Request, order: Order, *, new: bool) -> Response:
+def placed(request: Request, order: Order, *, new: bool) -> HttpResponse:
     """The answer to who has placed an order, now or with an earlier try of the same request."""
     headers = {"Location": request.build_absolute_uri(f"/api/orders/{order.pk}")}
     if not new:

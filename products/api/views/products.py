@@ -3,7 +3,9 @@
 from typing import Any, cast
 
 from django.conf import settings
-from django.db import transaction
+from django.db import models, transaction
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
@@ -12,14 +14,17 @@ from rest_framework.viewsets import GenericViewSet
 
 from products.api.bodies import product_body
 from products.api.conditions import IF_MATCH, IF_MATCH_REQUIRED, answer, check_if_match, etag_of
-from products.api.pagination import KeysetPage
+from products.api.lists import KeptList, KeptPage, Parameters
 from products.api.permissions import MayReadCatalogue, staff_may
 from products.api.requests import read_query
+from products.api.rows import PRODUCT_COLUMNS, ProductRow
 from products.api.schema import pages_of
 from products.api.serializers.pages import NoQuery
 from products.api.serializers.products import NewProduct, ProductAnswer, ProductChange, ProductQuery
 from products.models import Product
-from products.models.product_queries import ProductQuerySet
+from products.models.basket import BIGGEST_ID
+from products.models.kept_queries import Given, kept
+from products.models.product_queries import ProductQuerySet, searchable
 
 # What a change cannot touch. A sale in between moves the stock, and does not make a change of the price stale.
 NOT_CONTENT = ("stock", "in_stock")
@@ -43,20 +48,22 @@ class ProductViewSet(GenericViewSet):
         return Product.objects.select_related("category")
 
     @extend_schema(summary="List products", parameters=[ProductQuery], responses=pages_of(ProductAnswer))
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> HttpResponse:
         """The products on sale, searched, filtered, ordered, a page at a time."""
         query = read_query(request, ProductQuery)
-        page = KeysetPage(wanted(self.get_queryset(), query), query.get("ordering", ["id"]), query)
-        return page.respond(request, product_body)
+        return KeptPage(PRODUCTS, asked_for(query), query.get("ordering", ["id"]), query).respond(request, product_body)
 
     @extend_schema(summary="Read a product", responses=ProductAnswer)
-    def retrieve(self, request: Request, pk: int) -> Response:
+    def retrieve(self, request: Request, pk: int) -> HttpResponse:
         """One product, retired or not: old orders still name it."""
         read_query(request, NoQuery)
-        return shown(request, self.get_object())
+        rows = kept(one_product).rows({"pk": pk}) if pk <= BIGGEST_ID else []
+        if not rows:
+            raise Http404
+        return shown(request, ProductRow(*rows[0]))
 
     @extend_schema(summary="Add a product", request=NewProduct, responses={201: ProductAnswer})
-    def create(self, request: Request) -> Response:
+    def create(self, request: Request) -> HttpResponse:
         """Add a product. A SKU that is taken is a 409 that names the product, so a retry can see that it is there."""
         read_query(request, NoQuery)
         new = NewProduct(data=request.data)
@@ -70,7 +77,7 @@ class ProductViewSet(GenericViewSet):
     @extend_schema(
         summary="Change a product", request=ProductChange, responses=ProductAnswer, parameters=[IF_MATCH_REQUIRED]
     )
-    def partial_update(self, request: Request, pk: int) -> Response:
+    def partial_update(self, request: Request, pk: int) -> HttpResponse:
         """Change a product, as it was when you looked: `If-Match` is required, and compared under the lock."""
         read_query(request, NoQuery)
         change = ProductChange(data=request.data)
@@ -81,7 +88,7 @@ class ProductViewSet(GenericViewSet):
         return shown(request, self.get_object())
 
     @extend_schema(summary="Retire a product", responses={204: None}, parameters=[IF_MATCH])
-    def destroy(self, request: Request, pk: int) -> Response:
+    def destroy(self, request: Request, pk: int) -> HttpResponse:
         """Retire a product: it is not sold any more, and stays for the orders that name it."""
         read_query(request, NoQuery)
         with transaction.atomic():
@@ -104,27 +111,63 @@ class ProductViewSet(GenericViewSet):
             product.retire(by=by) if retired else product.bring_back(by=by)
 
 
-def wanted(products: ProductQuerySet, query: dict[str, Any]) -> ProductQuerySet:
-    """Those of `products` that the query string asks for."""
-    products = products.retired() if query.get("retired") else products.on_sale()
-    columns = {"category": "category__slug", "sku": "sku", "price_min": "price__gte", "price_max": "price__lte"}
-    columns["changed_since"] = "updated_at__gte"
-    products = products.filter(**{column: query[name] for name, column in columns.items() if name in query})
-    if not settings.LIST_OUT_OF_STOCK or query.get("in_stock") is True:
+def wanted(asked: Parameters) -> "QuerySet[Product, Any]":
+    """The products that are asked for; see asked_for()."""
+    products = Product.objects.retired() if asked.get("retired") else Product.objects.on_sale()
+    products = products.filter(**{column: asked[name] for name, column in FILTERS.items() if name in asked})
+    if asked.get("in_stock") is True or not asked["out_of_stock"]:
         products = products.in_stock()
-    if query.get("in_stock") is False:
+    if asked.get("in_stock") is False:
         products = products.sold_out()
-    return products.search(query["search"]) if "search" in query else products
+    return products.with_words(asked.get("words", ()))
+
+
+def asked_for(query: dict[str, Any]) -> dict[str, Any]:
+    """What the query string and the settings ask for, without what is about pages."""
+    asked = {name: query[name] for name in (*FILTERS, "in_stock", "retired") if name in query}
+    if "search" in query:
+        asked["words"] = tuple(searchable(query["search"]).split())
+    return asked | {"out_of_stock": settings.LIST_OUT_OF_STOCK}
+
+
+FILTERS = {
+    "category": "category__slug",
+    "sku": "sku",
+    "price_min": "price__gte",
+    "price_max": "price__lte",
+    "changed_since": "updated_at__gte",
+}
+PRODUCTS = KeptList(
+    Product,
+    wanted,
+    ProductRow,
+    PRODUCT_COLUMNS,
+    values={
+        "category": models.SlugField(),
+        "sku": models.CharField(),
+        "price_min": models.DecimalField(max_digits=10, decimal_places=2),
+        "price_max": models.DecimalField(max_digits=10, decimal_places=2),
+        "changed_since": models.DateTimeField(),
+        "words": models.TextField(),
+    },
+)
+
+
+def one_product() -> "QuerySet[Product, Any]":
+    return Product.objects.filter(pk=Given("pk", models.BigAutoField())).order_by().values_list(*PRODUCT_COLUMNS)
 
 
 def shown(
-    request: Request, product: Product, code: int = status.HTTP_200_OK, headers: dict[str, str] | None = None
-) -> Response:
+    request: Request,
+    product: Product | ProductRow,
+    code: int = status.HTTP_200_OK,
+    headers: dict[str, str] | None = None,
+) -> HttpResponse:
     """The answer that shows one product, with its ETag."""
     return answer(request, product_body(product), code=code, headers=headers, etag=etag_of_product(product))
 
 
-def etag_of_product(product: Product) -> str:
+def etag_of_product(product: Product | ProductRow) -> str:
     """`"content-stock"`: two parts, as a change must only have seen the first."""
     body = product_body(product)
     content = etag_of({name: value for name, value in body.items() if name not in NOT_CONTENT})

@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework import status
@@ -50,7 +50,7 @@ class StockView(APIView):
             "LedgerOrStock", [pages_of(MovementAnswer), StockAtMoment], resource_type_field_name=None, many=False
         ),
     )
-    def get(self, request: Request, pk: int) -> Response:
+    def get(self, request: Request, pk: int) -> HttpResponse:
         """The ledger, the newest line first, a page at a time; or with `?at=` the stock at that moment."""
         query = read_query(request, LedgerQuery)
         ledger = get_object_or_404(Product, pk=pk).movements.select_related("line")
@@ -66,7 +66,7 @@ class StockView(APIView):
         responses={201: StockAnswer, 200: StockAnswer},
         parameters=[IDEMPOTENCY_KEY],
     )
-    def post(self, request: Request, pk: int) -> Response:
+    def post(self, request: Request, pk: int) -> HttpResponse:
         """Receive, correct or count the stock. 200 without a movement where a count agrees with what was there."""
         read_query(request, NoQuery)
         change = StockRequest(data=request.data)
@@ -89,7 +89,7 @@ class StockInBulkView(APIView):
         responses=StockRowResults,
         parameters=[idempotency_key(MOST_KEY_OF_ROWS)],
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         """Change up to 100 stocks. A row that is refused keeps no other from being done; a retry does none twice."""
         read_query(request, NoQuery)
         wanted = StockRows(data=request.data)

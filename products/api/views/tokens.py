@@ -5,6 +5,7 @@ import binascii
 from typing import Any, cast
 
 from django.contrib.auth import authenticate
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -59,7 +60,7 @@ class TokenView(APIView):
         responses=IssuedToken,
         auth=BASIC_OR_IN_THE_BODY,
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         """A new token, for a JSON or form body with `username` and `password`, or for HTTP Basic (RFC 7617).
 
         A name for the token is up to you. Tries are limited by user name and by address.
@@ -75,7 +76,7 @@ class TokenView(APIView):
     @extend_schema(
         operation_id="tokens_revoke_current", summary="Give this token up", request=None, responses={204: None}
     )
-    def delete(self, request: Request) -> Response:
+    def delete(self, request: Request) -> HttpResponse:
         """Revoke the token that this request shows."""
         read_query(request, NoQuery)
         token: Any = request.auth  # DRF knows its own Token only.
@@ -92,7 +93,7 @@ class OwnTokenViewSet(GenericViewSet):
         return ApiToken.objects.of(cast("Any", self.request.user))
 
     @extend_schema(summary="List your tokens", parameters=[TokenQuery], responses=pages_of(TokenAnswer))
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> HttpResponse:
         """Your tokens that are alive, the newest first, a page at a time; never their secrets."""
         query = read_query(request, TokenQuery)
         tokens = self.get_queryset() if query.get("all") else ApiToken.objects.usable_by(cast("Any", request.user))
@@ -102,14 +103,14 @@ class OwnTokenViewSet(GenericViewSet):
         return response
 
     @extend_schema(summary="Revoke one of your tokens", responses={204: None})
-    def revoke(self, request: Request, pk: int) -> Response:
+    def revoke(self, request: Request, pk: int) -> HttpResponse:
         """Revoke one of your tokens, at once. Doing it again changes nothing."""
         read_query(request, NoQuery)
         get_object_or_404(self.get_queryset(), pk=pk).revoke()
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(summary="Revoke all of your tokens", responses={204: None})
-    def revoke_all(self, request: Request) -> Response:
+    def revoke_all(self, request: Request) -> HttpResponse:
         """Revoke all of your tokens, at once, the one in use as well."""
         read_query(request, NoQuery)
         self.get_queryset().revoke()

@@ -1,0 +1,71 @@
+"""The lists that are asked for all day: their SQL is kept, and their rows become answers without model instances."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Field, Model, QuerySet
+
+from products.api.pagination import KeysetPage, page_of
+from products.models.kept_queries import Given, kept
+
+Parameters = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class KeptList:
+    """`wanted` makes the queryset of what the parameters ask for, and `row` takes its `columns`.
+
+    Parameters named in `values` are sent with the statement, a tuple each of its members; any other makes the
+    statement another one, and has to be hashable.
+    """
+
+    model: type[Model]
+    wanted: "Callable[[Parameters], QuerySet[Any, Any]]"
+    row: Callable[..., Any]
+    columns: Sequence[str]
+    values: "Mapping[str, Field[Any, Any]]"
+
+    def rows(
+        self, parameters: Parameters, names: tuple[str, ...], down: bool, limit: int, behind: list[Any] | None
+    ) -> list[Any]:
+        """The rows of one page; see pagination.page_of."""
+        values, shape = dict[Any, Any](enumerate(behind or ())), []
+        for name, value in parameters.items():
+            if name not in self.values:
+                shape.append((name, value))
+            elif isinstance(value, tuple):
+                shape.append((name, len(value)))
+                values |= {(name, place): each for place, each in enumerate(value)}
+            else:
+                shape.append((name, None))
+                values[name] = value
+        query = kept(self.define, tuple(shape), names, down, limit, behind is not None)
+        return [self.row(*row) for row in query.rows(values)]
+
+    def define(
+        self, shape: tuple[tuple[str, Any], ...], names: tuple[str, ...], down: bool, limit: int, goes_on: bool
+    ) -> "QuerySet[Any, Any]":
+        """The queryset of a page, with Givens in the place of values."""
+        parameters = {name: self._given(name, value) if name in self.values else value for name, value in shape}
+        fields: list[Any] = [self.model._meta.get_field(name) for name in names]
+        behind = [Given(place, field) for place, field in enumerate(fields)] if goes_on else None
+        return page_of(self.wanted(parameters), names, down, limit, behind).values_list(*self.columns)
+
+    def _given(self, name: str, length: int | None) -> Any:
+        field = self.values[name]
+        return Given(name, field) if length is None else tuple(Given((name, place), field) for place in range(length))
+
+
+class KeptPage(KeysetPage):
+    """A page of a KeptList: what `parameters` ask for, in the order and with the limits of a KeysetPage."""
+
+    def __init__(self, of: KeptList, parameters: Parameters, ordering: Sequence[str], query: dict[str, Any]) -> None:
+        self.list, self.parameters = of, parameters
+        self._read(of.model, ordering, query)
+
+    def fetch(self) -> list[Any]:
+        return self.list.rows(self.parameters, self.names, self.down, self.limit, self.behind)
+
+    def total(self) -> int:
+        return self.list.wanted(self.parameters).order_by().count()
