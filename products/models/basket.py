@@ -7,10 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from django.db.models import Q
-
 from products.models.catalogue import Product
-from products.models.product_queries import ProductQuerySet
 from products.models.refusals import InsufficientStock, InvalidOrder, Problem
 
 MOST_PER_LINE = 10_000
@@ -59,8 +56,8 @@ class Basket:
         self.lines: list[WantedLine] = []
         self.problems: list[Problem] = []
 
-    def look_up(self, products: ProductQuerySet) -> None:
-        """Find what is asked for among `products`, in one statement, and sum the lines by product."""
+    def look_up(self, *, locked: bool = False) -> None:
+        """Find what is asked for, in one statement, locked if so wanted; and sum the lines by product."""
         if not self.items:
             self.problems = [Problem("empty", "There is nothing in this order.")]
             return
@@ -68,7 +65,7 @@ class Basket:
             self.problems = [too_many_lines()]
             return
         found: dict[int | str, Product] = {}
-        for product in products.filter(self._names()):
+        for product in Product.objects.named(*self._names(), locked=locked):
             found[product.pk] = found[product.sku] = product
         self._sum_up(found)
 
@@ -104,12 +101,12 @@ class Basket:
     def total(self) -> Decimal:
         return sum((line.amount for line in self.lines), Decimal("0.00"))
 
-    def _names(self) -> Q:
-        wanted = [_name(product) for product, _ in self.items]
-        names = Q(pk__in={name for name in wanted if isinstance(name, int)})
-        skus = {name for name in wanted if isinstance(name, str)}
-        # Only where one is asked for: an OR keeps the database from going straight to the primary key.
-        return names | Q(sku__in=skus) if skus else names
+    def _names(self) -> tuple[list[int], list[str]]:
+        """The ids and the SKUs that are asked for, each once, in an order of their own."""
+        wanted = {_name(product) for product, _ in self.items}
+        return sorted(name for name in wanted if isinstance(name, int)), sorted(
+            name for name in wanted if isinstance(name, str)
+        )
 
     def _sum_up(self, found: dict[int | str, Product]) -> None:
         by_product: dict[int, WantedLine] = {}

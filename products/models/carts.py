@@ -40,7 +40,7 @@ class Cart:
     def put(self, product: Product | int | str, quantity: int) -> None:
         """Have `quantity` of `product` in the cart, whatever it was before. Raises InvalidOrder."""
         basket = Basket([(product, quantity)])
-        basket.look_up(Product.objects.all())
+        basket.look_up()
         basket.check_acceptable()
         [line] = basket.lines
         whole(lambda: self._set(line.product, line.quantity))

@@ -21,10 +21,10 @@ class EventQuerySet(models.QuerySet["Event"]):
     def older_than(self, moment: datetime) -> "EventQuerySet":
         return self.filter(at__lt=moment)
 
-    def tell_move(self, order: "Order", before: str | None, by: Any) -> None:
-        """Write down that an order that was `before` (None: new) has become what it is now."""
+    def of_move(self, order: "Order", before: str | None, by: Any) -> "Event":
+        """That an order that was `before` (None: new) has become what it is now; not written yet."""
         facts = {"from": before, "to": order.status, "total": str(order.total), "currency": order.currency}
-        self.create(kind=f"order.{order.status.lower()}", order=order, by=by, facts=facts)
+        return Event(kind=f"order.{order.status.lower()}", order=order, by=by, facts=facts)
 
     def forget(self) -> int:
         """Delete these, the oldest first and a batch at a time, so that no transaction is long; how many there were."""

@@ -9,7 +9,6 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from products.models.basket import Basket, Item
-from products.models.catalogue import Product
 from products.models.lifecycle import Status
 from products.models.order_lines import OrderLine
 from products.models.refusals import AlreadyPlaced, ForbiddenMove, NotOverdue
@@ -81,7 +80,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
         them.
         """
         basket = Basket(items)
-        basket.look_up(Product.objects.all())
+        basket.look_up()
         overdue = self.overdue().pieces_of(line.product.pk for line in basket.lines)
         for line in basket.lines:
             line.overdue = overdue.get(line.product.pk, 0)

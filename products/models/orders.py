@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import IntegrityError, models
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, models
 from django.db.models import Q
 from django.utils import timezone
 from uuid_utils.compat import uuid7
@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 from products.models.basket import Basket, Item
 from products.models.catalogue import Product
 from products.models.events import Event
+from products.models.kept_queries import Given, kept
 from products.models.lifecycle import GIVES_BACK, Status, check_deadline, check_move
 from products.models.order_lines import OrderLine
 from products.models.order_queries import OrderQuerySet
@@ -24,6 +25,7 @@ from products.models.refusals import (
     KeyReused,
     Problem,
 )
+from products.models.statements import insert, send
 from products.models.stock import StockMovement
 from products.models.transactions import Snapshot, whole
 
@@ -199,12 +201,14 @@ class Order(models.Model):
             return
         check_deadline(self.status, self.pay_by)
         if self.status == Status.PLACED:
-            self._take_goods(before, options)
+            self._take_goods(before, by or self.customer, options)
+            return
+        super().save(**options)
+        event = insert(Event, [Event.objects.of_move(self, before, by)])
+        if before != Status.CART and self.status in GIVES_BACK:
+            send(*Product.objects.take_back(list(self.lines.all()), GIVES_BACK[Status(self.status)]), event)
         else:
-            super().save(**options)
-            if before != Status.CART and self.status in GIVES_BACK:
-                Product.objects.take_back(list(self.lines.all()), GIVES_BACK[Status(self.status)])
-        Event.objects.tell_move(self, before, by or (self.customer if self.status == Status.PLACED else None))
+            send(event)
 
     def _write_as_it_is(self, options: dict[str, Any]) -> None:
         if self.items is None:
@@ -213,14 +217,15 @@ class Order(models.Model):
         if self.status != Status.CART:
             raise InvalidOrder(Problem("lines_are_frozen", "The lines of a placed order cannot be changed."))
         basket = Basket(self.items)
-        basket.look_up(Product.objects.all())
+        basket.look_up()
         basket.check_acceptable()
         super().save(**options)
-        self._write_lines(
-            [OrderLine(order=self, product=line.product, quantity=line.quantity) for line in basket.lines]
-        )
+        self.lines.all().delete()
+        lines = [OrderLine(order=self, product=line.product, quantity=line.quantity) for line in basket.lines]
+        send(insert(OrderLine, lines))
+        self._has_written(lines)
 
-    def _take_goods(self, before: str | None, options: dict[str, Any]) -> None:
+    def _take_goods(self, before: str | None, by: Any, options: dict[str, Any]) -> None:
         """Check the order and the stock, write the order and its lines, and take the stock: the heart of the shop."""
         placement = Placement(self, before)
         # After the lock, which a first try of the same request held until it was committed, so that now it is seen;
@@ -228,23 +233,35 @@ class Order(models.Model):
         self._refuse_a_second_time()
         placement.check()
         lines = placement.freeze()
-        super().save(**options)
-        self._write_lines(lines, replace=before is not None)
-        Product.objects.sell(lines)
+        event = insert(Event, [Event.objects.of_move(self, before, by)])
+        goods = [insert(OrderLine, lines), *Product.objects.sell(lines), event]
+        if before is None:
+            self._prepare_related_fields_for_save(operation_name="save")  # which refuses a customer without an id
+            send(insert(Order, [self]), *goods)
+        else:
+            super().save(**options)
+            self.lines.all().delete()
+            send(*goods)
+        self._has_written(lines)
 
     def _refuse_a_second_time(self) -> None:
         if not self.idempotency_key:
             return
-        same_key = Order.objects.filter(customer=self.customer_id, idempotency_key=self.idempotency_key)
-        earlier = same_key.with_lines().first()
-        if earlier is not None:
+        same_key = {"customer": self.customer_id, "key": self.idempotency_key}
+        for [pk] in kept(_with_key).rows(same_key):
+            earlier = Order.objects.with_lines().get(pk=pk)
             raise AlreadyPlaced(earlier) if earlier.request_digest == self.request_digest else KeyReused
 
-    def _write_lines(self, lines: list[OrderLine], *, replace: bool = True) -> None:
-        if replace:
-            self.lines.all().delete()
-        OrderLine.objects.bulk_create(lines)
+    def _has_written(self, lines: list[OrderLine]) -> None:
+        """Leave this object and its lines as save() and prefetch_related() would."""
+        for each in (self, *lines):
+            each._state.adding, each._state.db = False, self._state.db or DEFAULT_DB_ALIAS
         self._items = None
         written = OrderLine.objects.filter(order=self)
-        written._result_cache = lines  # as prefetch_related would leave them
+        written._result_cache = lines
         self._prefetched_objects_cache = {"lines": written}
+
+
+def _with_key() -> "models.QuerySet[Order, Any]":
+    customer, key = Given("customer", models.BigAutoField()), Given("key", models.CharField())
+    return Order.objects.filter(customer__id=customer, idempotency_key=key).order_by().values_list("pk")

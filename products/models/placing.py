@@ -6,7 +6,6 @@ from django.conf import settings
 from django.utils import timezone
 
 from products.models.basket import Basket, Item
-from products.models.catalogue import Product
 from products.models.lifecycle import Status
 from products.models.order_lines import OrderLine
 from products.models.refusals import InsufficientStock
@@ -28,7 +27,7 @@ class Placement:
         self.order = order
         self.basket = Basket(self._items(before))
         order.request_digest = self.basket.digest if before is None else FROM_CART
-        self.basket.look_up(Product.objects.locked())
+        self.basket.look_up(locked=True)
 
     def check(self) -> None:
         """Raise InvalidOrder or InsufficientStock, the latter with the overdue orders that hold what is missing."""

@@ -1,17 +1,19 @@
 """Questions about many products, and what moves the stock of several at once."""
 
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import Case, F, Sum, Value, When
+from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce
 
+from products.models.kept_queries import Given, kept
+from products.models.statements import Statement, add, insert
 from products.models.stock import Reason, StockMovement
 
 if TYPE_CHECKING:
-    from products.models.catalogue import Product  # noqa: F401 - in quotes below
+    from products.models.catalogue import Product
     from products.models.order_lines import OrderLine
 
 NOT_BY_HAND = "Stock moves through receive(), correct(), count() and orders, which write the ledger."
@@ -72,23 +74,43 @@ class ProductQuerySet(models.QuerySet["Product"]):
             product.search_text = searchable(product.name, product.sku, product.description)
         return super().bulk_create(products, *arguments, **options)
 
-    def move_stock(self, deltas: Mapping[int, int]) -> None:
-        """Add each delta to its product's stock, all in one statement. For those who write the ledger beside it."""
-        delta = Case(*(When(pk=pk, then=Value(delta)) for pk, delta in deltas.items()))
-        super(ProductQuerySet, self.filter(pk__in=deltas)).update(stock=F("stock") + delta)
+    def named(self, ids: Collection[int], skus: Collection[str] = (), *, locked: bool = False) -> "list[Product]":
+        """The products with these ids or SKUs, in id order, and only with what an order needs to know of them."""
+        values: dict[Any, Any] = dict(enumerate(ids)) | {f"sku {place}": sku for place, sku in enumerate(skus)}
+        rows = kept(_named, self.model, len(ids), len(skus), locked).rows(values) if values else []
+        return [self.model.from_db(self.db, NEEDED_BY_ORDERS, row) for row in rows]
 
-    def sell(self, lines: "Sequence[OrderLine]") -> None:
+    def sell(self, lines: "Sequence[OrderLine]") -> list[Statement]:
         """Take the lines' pieces off the shelf, in the ledger too. The products are locked and have been checked."""
-        self._move_for(lines, Reason.SOLD, -1)
+        return self._move_for(lines, Reason.SOLD, -1)
 
-    def take_back(self, lines: "Sequence[OrderLine]", reason: Reason) -> None:
+    def take_back(self, lines: "Sequence[OrderLine]", reason: Reason) -> list[Statement]:
         """Put the lines' pieces back on the shelf, in the ledger too."""
-        list(self.locked().filter(pk__in=[line.product_id for line in lines]).values_list("pk"))
-        self._move_for(lines, reason, +1)
+        self.named([line.product_id for line in lines], locked=True)
+        return self._move_for(lines, reason, +1)
 
-    def _move_for(self, lines: "Sequence[OrderLine]", reason: Reason, sign: int) -> None:
-        self.move_stock({line.product_id: sign * line.quantity for line in lines})
-        StockMovement.objects.bulk_create(
-            StockMovement(product_id=line.product_id, delta=sign * line.quantity, reason=reason, line=line)
+    def move_stock(self, deltas: Mapping[int, int]) -> Statement:
+        """Add each delta to its product's stock. For those who write the ledger beside it."""
+        return add(self.model, "stock", deltas)
+
+    def _move_for(self, lines: "Sequence[OrderLine]", reason: Reason, sign: int) -> list[Statement]:
+        ledger = [
+            StockMovement(product_id=line.product_id, delta=sign * line.quantity, reason=reason, line_id=line.pk)
             for line in lines
-        )
+        ]
+        return [
+            self.move_stock({each.product_id: each.delta for each in ledger}),
+            insert(StockMovement, ledger),
+        ]
+
+
+NEEDED_BY_ORDERS = ("id", "sku", "name", "price", "stock", "retired_at")
+
+
+def _named(model: "type[Product]", ids: int, skus: int, locked: bool) -> "models.QuerySet[Product, Any]":
+    products = model.objects
+    names = Q(pk__in=[Given(place, models.BigAutoField()) for place in range(ids)]) if ids else Q()
+    if skus:  # Only where one is asked for: an OR keeps the database from going straight to the primary key.
+        names |= Q(sku__in=[Given(f"sku {place}", models.CharField()) for place in range(skus)])
+    found = (products.locked() if locked else products.order_by("pk")).filter(names)
+    return found.values_list(*NEEDED_BY_ORDERS)

@@ -7,6 +7,7 @@ from django.db import IntegrityError
 
 from products.models.events import Event
 from products.models.refusals import InsufficientStock, InvalidStockChange, KeyReused, Problem, StockHasMoved
+from products.models.statements import send
 from products.models.stock import MOST_STOCK, Reason, StockMovement
 from products.models.transactions import whole
 
@@ -57,7 +58,7 @@ class StockChange:
         delta = self._delta(stock)
         self._check_stock(stock, delta)
         if delta:
-            products.move_stock({self.product.pk: delta})
+            send(products.move_stock({self.product.pk: delta}))
         self.product.stock = stock + delta
         return self._book(delta) if delta else None
 
