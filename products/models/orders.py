@@ -236,7 +236,8 @@ class Order(models.Model):
         event = insert(Event, [Event.objects.of_move(self, before, by)])
         goods = [insert(OrderLine, lines), *Product.objects.sell(lines), event]
         if before is None:
-            self._prepare_related_fields_for_save(operation_name="save")  # which refuses a customer without an id
+            if self.customer_id is None:
+                raise ValueError("An order's customer has to be saved before the order.")
             send(insert(Order, [self]), *goods)
         else:
             super().save(**options)

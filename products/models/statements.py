@@ -18,7 +18,7 @@ def insert(model: type[Model], instances: Sequence[Model]) -> Statement:
     by_database = 0 if model._meta.auto_field is None else 1
     fields = model._meta.concrete_fields[by_database:]
     row = f"({', '.join(['%s'] * len(fields))})"
-    columns = ", ".join(field.column for field in fields)
+    columns = ", ".join(str(field.column) for field in fields)
     values = [
         field.get_db_prep_save(getattr(instance, field.attname), connection)
         for instance in instances

@@ -78,6 +78,25 @@ class OrderRequest(LineRequest):
         return [(line["product"] if "product" in line else line["sku"], line["quantity"]) for line in lines]
 
 
+def plain_items(body: Any) -> list[tuple[int | str, int]] | None:
+    """What OrderRequest makes of a body that names products by their ids, in numbers; None for any other.
+
+    Most bodies are of that kind, and OrderRequest takes half a millisecond for them.
+    """
+    lines = body["lines"] if isinstance(body, dict) and body.keys() == {"lines"} else [body]
+    if not isinstance(lines, list):
+        return None
+    items: list[tuple[int | str, int]] = []
+    for line in lines:
+        if not isinstance(line, dict) or line.keys() != {"product", "quantity"}:
+            return None
+        product, quantity = line["product"], line["quantity"]
+        if type(product) is not int or type(quantity) is not int:  # which True is to isinstance()
+            return None
+        items.append((product, quantity))
+    return items
+
+
 class OrderLineAnswer(serializers.Serializer):
     id = serializers.UUIDField()
     product = serializers.IntegerField()

@@ -18,7 +18,7 @@ from products.api.pagination import KeysetPage
 from products.api.requests import IDEMPOTENCY_KEY, read_idempotency_key, read_query
 from products.api.schema import pages_of
 from products.api.serializers.order_moves import EventAnswer
-from products.api.serializers.orders import OrderAnswer, OrderQuery, OrderRequest
+from products.api.serializers.orders import OrderAnswer, OrderQuery, OrderRequest, plain_items
 from products.api.serializers.pages import NoQuery, PageQuery
 from products.api.serializers.quotes import QuoteAnswer
 from products.models import Order
@@ -99,6 +99,9 @@ class OrderViewSet(GenericViewSet):
 
 def wanted_items(request: Request) -> list[tuple[int | str, int]]:
     """What the body asks for: [(product id or SKU, quantity), …]."""
+    plain = plain_items(request.data)
+    if plain is not None:
+        return plain
     wanted = OrderRequest(data=request.data)
     wanted.is_valid(raise_exception=True)
     return wanted.items
