@@ -29,7 +29,7 @@ DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-sqlite test-postgres coverage fuzz check openapi lock clean
+.PHONY: help install run test test-sqlite test-postgres coverage fuzz bench bench-quick check openapi lock clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,14 @@ FUZZ := FUZZ_EXAMPLES=$(or $(EXAMPLES),50) FUZZ_SECONDS=$(or $(SECONDS),120) FUZ
 fuzz: install ## let Schemathesis look for surprises for longer (EXAMPLES=50 SECONDS=120 SEED=random)
 	@$(NO_DATABASE) $(FUZZ)
 	@$(BIN)/python -m products.tests.postgres env $(FUZZ)
+
+bench: install ## measure the shop beside two textbook shops: 5 rounds, half an hour (ARGS='--cases order,page'; needs wrk)
+	@$(BIN)/python -m benchmarks.environments drf fastapi
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-quick: install ## the same in two minutes, and rougher (CASES=order,page picks some; ARGS as above)
+	@$(BIN)/python -m benchmarks.environments drf fastapi
+	@$(BIN)/python -m benchmarks --rounds 2 --seconds 1 $(if $(CASES),--cases $(CASES)) $(ARGS)
 
 check: install ## hold the code to the house rules, without running it
 	$(BIN)/ruff check
