@@ -37,6 +37,11 @@ help: ## list what make can do
 install: $(INSTALLED) ## make .venv with everything that runs, tests and checks the shop
 
 $(INSTALLED): requirements-dev.txt
+# Making it anew begins with emptying it, and behind a link that is somebody else's.
+	@[ ! -L .venv ] || { \
+		echo ".venv is a link to another checkout's environment, which is not made anew from here; remove the link first" >&2; \
+		exit 1; \
+	}
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "The shop needs Python 3.11 or newer, and '$(PYTHON)' is not that; try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; \
 		exit 1; \
