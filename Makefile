@@ -96,7 +96,7 @@ bench: install ## measure the shop beside two textbook shops: 5 rounds, half an 
 
 bench-quick: install ## the same in two minutes, and rougher (CASES=order,page picks some; ARGS as above)
 	@$(BIN)/python -m benchmarks.environments drf fastapi
-	@$(BIN)/python -m benchmarks --rounds 2 --seconds 1 $(if $(CASES),--cases $(CASES)) $(ARGS)
+	@$(BIN)/python -m benchmarks --rounds 2 --seconds 1 --flash-sales 1 $(if $(CASES),--cases $(CASES)) $(ARGS)
 
 check: install ## hold the code to the house rules, without running it
 	$(BIN)/ruff check

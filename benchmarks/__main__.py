@@ -13,8 +13,10 @@ from typing import Any
 from benchmarks import flash_sale
 from benchmarks.cases import BY_NAME, CASES, FLASH, FLASH_SALE, Case
 from benchmarks.contestants import WORKERS, Contestant
+from benchmarks.figures import Sample
 from benchmarks.goods import Size
 from benchmarks.machine import describe
+from benchmarks.pgbench import LIMITED, SCRIPTS, Limit
 from benchmarks.report import report
 from benchmarks.rounds import WrongAnswer, measure, rotated, warm_up
 from benchmarks.shop import Shop
@@ -42,6 +44,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--contestants", default="shop,drf,fastapi,pgbench", help="separated by commas")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=6, help="of load for each case, contestant and round")
+    parser.add_argument("--flash-sales", type=int, default=5, help="of each contestant, one in a round")
     parser.add_argument("--output", type=Path, help="the JSON file to write; benchmarks/results/… unless given")
     return parser.parse_args()
 
@@ -58,33 +61,46 @@ def main() -> None:
             tell(f"Preparing {one.title}")
             one.prepare(Size())
             stack.enter_context(one)
-        results = measure_all(contestants, given)
+        limits = prepare_limits(postgres, folder) if "pgbench" in given.contestants.split(",") else []
+        results = measure_all(contestants, limits, given)
         results["machine"] = describe(postgres, [one.name for one in contestants])
     keep(results, given.output)
 
 
-def measure_all(contestants: list[Contestant], given: argparse.Namespace) -> dict[str, Any]:
-    """All rounds of all cases."""
+def prepare_limits(postgres: PostgresServer, folder: Path) -> list[Limit]:
+    """pgbench's scripts, in a database of the shop's own tables."""
+    tell("Preparing pgbench")
+    shop = Shop(postgres, folder, database="bench_pgbench")
+    shop.prepare(Size())
+    return [Limit(shop, *script) for script in SCRIPTS]
+
+
+def measure_all(contestants: list[Contestant], limits: list[Limit], given: argparse.Namespace) -> dict[str, Any]:
+    """All rounds of all cases, with the limits behind the contestants in each."""
     names = given.cases.split(",")
     cases = [case for case in CASES if case.name in names]
     results: dict[str, Any] = {
-        "titles": {one.name: one.title for one in contestants},
+        "titles": {one.name: one.title for one in contestants} | {limit.name: limit.title for limit in limits},
         "settings": {
             "rounds": given.rounds,
             "seconds": given.seconds,
             "connections": CONNECTIONS,
             "workers": WORKERS,
         },
-        "cases": {case.name: {one.name: [] for one in contestants} for case in cases},
+        "cases": {case.name: {} for case in cases},
         "flash_sales": {one.name: [] for one in contestants} if FLASH_SALE in names else {},
         "memory": {one.name: [] for one in contestants},
         "bytes": {one.name: {case.name: warm_up(one, case) for case in cases} for one in contestants},
     }
     for number in range(given.rounds):
         for case in cases:
-            for one in rotated(contestants, number):
-                results["cases"][case.name][one.name].append(asdict(one_sample(one, case, given.seconds, number)))
-        if FLASH_SALE in names:
+            found = {one.name: one_sample(one, case, given.seconds, number) for one in rotated(contestants, number)}
+            if case.name in LIMITED:
+                found |= {limit.name: limit.measure(case.name, given.seconds) for limit in limits}
+            for name in results["titles"]:
+                if name in found:
+                    results["cases"][case.name].setdefault(name, []).append(asdict(found[name]))
+        if FLASH_SALE in names and number < given.flash_sales:
             for one in rotated(contestants, number):
                 results["flash_sales"][one.name].append(sell_out(one, FLASH[number % len(FLASH)]))
         for one in contestants:
@@ -92,7 +108,7 @@ def measure_all(contestants: list[Contestant], given: argparse.Namespace) -> dic
     return results
 
 
-def one_sample(one: Contestant, case: Case, seconds: float, number: int) -> Any:
+def one_sample(one: Contestant, case: Case, seconds: float, number: int) -> Sample:
     sample = measure(one, case, seconds, seed=number + 1)
     trouble = f", {sample.errors} ERRORS" if sample.errors else ""
     tell(f"Round {number + 1}: {case.name:11} {one.title:17} {sample.rate:8.1f}/s  {sample.cpu:6.2f} ms CPU{trouble}")

@@ -6,13 +6,21 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from benchmarks.cases import FIRST_OF_THE_REST, HOT
 from benchmarks.contestants import BUYERS
 from benchmarks.figures import Sample
 from benchmarks.processes import cpu_seconds
 from benchmarks.shop import Shop
+from benchmarks.wrk import CONNECTIONS
 
 HERE = Path(__file__).resolve().parent
-CONNECTIONS = 16
+SCRIPTS = [
+    ("pgbench-transaction", "pgbench, a transaction", "order_transaction.sql"),
+    ("pgbench-statement", "pgbench, one statement", "order_statement.sql"),
+]
+"""(name, title, script) of each limit."""
+LIMITED = ("order", "hot-order")
+"""The cases that there are scripts for."""
 
 
 class Limit:
@@ -25,7 +33,7 @@ class Limit:
     def measure(self, case: str, seconds: float) -> Sample:
         """Place orders of one line for random products, or for one (case "hot-order"). Raises RuntimeError."""
         postgres = self.shop.postgres
-        first, last = (1, 1) if case == "hot-order" else (42, self.shop.size.products)
+        first, last = (HOT, HOT) if case == "hot-order" else (FIRST_OF_THE_REST, self.shop.size.products)
         before = cpu_seconds(postgres.pid or 0)
         with tempfile.TemporaryDirectory() as folder:
             said = self._run(seconds, first, last, Path(folder))

@@ -42,7 +42,7 @@ def machine_table(results: Results) -> str:
 
 def comparison(results: Results) -> str:
     """How many times as many requests the shop answers, and how many for the same CPU time; median against median."""
-    others = [name for name in results["titles"] if name != "shop"]
+    others = [name for name in results["bytes"] if name != "shop"]
     rows = []
     for case, by_contestant in results["cases"].items():
         if "shop" in by_contestant and others:
@@ -54,7 +54,7 @@ def comparison(results: Results) -> str:
 
 
 def _times(ours: Sequence[Sample], theirs: Sequence[Sample]) -> list[str]:
-    if not theirs:
+    if not theirs or not spread(theirs, "rate").median:
         return ["", ""]
     rate = spread(ours, "rate").median / spread(theirs, "rate").median
     cpu = spread(theirs, "cpu").median / spread(ours, "cpu").median

@@ -11,9 +11,6 @@ from benchmarks.shots import fire
 from benchmarks.wrk import load
 from products.tests.postgres import PostgresServer
 
-WARM_UP = 64
-"""Requests before a case is measured for the first time, whose answers are looked at: plans and caches are made."""
-
 Tell = Callable[[str], None]
 
 
@@ -28,8 +25,11 @@ def rotated(contestants: Sequence[Contestant], number: int) -> list[Contestant]:
 
 
 def warm_up(contestant: Contestant, case: Case) -> int:
-    """Send some requests and look at each answer; the length of a body in bytes. Raises WrongAnswer."""
-    answers = fire(contestant.address, case.magazine(contestant, seed=0), WARM_UP, f"warm-{case.name}-")
+    """Send some requests, so that plans and caches are made, and look at each answer. Raises WrongAnswer.
+
+    Returns the length of a body in bytes.
+    """
+    answers = fire(contestant.address, case.magazine(contestant, seed=0), case.warm_up, f"warm-{case.name}-")
     for status, body in answers:
         if status != case.success:
             raise WrongAnswer(f"{contestant.title} answered '{case.title}' with {status}: {body[:1000]!r}")
