@@ -119,6 +119,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["products.api.throttling.RequestsPerMinute"],
     "DEFAULT_PARSER_CLASSES": ["products.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "products.api.negotiation.ContentNegotiation",
     "DEFAULT_PAGINATION_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "products.api.schema.ShopSchema",
     "EXCEPTION_HANDLER": "products.api.errors.problem",

@@ -107,9 +107,7 @@ def read_whole(request: Request, stream: IO[bytes]) -> bytes:
 def loads(text: str) -> Any:
     """The value that `text` is JSON for. Raises ParseError with a code and a sentence."""
     try:
-        value = json.loads(
-            text, object_pairs_hook=_object, parse_int=_integer, parse_float=_decimal, parse_constant=_constant
-        )
+        value = decoder.decode(text)
     except RecursionError:
         _refuse("too_deep", f"JSON is nested {MOST_NESTING} deep at the most.")
     except ValueError as error:
@@ -163,9 +161,14 @@ def check_text(text: str) -> None:
     """Raise ParseError for text that no database column and no other program could take."""
     if "\0" in text:
         _refuse("nul_character", "Text cannot have a NUL character in it.")
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         _refuse("lone_surrogate", "Text cannot have half of a surrogate pair in it.")
 
 
 def _refuse(code: str, detail: str) -> NoReturn:
     raise ParseError(detail, code)
+
+
+decoder = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_decimal, parse_constant=_constant
+)

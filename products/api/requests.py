@@ -56,7 +56,7 @@ def read_idempotency_key(request: Request, most: int = MOST_KEY) -> str | None:
 
     The draft (draft-ietf-httpapi-idempotency-key-header) makes it a quoted string; without quotes it means the same.
     """
-    header = request.headers.get("Idempotency-Key")
+    header = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if header is None:
         return None
     key = header[1:-1] if re.fullmatch(r'"[^"]*"', header) else header

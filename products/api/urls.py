@@ -17,6 +17,7 @@ router.register("api/orders", OrderViewSet, "order")
 router.register("api/orders", OrderMoveViewSet, "order-move")
 
 urlpatterns = [
+    *router.urls,  # First, as the first that fits is taken and most requests are for these.
     path("api/cart", CartViewSet.as_view({"get": "show", "delete": "empty"}), name="cart"),
     path("api/cart/checkout", CartViewSet.as_view({"post": "checkout"}), name="checkout"),
     path(
@@ -31,5 +32,4 @@ urlpatterns = [
     path("api-token-auth", TokenView.as_view(), name="token"),
     path("api/docs", DocsView.as_view(), name="docs"),
     path("api/schema", SchemaView.as_view(), name="schema"),
-    *router.urls,
 ]

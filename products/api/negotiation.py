@@ -1,0 +1,23 @@
+"""In which form an answer is wanted."""
+
+from collections.abc import Sequence
+
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+ANYTHING = {"*/*", "application/json", "application/json, */*;q=0.5"}
+"""What curl, programs and httpie send in Accept."""
+
+
+class ContentNegotiation(DefaultContentNegotiation):
+    """DRF's own, which first looks whether there is anything to negotiate about: mostly there is not."""
+
+    def select_renderer(
+        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """The renderer for this request and its media type. Raises NotAcceptable."""
+        first = renderers[0]
+        if first.media_type == "application/json" and request.META.get("HTTP_ACCEPT", "*/*") in ANYTHING:
+            return first, "application/json"
+        return super().select_renderer(request, renderers, format_suffix)
