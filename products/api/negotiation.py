@@ -13,7 +13,7 @@ ANYTHING = {"*/*", "application/json", "application/json, */*;q=0.5"}
 class ContentNegotiation(DefaultContentNegotiation):
     """DRF's own, which first looks whether there is anything to negotiate about: mostly there is not."""
 
-    def select_renderer(
+    def select_renderer(  # type: ignore[override]
         self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
         """The renderer for this request and its media type. Raises NotAcceptable."""

@@ -258,7 +258,8 @@ class Order(models.Model):
         for each in (self, *lines):
             each._state.adding, each._state.db = False, self._state.db or DEFAULT_DB_ALIAS
         self._items = None
-        written = OrderLine.objects.filter(order=self)
+        self._prefetched_objects_cache: dict[str, Any] = {}
+        written = self.lines.all()
         written._result_cache = lines
         self._prefetched_objects_cache = {"lines": written}
 

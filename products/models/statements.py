@@ -1,9 +1,10 @@
 """Statements as text: what is written in one go crosses to the database once."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model
 
 Statement = tuple[str, Sequence[Any]]
@@ -15,16 +16,19 @@ def insert(model: type[Model], instances: Sequence[Model]) -> Statement:
 
     What the ORM would write, 0.3 ms sooner; `save()` and `bulk_create()` of these models do no more than this.
     """
-    by_database = 0 if model._meta.auto_field is None else 1
-    fields = model._meta.concrete_fields[by_database:]
-    row = f"({', '.join(['%s'] * len(fields))})"
-    columns = ", ".join(str(field.column) for field in fields)
-    values = [
-        field.get_db_prep_save(getattr(instance, field.attname), connection)
-        for instance in instances
-        for field in fields
-    ]
-    return f"INSERT INTO {model._meta.db_table} ({columns}) VALUES {', '.join([row] * len(instances))}", values  # noqa: S608
+    database = connections[DEFAULT_DB_ALIAS]
+    columns = _columns(model)
+    row = f"({', '.join(['%s'] * len(columns))})"
+    values = [prepare(getattr(each, name), database) for each in instances for _, name, prepare in columns]
+    names, rows = ", ".join(column for column, _, _ in columns), ", ".join([row] * len(instances))
+    return f"INSERT INTO {model._meta.db_table} ({names}) VALUES {rows}", values  # noqa: S608
+
+
+@functools.cache
+def _columns(model: type[Model]) -> list[tuple[str, str, Callable[[Any, Any], Any]]]:
+    """(column, attribute, what makes of its value what the database takes) of each, without ids that count up."""
+    fields = [field for field in model._meta.concrete_fields if field is not model._meta.auto_field]
+    return [(str(field.column), field.attname, field.get_db_prep_save) for field in fields]
 
 
 def add(model: type[Model], column: str, deltas: Mapping[int, int]) -> Statement:
@@ -38,9 +42,10 @@ def add(model: type[Model], column: str, deltas: Mapping[int, int]) -> Statement
 
 def send(*statements: Statement) -> None:
     """Run these in their order, in the caller's transaction; on PostgreSQL they all go there in one round trip."""
-    if connection.vendor == "postgresql":
+    database = connections[DEFAULT_DB_ALIAS]
+    if database.vendor == "postgresql":
         text = ";\n".join(sql for sql, _ in statements)
         statements = ((text, [value for _, values in statements for value in values]),)
-    with connection.cursor() as cursor:
+    with database.cursor() as cursor:
         for sql, values in statements:
             cursor.execute(sql, values)
