@@ -5,7 +5,7 @@ What an operator can set, and its unit and default, stands in docs/configuration
 
 from pathlib import Path
 
-from shop import database_url, databases
+from shop import database_url, databases, logs
 from shop.env import Environment
 
 env = Environment()
@@ -47,6 +47,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "shop.middleware.RequestId",  # First, so that every answer and every log line has its id.
+    "shop.request_log.RequestLog",
     "shop.middleware.ApiHeaders",
     "shop.middleware.ProblemsAsJson",
     "shop.middleware.NothingIgnored",
@@ -234,14 +235,10 @@ STORAGES = {
 
 LOG_LEVEL = env.choice("LOG_LEVEL", default="INFO", among=["DEBUG", "INFO", "WARNING", "ERROR"])
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    # Its own handlers would write every line a second time, and mail the errors to nobody.
-    "loggers": {"django": {"handlers": [], "level": LOG_LEVEL, "propagate": True}},
-}
+LOGGING = logs.config(level=LOG_LEVEL, as_json=not DEBUG)
+
+# --- Metrics --------------------------------------------------------------------------------------------------
+
+METRICS_TOKEN = env.secret_if_set("METRICS_TOKEN", at_least=32)
 
 env.complain()

@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from products.admin.catalogue import CategoryAdmin, ProductAdmin
 from products.admin.history import EventAdmin, StockMovementAdmin
+from products.admin.login import StaffLogin
 from products.admin.orders import OrderAdmin
 from products.admin.tokens import ApiTokenAdmin
 
@@ -11,3 +12,4 @@ __all__ = ["ApiTokenAdmin", "CategoryAdmin", "EventAdmin", "OrderAdmin", "Produc
 
 admin.site.site_title = admin.site.site_header = "Shop"
 admin.site.index_title = "Staff"
+admin.site.login_form = StaffLogin

@@ -12,6 +12,7 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from products import metrics
 from products.api import throttling
 from products.models import (
     ForbiddenMove,
@@ -26,6 +27,7 @@ from products.models import (
     StockHasMoved,
     TooManyLogins,
 )
+from products.security import SecurityEvent, tell
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 1
@@ -86,6 +88,8 @@ def problem(exc: Exception, context: Mapping[str, Any]) -> Response | None:
         exc = exceptions.Throttled(budget.ends_in)
     match exc:
         case Refusal():
+            if isinstance(exc, KeyReused):
+                tell(SecurityEvent.KEY_REUSED, request, user=request.user.pk)
             status, body = STATUS_OF.get(type(exc), 400), _of_refusal(exc, request)
         case exceptions.ValidationError():
             status, body = 400, {"code": "invalid", "errors": list(_of_validation(exc))}
@@ -94,6 +98,7 @@ def problem(exc: Exception, context: Mapping[str, Any]) -> Response | None:
         case PermissionDenied():
             status, body = 403, {}
         case OperationalError() | InterfaceError():
+            metrics.count_database_error(exc)
             status, body = 503, {"detail": "The database is busy or out of reach; nothing was changed."}
         case TooManyLogins():
             status, body, headers = 429, {"detail": exc.message, "code": exc.code}, _headers_of(exc)
