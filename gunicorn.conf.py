@@ -13,6 +13,7 @@
 GUNICORN_CMD_ARGS and the command line win over all of them.
 """
 
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from shop import logs, metrics_folder
 from shop.env import Environment
+from shop.gunicorn_log import Log
 from shop.worker import Client, Worker
 
 variables = Environment()
@@ -55,10 +57,12 @@ control_socket_disable = True
 errorlog = "-"
 # The same lines as Django's. The level of gunicorn's own is gunicorn's option, --log-level.
 log_level = variables.choice("LOG_LEVEL", default="INFO", among=["DEBUG", "INFO", "WARNING", "ERROR"])
-logconfig_dict = logs.config(level=log_level, as_json=not variables.boolean("DEBUG", default=True))
+logger_class = Log
+Log.lines = logs.config(level=log_level, as_json=not variables.boolean("DEBUG", default=True))
 
 
 def on_starting(server: Any) -> None:
+    logging.captureWarnings(True)  # or Python writes them past the log
     metrics_folder.make(server.cfg.uid, server.cfg.gid)
 
 

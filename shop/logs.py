@@ -21,7 +21,7 @@ encode = json.JSONEncoder(default=str, separators=(",", ":")).encode
 # No line of ours has a token in it. This is for what others quote: a header that was not understood, an exception.
 A_TOKEN = "shop_"  # noqa: S105 - what they begin with
 TOKEN = re.compile(rf"{A_TOKEN}[\w-]{{6,}}")
-HIDDEN = f"{A_TOKEN}…"
+HIDDEN = f"{A_TOKEN}***"
 
 
 class WithRequestId(logging.Filter):
@@ -94,7 +94,7 @@ def without_tokens(line: str) -> str:
 
 
 def config(*, level: str, as_json: bool) -> dict[str, Any]:
-    """What Django (LOGGING) and gunicorn (logconfig_dict) are told, so that every line looks the same."""
+    """What Django (LOGGING) and gunicorn (shop.gunicorn_log) are told, so that every line looks the same."""
     text = {
         "()": TextLines,
         "format": "{asctime} {levelname} {name} [{request_id}] {message}",

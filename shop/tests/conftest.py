@@ -3,7 +3,7 @@
 import io
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ __all__ = ["_as_many_requests_as_they_like", "_quick_passwords", "a_product", "a
 
 
 @pytest.fixture
-def logged() -> Callable[..., list[dict[str, Any]]]:
+def logged() -> Iterator[Callable[..., list[dict[str, Any]]]]:
     """What was logged, as production writes it: each line parsed, those of one logger if its name is given."""
     stream, root = io.StringIO(), logging.getLogger()
     handler, level = logging.StreamHandler(stream), root.level

@@ -26,7 +26,8 @@ def figures(monkeypatch):
 
     def read(folder):
         monkeypatch.setenv(env.SHARED_FIGURES, str(folder))
-        return [line for line in exposition().decode().splitlines() if line.startswith(("sold", "took"))]
+        lines = exposition().decode().splitlines()
+        return sorted(line for line in lines if line.startswith(("sold", "took")))
 
     return read
 
