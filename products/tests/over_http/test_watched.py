@@ -185,7 +185,6 @@ def test_every_line_is_json_and_no_secret_is_in_any(mug, tmp_path, settings):
         "key.reused",
         "order.foreign",
         "login.failed",
-        "login.failed",
         "token.all_revoked",
         "login.failed",
     ]
