@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from products.tests.conftest import _as_many_requests_as_they_like, _quick_passwords, a_product, alice, api, bob, staff
+from products.tests.conftest import _as_many_requests_as_they_like, a_product, alice, api, bob, staff
 from shop.logs import JsonLines, WithRequestId
 
-__all__ = ["_as_many_requests_as_they_like", "_quick_passwords", "a_product", "alice", "api", "bob", "staff"]
+__all__ = ["_as_many_requests_as_they_like", "a_product", "alice", "api", "bob", "staff"]
 
 
 @pytest.fixture
