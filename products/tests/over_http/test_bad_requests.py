@@ -24,6 +24,7 @@ PRODUCTION = {
     "DEBUG": "false",
     "SECRET_KEY": secrets.token_urlsafe(64),
     "ALLOWED_HOSTS": "127.0.0.1",
+    "HTTPS_ONLY": "false",
     "LOGINS_PER_NAME": "0",
     "LOGINS_PER_ADDRESS": "0",
     "READ_TIMEOUT_SECONDS": "1",
