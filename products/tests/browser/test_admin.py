@@ -101,5 +101,5 @@ def test_the_admin_cannot_be_framed(desk):
         f"{desk.address}/",
     )
 
-    message = WebDriverWait(desk, 15).until(lambda page: " ".join(page.errors()))
+    message = WebDriverWait(desk, 15).until(lambda page: " ".join(complaints(page)))
     assert "frame-ancestors" in message or "X-Frame-Options" in message
