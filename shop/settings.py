@@ -177,6 +177,7 @@ LOGIN_WINDOW = env.minutes("LOGIN_WINDOW_MINUTES", default=15, at_least=1, at_mo
 REQUESTS_PER_MINUTE = env.whole("REQUESTS_PER_MINUTE", default=1_200, at_most=1_000_000)
 
 AUTHENTICATION_BACKENDS = ["products.logins.LimitedLogins"]
+LOGIN_REDIRECT_URL = "admin:index"
 
 # --- Security -------------------------------------------------------------------------------------------------
 

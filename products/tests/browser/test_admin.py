@@ -91,15 +91,3 @@ def test_a_script_that_got_into_a_page_of_the_admin_does_not_run(desk, a_product
 
     assert desk.execute_script("return window.owned") is None
     assert desk.find_element(By.ID, "header").is_displayed()
-
-
-def test_the_admin_cannot_be_framed(desk):
-    desk.get("about:blank")
-
-    desk.execute_script(
-        "const frame = document.createElement('iframe'); frame.src = arguments[0];document.body.append(frame)",
-        f"{desk.address}/",
-    )
-
-    message = WebDriverWait(desk, 15).until(lambda page: " ".join(complaints(page)))
-    assert "frame-ancestors" in message or "X-Frame-Options" in message
