@@ -47,6 +47,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "shop.middleware.RequestId",  # First, so that every answer and every log line has its id.
+    "shop.middleware.DatabaseDeadline",  # Around everything that asks the database.
     "shop.middleware.ApiHeaders",
     "shop.middleware.ProblemsAsJson",
     "shop.middleware.NothingIgnored",
@@ -84,7 +85,9 @@ TEMPLATES = [
 
 database = env.database("DATABASE_URL", default="sqlite:///db.sqlite3", required=not DEBUG)
 conn_max_age = env.whole("CONN_MAX_AGE_SECONDS", default=600, at_most=86_400)
-statement_timeout = env.whole("STATEMENT_TIMEOUT_SECONDS", default=15, at_most=86_400)
+statement_timeout = env.whole("STATEMENT_TIMEOUT_SECONDS", default=4, at_most=86_400)
+API_DEADLINE = env.whole("API_DEADLINE_SECONDS", default=5, at_most=3_600)
+PAGE_DEADLINE = env.whole("PAGE_DEADLINE_SECONDS", default=30, at_most=3_600)
 behind_pgbouncer = env.boolean("BEHIND_PGBOUNCER", default=False)
 
 if database["ENGINE"] == database_url.SQLITE:
