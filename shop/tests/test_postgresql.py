@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from django.db import OperationalError, transaction
+from django.db import OperationalError
 
 from products.models.outages import cannot_serve, was_undone
 from products.tests.postgres import PostgresServer
@@ -18,7 +18,7 @@ from shop import database_url, databases, deadlines
 from shop.deadlines import Deadline
 from shop.postgresql.base import DatabaseWrapper
 
-DEFAULTS = {"ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "CONN_MAX_AGE": 600, "TIME_ZONE": None}
+KEPT = {"ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "CONN_MAX_AGE": 600, "TIME_ZONE": None}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def connect(server, django_db_blocker):
 
     def make(*, port=None):
         database = databases.postgresql(database_url.parse(server.url), statement_timeout=4, behind_pgbouncer=False)
-        made.append(DatabaseWrapper(DEFAULTS | database | ({"PORT": port} if port else {}), alias="tested"))
+        made.append(DatabaseWrapper(database | KEPT | ({"PORT": port} if port else {}), alias="tested"))
         return made[-1]
 
     with django_db_blocker.unblock():  # which guards the database of the other tests
@@ -137,19 +137,17 @@ def test_a_kept_connection_that_was_terminated_is_made_anew_before_it_is_used(se
     assert pid_of(connection) != before
 
 
-def test_asking_whether_a_connection_is_usable_sends_no_statement(connection):
-    next_request(connection)
-
+def test_asking_whether_a_connection_is_usable_sends_no_statement(server, connection):
     ask(connection, "SELECT 'the last one'")
-    pid, sent = pid_of(connection), len(connection.queries_log)
-    assert connection.is_usable()
+    pid = pid_of(connection)
 
-    last = "SELECT query FROM pg_stat_activity WHERE pid = %s"
-    with contextlib.closing(psycopg2.connect(**connection.connection.info.dsn_parameters, password=connection.settings_dict["PASSWORD"])) as other:
-        cursor = other.cursor()
-        cursor.execute(last, [pid])
+    next_request(connection)
+    connection.close_if_health_check_failed()
+
+    with contextlib.closing(psycopg2.connect(server.url)) as other, other.cursor() as cursor:
+        cursor.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", [pid])
         assert cursor.fetchone() == ("SELECT 'the last one'",)
-    assert len(connection.queries_log) == sent
+    assert pid_of(connection) == pid
 
 
 def test_a_statement_to_a_frozen_database_ends_with_its_request(server, connection):
@@ -188,15 +186,16 @@ def test_connecting_to_a_frozen_database_ends_with_its_request(server, connect):
 
 
 def test_a_commit_that_is_not_answered_ends_with_its_request_and_may_have_been_done(server, connection):
-    connections = transaction.get_connection
+    ask(connection, "CREATE TABLE IF NOT EXISTS done (at timestamptz); SELECT 1")
+    connection.set_autocommit(False)
+    ask(connection, "INSERT INTO done VALUES (now()) RETURNING 1")
     began = time.monotonic()
 
     with frozen(server), Deadline(1), pytest.raises(OperationalError) as raised:
-        connection.set_autocommit(False)
         connection.commit()
-        ask(connection)
 
     assert time.monotonic() - began < 2
+    assert cannot_serve(raised.value)
     assert not was_undone(raised.value)
 
 
