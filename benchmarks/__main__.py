@@ -19,6 +19,7 @@ from benchmarks.machine import describe
 from benchmarks.pgbench import LIMITED, SCRIPTS, Limit
 from benchmarks.report import report
 from benchmarks.rounds import WrongAnswer, measure, rotated, warm_up
+from benchmarks.servers import RESULTS, SETTINGS, tell
 from benchmarks.shop import Shop
 from benchmarks.textbooks import DrfTextbook, FastApiTextbook
 from benchmarks.wrk import CONNECTIONS, NoWrk, find_wrk
@@ -26,15 +27,6 @@ from products.tests.postgres import PostgresServer
 from products.tests.postgres_binaries import NoPostgres
 
 CONTESTANTS: dict[str, type[Contestant]] = {each.name: each for each in (Shop, DrfTextbook, FastApiTextbook)}
-RESULTS = Path(__file__).resolve().parent / "results"
-SETTINGS = {
-    "fsync": "on",
-    "synchronous_commit": "on",
-    "shared_buffers": "512MB",
-    # Checkpoints come between the measurements, not in the middle of somebody's.
-    "max_wal_size": "8GB",
-    "checkpoint_timeout": "1h",
-}
 
 
 def options() -> argparse.Namespace:
@@ -126,10 +118,6 @@ def keep(results: dict[str, Any], output: Path | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(results, indent=1, ensure_ascii=False))
     sys.stdout.write(f"\n{report(results)}\n\nKept in {path}\n")
-
-
-def tell(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
 
 
 if __name__ == "__main__":
