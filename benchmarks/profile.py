@@ -67,7 +67,7 @@ def watch(shop: Shop, case: Case, folder: Path) -> str:
     raw = folder / f"{case.name}.raw"
     gunicorn = family(shop.leash.pid)[1]
     spy = python_of("tools").with_name("py-spy")
-    command = [spy, "record", "--subprocesses", "--full-filenames", "--nonblocking", f"--rate={PER_SECOND}"]
+    command = [spy, "record", "--subprocesses", "--full-filenames", "--gil", f"--rate={PER_SECOND}"]
     command += [f"--duration={SECONDS - 1}", "--format=raw", f"--output={raw}", f"--pid={gunicorn}"]
     spying = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     measure(shop, case, SECONDS, seed=2)
@@ -78,7 +78,10 @@ def watch(shop: Shop, case: Case, folder: Path) -> str:
 
 
 def step_table(raw: str, alone: Sample) -> str:
-    """The share of each step in the server's CPU, and what that is in milliseconds of a request."""
+    """The share of each step in the interpreter's time, and what that is of a request's CPU on the server.
+
+    Only who holds the GIL was seen: nobody who waits, and neither the kernel's part in sending and receiving.
+    """
     rows = [
         [step, f"{share:.1%}", plain(share * alone.server_cpu)]
         for step, share in sorted(shares(raw).items(), key=lambda pair: -pair[1])

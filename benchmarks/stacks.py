@@ -5,11 +5,8 @@ from collections import Counter
 
 # (step, what the file's path and the function's name match), the first that fits. The path is a whole one.
 STEPS = [
-    (
-        "psycopg2 and the driver's C",
-        r"/psycopg2/|^(_execute|execute|_commit|fetch\w+|cursor_iter).*/django/db/backends/utils",
-    ),
-    ("psycopg2 and the driver's C", r"^(_commit|_rollback|_set_autocommit|is_usable).*/django/db/backends/"),
+    ("psycopg2 and the wire", r"/psycopg2/|_execute\w* .*/db/backends/utils|(_commit|_rollback|is_usable) .*/db/backends/"),
+    ("psycopg2 and the wire", r"(fetch\w+|cursor_iter|create_cursor) .*/django/db/"),
     ("ORM: building SQL and models", r"/django/db/"),
     ("JSON: reading and writing", r"/json/|/rest_framework/(renderers|parsers|utils/encoders|utils/json)"),
     ("log and metrics", r"/logging/|/pythonjsonlogger/|/prometheus_client/|/shop/(logs|metrics)"),
@@ -22,8 +19,8 @@ STEPS = [
 ]
 OTHER = "Python itself"
 FRAME = re.compile(r"(?P<function>.+) \((?P<file>.+?)(:\d+)?\)$")
-IDLE = re.compile(r"^(wait|select|poll|accept|_worker|get) \(.*/(threading|selectors|queue|thread)\.py")
-"""A worker's thread that waits for work: py-spy mostly sees that itself."""
+IDLE = re.compile(r"(^|\.)(wait|select|poll|accept|_worker|get) \(.*/(threading|selectors|queue|thread)\.py")
+"""A thread that waits for work, where py-spy has not seen that by itself."""
 
 
 def shares(raw: str) -> dict[str, float]:
