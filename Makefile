@@ -29,7 +29,7 @@ DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-sqlite test-postgres coverage fuzz bench bench-quick check openapi lock clean
+.PHONY: help install run test test-sqlite test-postgres coverage fuzz bench bench-quick bench-growth bench-profile check openapi lock clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,6 +97,13 @@ bench: install ## measure the shop beside two textbook shops: 5 rounds, half an 
 bench-quick: install ## the same in two minutes, and rougher (CASES=order,page picks some; ARGS as above)
 	@$(BIN)/python -m benchmarks.environments drf fastapi
 	@$(BIN)/python -m benchmarks --rounds 2 --seconds 1 --flash-sales 1 $(if $(CASES),--cases $(CASES)) $(ARGS)
+
+bench-growth: install ## measure what growing costs: builds shops of a million products and orders (needs wrk, 5 GB of disk)
+	@$(BIN)/python -m benchmarks.growth $(ARGS)
+
+bench-profile: install ## show where the time of an order and of a product page goes (ARGS='history search'; needs wrk and root)
+	@$(BIN)/python -m benchmarks.environments tools
+	@$(BIN)/python -m benchmarks.profile $(ARGS)
 
 check: install ## hold the code to the house rules, without running it
 	$(BIN)/ruff check

@@ -6,10 +6,12 @@ from benchmarks.goods import Tables, sequence_behind
 def tables(*, category: str, product: str, order: str, line: str) -> Tables:
     """The statements for a shop whose tables have these names."""
     return Tables(
-        categories=f"""
+        begin=[
+            f"""
             INSERT INTO {category} (id, slug, name)
             SELECT n, 'shelf-' || n, 'Shelf ' || n FROM generate_series(1, 20) n
-        """,
+        """
+        ],
         products=[
             f"""
             INSERT INTO {product} (id, sku, name, description, category_id, price, stock, created_at, updated_at)

@@ -28,7 +28,7 @@ class Limit:
 
     def __init__(self, shop: Shop, name: str, title: str, script: str) -> None:
         self.shop, self.name, self.title = shop, name, title
-        self.script = HERE / "pgbench" / script
+        self.script = HERE / "sql" / script
 
     def measure(self, case: str, seconds: float) -> Sample:
         """Place orders of one line for random products, or for one (case "hot-order"). Raises RuntimeError."""

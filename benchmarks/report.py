@@ -1,109 +1,61 @@
-"""Results as tables: on the terminal, and in docs/performance.md.
+"""Results as tables and pictures, on the terminal and in docs/performance.md.
 
-python -m benchmarks.report RESULTS.json           prints them
-python -m benchmarks.report RESULTS.json --write   puts tables and pictures into docs/ as well
+python -m benchmarks.report RESULTS.json…           prints the tables
+python -m benchmarks.report RESULTS.json… --write   puts tables and pictures into docs/ as well
+
+Results are what `python -m benchmarks` and `python -m benchmarks.growth` have written.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from itertools import chain
 from pathlib import Path
-from typing import Any
 
-from benchmarks.cases import BY_NAME
-from benchmarks.figures import Sample, Spread, plain, samples_of, spread
-from benchmarks.tables import table
+from benchmarks.charts import bars, curves
+from benchmarks.contest_report import Results, contest_report, title
+from benchmarks.figures import samples_of, spread
+from benchmarks.growth_report import READ, growth_report, relative
+from benchmarks.growth_report import title as growth_title
 
-Results = Mapping[str, Any]
-"""What `python -m benchmarks` writes: "titles", "machine", "settings", "cases", "flash_sales", "memory", "bytes"."""
-
-PAGE = Path(__file__).resolve().parent.parent / "docs/performance.md"
-HEADS = ["case", "who", "per second", "lowest–highest", "p50", "p95", "p99", "CPU: server", "database", "errors"]
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGE = "performance.md"
 
 
 def report(results: Results) -> str:
-    """Everything, in Markdown."""
-    parts = [
-        machine_table(results),
-        comparison(results),
-        case_table(results),
-        flash_table(results),
-        memory_table(results),
-    ]
-    return "\n\n".join(part for part in parts if part)
+    """Everything that was measured, in Markdown."""
+    return growth_report(results) if "builds" in results else contest_report(results)
 
 
-def machine_table(results: Results) -> str:
-    facts = {**results["machine"], **results["settings"]}
-    return table(["measured with", ""], [[name, str(value)] for name, value in facts.items()], left=2)
+def write(results: Results, docs: Path = DOCS) -> None:
+    """Put tables and pictures into the page. Raises ValueError where it has no place for them."""
+    kind = "growth" if "builds" in results else "results"
+    page = docs / PAGE
+    pictures = growth_pictures(results) if kind == "growth" else contest_pictures(results)
+    for name, picture in pictures.items():
+        (docs / name).write_text(picture)
+    shown = [f"![{name.removesuffix('.svg').replace('-', ' ')}]({name})" for name in pictures]
+    page.write_text(between_markers(page.read_text(), kind, "\n\n".join([*shown, report(results)])))
 
 
-def comparison(results: Results) -> str:
-    """How many times as many requests the shop answers, and how many for the same CPU time; median against median."""
-    others = [name for name in results["bytes"] if name != "shop"]
-    rows = []
-    for case, by_contestant in results["cases"].items():
-        if "shop" in by_contestant and others:
-            ours = samples_of(by_contestant["shop"])
-            compared = [_times(ours, samples_of(by_contestant.get(other, []))) for other in others]
-            rows.append([title(case), plain(spread(ours, "rate").median), *chain.from_iterable(compared)])
-    heads = [(f"× {results['titles'][other]}", "for the same CPU") for other in others]
-    return table(["case", "Shop, per second", *chain.from_iterable(heads)], rows) if rows else ""
-
-
-def _times(ours: Sequence[Sample], theirs: Sequence[Sample]) -> list[str]:
-    if not theirs or not spread(theirs, "rate").median:
-        return ["", ""]
-    rate = spread(ours, "rate").median / spread(theirs, "rate").median
-    cpu = spread(theirs, "cpu").median / spread(ours, "cpu").median
-    return [f"{rate:.2f}", f"{cpu:.2f}"]
-
-
-def case_table(results: Results) -> str:
-    """Medians of all rounds. Times in milliseconds, CPU in milliseconds for each request."""
-    rows = [
-        _case_row(title(case), results["titles"][name], samples_of(rows))
+def contest_pictures(results: Results) -> dict[str, str]:
+    """{file name: SVG}: requests for each second, by case."""
+    groups = {
+        title(case): {
+            results["titles"][name]: spread(samples_of(rows), "rate").median
+            for name, rows in by_contestant.items()
+            if name in results["bytes"]
+        }
         for case, by_contestant in results["cases"].items()
-        for name, rows in by_contestant.items()
-    ]
-    return table(HEADS, rows, left=2) if rows else ""
+    }
+    return {"performance-throughput.svg": bars("Requests for each second, medians; more is better", groups, "/s")}
 
 
-def _case_row(case: str, who: str, samples: Sequence[Sample]) -> list[str]:
-    rate = spread(samples, "rate")
-    names = ["p50", "p95", "p99", "server_cpu", "database_cpu"]
-    medians = [plain(spread(samples, name).median) for name in names]
-    errors = sum(sample.errors for sample in samples)
-    return [case, who, plain(rate.median), f"{plain(rate.low)}–{plain(rate.high)}", *medians, str(errors)]
-
-
-def flash_table(results: Results) -> str:
-    rows = []
-    for name, sales in results["flash_sales"].items():
-        seconds = Spread.of([sale["seconds"] for sale in sales])
-        exact = sum(sale["exact"] for sale in sales)
-        sold = ", ".join(sorted({str(sale["sold"]) for sale in sales}))
-        spread_of_it = f"{seconds.low:.2f}–{seconds.high:.2f}"
-        rows.append([results["titles"][name], f"{seconds.median:.2f}", spread_of_it, sold, f"{exact} of {len(sales)}"])
-    heads = ["flash sale of 200, 1,000 tries", "seconds", "lowest–highest", "sold", "exact"]
-    return table(heads, rows) if rows else ""
-
-
-def memory_table(results: Results) -> str:
-    """PSS after all of it, and how long the answers are that were compared."""
-    cases = [case for case in results["cases"] if any(case in sizes for sizes in results["bytes"].values())]
-    rows = []
-    for name, sizes in results["bytes"].items():
-        memory = Spread.of(results["memory"][name])
-        lengths = [str(sizes.get(case, "")) for case in cases]
-        rows.append([results["titles"][name], plain(memory.median), *lengths])
-    return table(["who", "memory, MB", *(f"{case}, bytes" for case in cases)], rows) if rows else ""
-
-
-def title(case: str) -> str:
-    return BY_NAME[case].title if case in BY_NAME else case
+def growth_pictures(results: Results) -> dict[str, str]:
+    """{file name: SVG}: the cost of each case as the shop grows."""
+    places = [f"{each['products']:,} products, {each['orders']:,} orders" for each in results["builds"]]
+    lines = {growth_title(case): relative(results, case) for case in results["cases"]}
+    heading = "CPU for each request, in that of the smallest shop; flat is good"
+    return {"performance-growth.svg": curves(heading, places, lines, READ)}
 
 
 def between_markers(text: str, name: str, new: str) -> str:
@@ -117,14 +69,15 @@ def between_markers(text: str, name: str, new: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
-    parser.add_argument("results", type=Path)
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md as well")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("results", type=Path, nargs="+")
+    parser.add_argument("--write", action="store_true", help="put tables and pictures into docs/ as well")
     given = parser.parse_args()
-    text = report(json.loads(given.results.read_text()))
-    sys.stdout.write(f"{text}\n")
-    if given.write:
-        PAGE.write_text(between_markers(PAGE.read_text(), "results", text))
+    for path in given.results:
+        results = json.loads(path.read_text())
+        sys.stdout.write(f"{report(results)}\n\n")
+        if given.write:
+            write(results)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The rounds: each case with each contestant in turn, whoever was first in one round comes second in the next."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
+from typing import TypeVar
 
 from benchmarks.cases import Case
 from benchmarks.contestants import Contestant
@@ -11,14 +12,14 @@ from benchmarks.shots import fire
 from benchmarks.wrk import load
 from products.tests.postgres import PostgresServer
 
-Tell = Callable[[str], None]
+SomeContestant = TypeVar("SomeContestant", bound=Contestant)
 
 
 class WrongAnswer(Exception):
     """A contestant does not do what it is measured at."""
 
 
-def rotated(contestants: Sequence[Contestant], number: int) -> list[Contestant]:
+def rotated(contestants: Sequence[SomeContestant], number: int) -> list[SomeContestant]:
     """The contestants, beginning with another one in each round."""
     first = number % len(contestants)
     return [*contestants[first:], *contestants[:first]]

@@ -15,17 +15,20 @@ CREATED = """
     SELECT 'product.created', id, jsonb_build_object('price', price::text), now() - interval '367 days'
     FROM pg_temp.goods(%(first)s, %(last)s)
 """
+CATEGORIES = """
+    INSERT INTO products_category (id, slug, name)
+    SELECT n, 'shelf-' || n, 'Shelf ' || n FROM generate_series(1, 20) n
+"""
+SALES = """
+    CREATE TEMPORARY TABLE sales AS
+    SELECT product, sum(quantity) AS sold FROM pg_temp.lines(1, %(orders)s, %(products)s) GROUP BY product
+"""
 # As much as there is now and was sold since.
 RECEIVED = """
     INSERT INTO products_stockmovement (product_id, delta, reason, note, at)
     SELECT n, %(stock)s + coalesce(sold, 0), 'RECEIVED', 'Opening stock', now() - interval '367 days'
     FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
-    LEFT JOIN (
-        SELECT product, sum(quantity) AS sold
-        FROM pg_temp.lines(1, %(orders)s, %(products)s)
-        WHERE product BETWEEN %(first)s AND %(last)s
-        GROUP BY product
-    ) sales ON product = n
+    LEFT JOIN sales ON product = n
 """
 ORDERS = """
     INSERT INTO products_order
@@ -59,10 +62,7 @@ PLACED = """
 """
 
 SHOP = Tables(
-    categories="""
-        INSERT INTO products_category (id, slug, name)
-        SELECT n, 'shelf-' || n, 'Shelf ' || n FROM generate_series(1, 20) n
-    """,
+    begin=[CATEGORIES, SALES],
     products=[PRODUCTS, CREATED, RECEIVED],
     orders=[ORDERS, LINES, SOLD, PLACED],
     finish=[sequence_behind("products_category"), sequence_behind("products_product")],

@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import models
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -25,6 +25,7 @@ from products.models import Product
 from products.models.basket import BIGGEST_ID
 from products.models.kept_queries import Given, kept
 from products.models.product_queries import ProductQuerySet, searchable
+from products.models.transactions import whole
 
 # What a change cannot touch. A sale in between moves the stock, and does not make a change of the price stale.
 NOT_CONTENT = ("stock", "in_stock")
@@ -82,17 +83,15 @@ class ProductViewSet(GenericViewSet):
         read_query(request, NoQuery)
         change = ProductChange(data=request.data)
         change.is_valid(raise_exception=True)
-        with transaction.atomic():
-            product = self._locked(request, pk, required=True)
-            self._apply(product, change.validated_data)
+        # A copy for each try, as applying it takes it apart.
+        whole(lambda: self._apply(self._locked(request, pk, required=True), dict(change.validated_data)))
         return shown(request, self.get_object())
 
     @extend_schema(summary="Retire a product", responses={204: None}, parameters=[IF_MATCH])
     def destroy(self, request: Request, pk: int) -> HttpResponse:
         """Retire a product: it is not sold any more, and stays for the orders that name it."""
         read_query(request, NoQuery)
-        with transaction.atomic():
-            self._locked(request, pk).retire(by=cast("Any", request.user))
+        whole(lambda: self._locked(request, pk).retire(by=cast("Any", request.user)))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _locked(self, request: Request, pk: int, *, required: bool = False) -> Product:

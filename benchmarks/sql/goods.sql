@@ -56,3 +56,30 @@ AS $$
     FROM generate_series(first, last) k, generate_series(0, 1) place,
     LATERAL (SELECT 1 + (k * 7919 + place * (1 + k % 97)) % products) of_goods (product)
 $$;
+
+-- Many rows are indexed in one go in a fraction of the time. What is unique stays, as that is a law.
+CREATE FUNCTION pg_temp.put_off_indexes() RETURNS void LANGUAGE plpgsql
+AS $$
+DECLARE
+    index record;
+BEGIN
+    CREATE TEMPORARY TABLE put_off AS
+    SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition
+    FROM pg_index JOIN pg_class ON pg_class.oid = indrelid
+    WHERE relnamespace = 'public'::regnamespace AND NOT indisunique;
+    FOR index IN SELECT * FROM put_off LOOP
+        EXECUTE format('DROP INDEX %s', index.name);
+    END LOOP;
+END
+$$;
+
+CREATE FUNCTION pg_temp.make_indexes() RETURNS void LANGUAGE plpgsql
+AS $$
+DECLARE
+    index record;
+BEGIN
+    FOR index IN SELECT * FROM put_off LOOP
+        EXECUTE index.definition;
+    END LOOP;
+END
+$$;
