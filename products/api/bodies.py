@@ -17,7 +17,8 @@ def money(amount: Decimal | None) -> str | None:
     return None if amount is None else f"{amount:.2f}"
 
 
-def product_body(product: Product | ProductRow) -> dict[str, Any]:
+def product_body(product: Product | ProductRow, currency: str | None = None) -> dict[str, Any]:
+    """`currency` is the shop's; who shows many products looks it up once."""
     return {
         "id": product.id,
         "sku": product.sku,
@@ -25,7 +26,7 @@ def product_body(product: Product | ProductRow) -> dict[str, Any]:
         "description": product.description,
         "category": product.category_slug,
         "price": money(product.price),
-        "currency": settings.CURRENCY,
+        "currency": currency or settings.CURRENCY,
         "stock": product.stock,
         "in_stock": product.stock > 0,
         "retired_at": product.retired_at,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from django.core import signing
 from django.db.models import BooleanField, Expression, F, Field, Func, Model, QuerySet, Value
@@ -91,7 +91,7 @@ class KeysetPage:
         edge = self.rows[0 if back else -1]
         values = [field.value_to_string(edge) for field in self.fields]
         parameters = {**request.query_params.dict(), "cursor": self.signer.sign_object((back, values))}
-        return request.build_absolute_uri(f"{request.path}?{urlencode(parameters)}")
+        return f"{request.scheme}://{request.get_host()}{quote(request.path)}?{urlencode(parameters)}"
 
 
 def page_of(

@@ -1,5 +1,6 @@
 """The catalogue over HTTP."""
 
+from functools import partial
 from typing import Any, cast
 
 from django.conf import settings
@@ -52,7 +53,8 @@ class ProductViewSet(GenericViewSet):
     def list(self, request: Request) -> HttpResponse:
         """The products on sale, searched, filtered, ordered, a page at a time."""
         query = read_query(request, ProductQuery)
-        return KeptPage(PRODUCTS, asked_for(query), query.get("ordering", ["id"]), query).respond(request, product_body)
+        page = KeptPage(PRODUCTS, asked_for(query), query.get("ordering", ["id"]), query)
+        return page.respond(request, partial(product_body, currency=settings.CURRENCY))
 
     @extend_schema(summary="Read a product", responses=ProductAnswer)
     def retrieve(self, request: Request, pk: int) -> HttpResponse:
