@@ -3,7 +3,6 @@
 Counting is part of no rule: it comes after the commit, and nothing depends on it.
 """
 
-from django.db import Error
 from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
 
 # They would double the series, to say since when each is counted.
@@ -60,14 +59,14 @@ def count_login(outcome: str) -> None:
     _logins[outcome].inc()
 
 
-def count_database_error(error: Error) -> None:
+def count_database_error(error: BaseException | None) -> None:
     """The database failed a request."""
     _database_errors["connection" if is_about_the_connection(error) else "busy"].inc()
 
 
-def is_about_the_connection(error: Error) -> bool:
+def is_about_the_connection(error: BaseException | None) -> bool:
     """Whether there is no connection (any more), and not only a statement that could not be done now."""
-    code = getattr(error.__cause__, "pgcode", "sqlite")
+    code = getattr(getattr(error, "__cause__", None), "pgcode", "sqlite")
     if code == "sqlite":
         return "locked" not in str(error)  # which is waiting for another writer
     # None where no server answered. Classes 08 and 57P are PostgreSQL's own words for a connection that is lost.

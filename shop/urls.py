@@ -6,6 +6,9 @@ from django.views.generic import RedirectView
 
 from shop.metrics import metrics_view
 
+# Everything that no view has answered for.
+handler500 = "shop.outages.server_error"
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="docs")),
     path("", include("products.api.urls")),
