@@ -5,7 +5,7 @@ What an operator can set, and its unit and default, stands in docs/configuration
 
 from pathlib import Path
 
-from shop import database_url, databases
+from shop import database_url, databases, logs
 from shop.env import Environment
 
 env = Environment()
@@ -47,10 +47,13 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "shop.middleware.RequestId",  # First, so that every answer and every log line has its id.
+    "shop.request_log.RequestLog",
     # Outside of all that answers by itself, so that files and refusals have their headers too.
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "shop.security.ContentPolicy",
     "django.middleware.security.SecurityMiddleware",
+    "shop.health.Health",  # Before whatever looks at the host or at who is asking.
+    "shop.middleware.DatabaseDeadline",  # Around everything that asks the database.
     "shop.middleware.ApiHeaders",
     "shop.middleware.ProblemsAsJson",
     "shop.security.HttpsOnly",
@@ -87,8 +90,12 @@ TEMPLATES = [
 
 database = env.database("DATABASE_URL", default="sqlite:///db.sqlite3", required=not DEBUG)
 conn_max_age = env.whole("CONN_MAX_AGE_SECONDS", default=600, at_most=86_400)
-statement_timeout = env.whole("STATEMENT_TIMEOUT_SECONDS", default=15, at_most=86_400)
+statement_timeout = env.whole("STATEMENT_TIMEOUT_SECONDS", default=4, at_most=86_400)
+API_DEADLINE = env.whole("API_DEADLINE_SECONDS", default=5, at_most=3_600)
+PAGE_DEADLINE = env.whole("PAGE_DEADLINE_SECONDS", default=30, at_most=3_600)
 behind_pgbouncer = env.boolean("BEHIND_PGBOUNCER", default=False)
+if 1 in (API_DEADLINE, PAGE_DEADLINE) or 2 in (API_DEADLINE, PAGE_DEADLINE):
+    env.refuse("A deadline below 3 s has no time to connect to the database; write 3 or more, or 0 for none.")
 
 if database["ENGINE"] == database_url.SQLITE:
     if database["NAME"] != ":memory:":
@@ -255,14 +262,10 @@ STORAGES = {
 
 LOG_LEVEL = env.choice("LOG_LEVEL", default="INFO", among=["DEBUG", "INFO", "WARNING", "ERROR"])
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    # Its own handlers would write every line a second time, and mail the errors to nobody.
-    "loggers": {"django": {"handlers": [], "level": LOG_LEVEL, "propagate": True}},
-}
+LOGGING = logs.config(level=LOG_LEVEL, as_json=not DEBUG)
+
+# --- Metrics --------------------------------------------------------------------------------------------------
+
+METRICS_TOKEN = env.secret_if_set("METRICS_TOKEN", at_least=32)
 
 env.complain()

@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from products.admin.catalogue import CategoryAdmin, ProductAdmin
 from products.admin.history import EventAdmin, StockMovementAdmin
+from products.admin.login import StaffLogin
 from products.admin.orders import OrderAdmin
 from products.admin.people import PersonAdmin, RightsAdmin
 from products.admin.tokens import ApiTokenAdmin
@@ -21,3 +22,4 @@ __all__ = [
 
 admin.site.site_title = admin.site.site_header = "Shop"
 admin.site.index_title = "Staff"
+admin.site.login_form = StaffLogin
