@@ -214,4 +214,4 @@ class Worker(gthread.ThreadWorker):
 # gunicorn has no settings for these: what its own errors look like, a page of HTML, and for how many seconds a thread
 # throws away a body that nobody has read.
 util.write_error = write_problem
-gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.5
+gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.05
