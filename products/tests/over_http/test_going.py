@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 
 from products.models import Order
-from products.tests.over_http.clients import Client, all_at_once
+from products.tests.over_http.clients import all_at_once, place_for_a_while
 from products.tests.over_http.server import Gunicorn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PATIENCE = 20
-SECONDS = 12
 LOST = "lost"
 
 
@@ -52,26 +51,17 @@ def ask_until_nobody_listens(address):
     return answers
 
 
-def place_for_a_while(address, token, jobs):
-    """Place one order after the other, each under a key of its own."""
-    [(prefix, body)] = jobs
-    client, answers, ends_at = Client(address, token), [], time.monotonic() + SECONDS
-    while time.monotonic() < ends_at:
-        answers.append(client.place((f"{prefix}-{len(answers)}", body)))
-    return answers
-
-
 def test_beginning_anew_under_load_loses_no_order(a_product, tokens):
-    body = {"product": a_product(stock=100_000).pk, "quantity": 1}
-    shares = [(token, [(f"of-{number}", body)]) for number, token in enumerate(tokens(4))]
+    order = {"product": a_product(stock=100_000).pk, "quantity": 1}
+    shares = [(token, [(f"of-{number}", order)]) for number, token in enumerate(tokens(4))]
 
     with Gunicorn(DRAIN_SECONDS="1") as server, ThreadPoolExecutor(1) as thread:
         old = server.workers()
         orders = thread.submit(all_at_once, place_for_a_while, server.address, shares)
         for _ in range(3):
-            time.sleep(SECONDS / 4)
+            time.sleep(3)
             server.tell(signal.SIGHUP)
-        answers = orders.result(60)
+        answers = orders.result(120)
         new = server.workers()
 
     assert set(Counter(answer.status for answer in answers)) == {201}
