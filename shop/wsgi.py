@@ -7,10 +7,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 
 django = get_wsgi_application()
+# Import every view now and not with a first request: that is answered sooner, and the workers share what it takes.
+get_resolver().url_patterns  # noqa: B018 - looking is what imports them
 
 
 def application(wsgi_environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

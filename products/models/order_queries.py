@@ -9,6 +9,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from products.models.basket import Basket, Item
+from products.models.kept_queries import Given, kept
 from products.models.lifecycle import Status
 from products.models.order_lines import OrderLine
 from products.models.refusals import AlreadyPlaced, ForbiddenMove, NotOverdue
@@ -57,6 +58,11 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
     def with_lines(self) -> "OrderQuerySet":
         return self.prefetch_related("lines")
+
+    def with_key(self, customer_id: int, key: str | None) -> "Order | None":
+        """The order that this customer has placed under `key`, its lines beside it."""
+        rows = kept(_with_key, self.model).rows({"customer": customer_id, "key": key}) if key else []
+        return self.with_lines().get(pk=rows[0][0]) if rows else None
 
     def locked(self) -> "OrderQuerySet":
         """These orders, locked until the transaction ends. NO KEY, as their lines refer to them."""
@@ -116,3 +122,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
             return self.create(idempotency_key=key, **values), True
         except AlreadyPlaced as before:
             return before.order, False
+
+
+def _with_key(model: "type[Order]") -> "models.QuerySet[Order, Any]":
+    customer, key = Given("customer", models.BigAutoField()), Given("key", models.CharField())
+    return model.objects.filter(customer__id=customer, idempotency_key=key).order_by().values_list("pk")

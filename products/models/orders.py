@@ -13,7 +13,6 @@ from uuid_utils.compat import uuid7
 from products.models.basket import Basket, Item
 from products.models.catalogue import Product
 from products.models.events import Event
-from products.models.kept_queries import Given, kept
 from products.models.lifecycle import GIVES_BACK, Status, check_deadline, check_move
 from products.models.order_lines import OrderLine
 from products.models.order_queries import OrderQuerySet
@@ -200,11 +199,10 @@ class Order(models.Model):
             self._take_goods(before, by or self.customer, options)
             return
         super().save(**options)
-        event = insert(Event, [Event.objects.of_move(self, before, by)])
+        goods = []
         if before != Status.CART and self.status in GIVES_BACK:
-            send(*Product.objects.take_back(list(self.lines.all()), GIVES_BACK[Status(self.status)]), event)
-        else:
-            send(event)
+            goods = Product.objects.take_back(list(self.lines.all()), GIVES_BACK[Status(self.status)])
+        send(*goods, insert(Event, [Event.objects.of_move(self, before, by)]))
 
     def _write_as_it_is(self, options: dict[str, Any]) -> None:
         if self.items is None:
@@ -231,9 +229,9 @@ class Order(models.Model):
         lines = placement.freeze()
         event = insert(Event, [Event.objects.of_move(self, before, by)])
         goods = [insert(OrderLine, lines), *Product.objects.sell(lines), event]
+        if self.customer_id is None:
+            raise ValueError("An order's customer has to be saved before the order.")
         if before is None:
-            if self.customer_id is None:
-                raise ValueError("An order's customer has to be saved before the order.")
             send(insert(Order, [self]), *goods)
         else:
             super().save(**options)
@@ -243,11 +241,8 @@ class Order(models.Model):
         count_placed(lines)
 
     def _refuse_a_second_time(self) -> None:
-        if not self.idempotency_key:
-            return
-        same_key = {"customer": self.customer_id, "key": self.idempotency_key}
-        for [pk] in kept(_with_key).rows(same_key):
-            earlier = Order.objects.with_lines().get(pk=pk)
+        earlier = Order.objects.with_key(self.customer_id, self.idempotency_key)
+        if earlier is not None:
             raise AlreadyPlaced(earlier) if earlier.request_digest == self.request_digest else KeyReused
 
     def _has_written(self, lines: list[OrderLine]) -> None:
@@ -259,8 +254,3 @@ class Order(models.Model):
         written = self.lines.all()
         written._result_cache = lines
         self._prefetched_objects_cache = {"lines": written}
-
-
-def _with_key() -> "models.QuerySet[Order, Any]":
-    customer, key = Given("customer", models.BigAutoField()), Given("key", models.CharField())
-    return Order.objects.filter(customer__id=customer, idempotency_key=key).order_by().values_list("pk")
