@@ -5,22 +5,27 @@
 | LISTEN_ON | the address to listen on; the image has 0.0.0.0 | 127.0.0.1 |
 | PORT | the port to listen on | 8000 |
 | WEB_CONCURRENCY | worker processes | 2 |
-| WEB_THREADS | threads in each; processes times threads is how many connections the database sees | 4 |
+| WEB_THREADS | threads in each, and one more for probes; that is how many connections the database sees | 4 |
+| DRAIN_SECONDS | how long after SIGTERM connections are still accepted, while /health/ready says 503 | 2 |
 | GRACEFUL_TIMEOUT_SECONDS | how long a request may go on after SIGTERM; stay below the platform's patience | 25 |
 | READ_TIMEOUT_SECONDS | how long a client may take to send a request, from its first byte on | 20 |
 | KEEP_ALIVE_SECONDS | how long an idle connection is kept; stay above the load balancer's | 75 |
-| ACCESS_LOG | write a line per request to standard output | false |
 
 GUNICORN_CMD_ARGS and the command line win over all of them.
 """
 
+import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from shop import logs, metrics_folder
+from shop.connections import Client
 from shop.env import Environment
-from shop.worker import Client, Worker
+from shop.gunicorn_log import Log
+from shop.worker import Worker
 
 variables = Environment()
 
@@ -38,6 +43,9 @@ threads = variables.whole("WEB_THREADS", default=4, at_least=1, at_most=256)
 # A worker that shows no life for this long is replaced. It does not bound a request: another thread shows the life.
 timeout = 30
 graceful_timeout = variables.whole("GRACEFUL_TIMEOUT_SECONDS", default=25, at_least=1, at_most=3_600)
+Worker.drain = variables.whole("DRAIN_SECONDS", default=2, at_most=600)
+if Worker.drain >= graceful_timeout:
+    variables.refuse("DRAIN_SECONDS is a part of GRACEFUL_TIMEOUT_SECONDS; write less than those.")
 Client.patience = variables.whole("READ_TIMEOUT_SECONDS", default=20, at_least=1, at_most=3_600)
 # A balancer that keeps connections for longer than we do sends requests into closed ones.
 keepalive = variables.whole("KEEP_ALIVE_SECONDS", default=75, at_most=3_600)
@@ -51,8 +59,21 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 # Nobody uses it, and it wants a home folder that can be written.
 control_socket_disable = True
 
-accesslog = "-" if variables.boolean("ACCESS_LOG", default=False) else None
 errorlog = "-"
+# The same lines as Django's. The level of gunicorn's own is gunicorn's option, --log-level.
+log_level = variables.choice("LOG_LEVEL", default="INFO", among=["DEBUG", "INFO", "WARNING", "ERROR"])
+logger_class = Log
+Log.lines = logs.config(level=log_level, as_json=not variables.boolean("DEBUG", default=True))
+
+
+def on_starting(server: Any) -> None:
+    logging.captureWarnings(True)  # or Python writes them past the log
+    metrics_folder.make(server.cfg.uid, server.cfg.gid)
+
+
+def on_exit(server: Any) -> None:
+    metrics_folder.remove()
+
 
 try:
     variables.complain()

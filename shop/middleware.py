@@ -11,12 +11,14 @@ from django.utils.cache import patch_vary_headers
 
 from products.api.errors import problem_response
 from products.models import ApiToken
+from shop import logs
+from shop.deadlines import Deadline
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
 SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 API = ("/api/", "/api-token-auth")
-WITHOUT_SLASH = ("/api/", "/api-token-auth/", "/health/")
+WITHOUT_SLASH = ("/api/", "/api-token-auth/", "/health/", "/metrics/")
 
 
 METHOD_OVERRIDES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
@@ -37,9 +39,25 @@ class RequestId:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-Id", "")
         request.id = given if SAFE_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex  # type: ignore[attr-defined]
-        response = self.get_response(request)
+        on_every_line = logs.request_id.set(request.id)  # type: ignore[attr-defined]
+        try:
+            response = self.get_response(request)
+        finally:
+            logs.request_id.reset(on_every_line)
         response["X-Request-Id"] = request.id  # type: ignore[attr-defined]
         return response
+
+
+class DatabaseDeadline:
+    """Bound how long a request may wait for the database; the API's for less long than the pages of the staff."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        seconds = settings.API_DEADLINE if is_api(request) else settings.PAGE_DEADLINE
+        with Deadline(seconds or None):
+            return self.get_response(request)
 
 
 class ApiHeaders:

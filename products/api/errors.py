@@ -6,12 +6,13 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from products import metrics
 from products.api import throttling
 from products.models import (
     ForbiddenMove,
@@ -26,6 +27,8 @@ from products.models import (
     StockHasMoved,
     TooManyLogins,
 )
+from products.models.outages import cannot_serve, was_undone
+from products.security import SecurityEvent, tell
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 1
@@ -66,6 +69,12 @@ DETAILS = {
     500: "Something is broken on our side. Ask about it with the request id.",
 }
 
+NOTHING_CHANGED = "The database is busy or out of reach; nothing was changed."
+MAYBE_CHANGED = (
+    "The database is out of reach, and it is not known whether anything was changed."
+    " With the Idempotency-Key that it had, it is safe to send this again."
+)
+
 POINTS_AT_PRODUCT = {"unknown_product", "retired_product"}
 
 
@@ -86,6 +95,8 @@ def problem(exc: Exception, context: Mapping[str, Any]) -> Response | None:
         exc = exceptions.Throttled(budget.ends_in)
     match exc:
         case Refusal():
+            if isinstance(exc, KeyReused):
+                tell(SecurityEvent.KEY_REUSED, request, user=request.user.pk)
             status, body = STATUS_OF.get(type(exc), 400), _of_refusal(exc, request)
         case exceptions.ValidationError():
             status, body = 400, {"code": "invalid", "errors": list(_of_validation(exc))}
@@ -93,17 +104,16 @@ def problem(exc: Exception, context: Mapping[str, Any]) -> Response | None:
             status, body = 404, {}
         case PermissionDenied():
             status, body = 403, {}
-        case OperationalError() | InterfaceError():
-            status, body = 503, {"detail": "The database is busy or out of reach; nothing was changed."}
         case TooManyLogins():
             status, body, headers = 429, {"detail": exc.message, "code": exc.code}, _headers_of(exc)
         case exceptions.APIException():
             status, body = exc.status_code, {"detail": str(exc.detail), "code": exc.get_codes()}
             headers = _headers_of(exc)
+        case _ if cannot_serve(exc):
+            metrics.count_database_error(exc)
+            status, body, headers = 503, {"detail": outage(exc, request._request)}, {"Retry-After": str(RETRY_AFTER)}
         case _:
             return None
-    if status == 503:
-        headers["Retry-After"] = str(RETRY_AFTER)
     document = problem_document(status, request._request, **body)
     return Response(document, status, headers=headers, content_type=MEDIA_TYPE)
 
@@ -122,6 +132,13 @@ def problem_document(status: int, request: HttpRequest, **members: Any) -> dict[
         "errors": members.pop("errors", []),
         **members,
     }
+
+
+def outage(error: BaseException | None, request: HttpRequest) -> str:
+    """What to say about a database that cannot serve: no more than is known."""
+    if request.method in SAFE_METHODS or was_undone(error):
+        return NOTHING_CHANGED
+    return MAYBE_CHANGED
 
 
 def problem_response(status: int, request: HttpRequest, **members: Any) -> JsonResponse:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from products.api.errors import problem_document
+from products.api.errors import MAYBE_CHANGED, NOTHING_CHANGED, problem_document
 
 MUG: dict[str, Any] = {"product": 1, "sku": "MUG-1"}
 PAST = "An order that is SHIPPED cannot become CANCELLED."
@@ -53,6 +53,11 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "invalid_token": _example(401, "invalid_token", "This token is not valid (any more)."),
     "wrong_credentials": _example(401, "wrong_credentials", "No active user has this name and password."),
     "permission_denied": _example(403, "permission_denied", "You do not have permission to perform this action."),
+    "https_required": _example(
+        403,
+        "https_required",
+        "Use https://. This request crossed the network in the clear: revoke the token, or change the password, in it.",
+    ),
     "not_found": _example(404, "not_found", "There is nothing here, or nothing that you may see."),
     "not_in_cart": _refusal(
         404, "not_in_cart", "not_in_cart", "There is nothing of this product in the cart.", product=1
@@ -106,5 +111,6 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "precondition_required": _example(428, "precondition_required", "Send the ETag that you have seen as If-Match."),
     "throttled": _example(429, "throttled", "Request was throttled. Expected available in 12 seconds."),
     "too_many_logins": _example(429, "too_many_logins", "Too many tries to log in. Try again in 15 minutes."),
-    "unavailable": _example(503, "unavailable", "The database is busy or out of reach; nothing was changed."),
+    "unavailable": _example(503, "unavailable", NOTHING_CHANGED),
+    "unavailable_midway": _example(503, "unavailable", MAYBE_CHANGED),
 }

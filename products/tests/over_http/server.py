@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
@@ -22,9 +23,13 @@ LEASH = '"$@" </dev/null & read -r nothing; kill -TERM $!; wait $!'
 
 
 class Gunicorn:
-    """A context manager: serves on `address` (host, port) from start to end of the `with`, with `workers` processes."""
+    """A context manager: serves on `address` (host, port) from start to end of the `with`, with `workers` processes.
 
-    def __init__(self, *, workers: int = 2, threads: int = 4, **environment: str) -> None:
+    What it says goes where the tests' own words go, or to the file `log`, and is then more: all but debugging.
+    """
+
+    def __init__(self, *, workers: int = 2, threads: int = 4, log: Path | None = None, **environment: str) -> None:
+        self.log = log
         self.address = ("127.0.0.1", free_port())
         self.environment = {
             **os.environ,
@@ -33,19 +38,23 @@ class Gunicorn:
             "PORT": str(self.address[1]),
             "WEB_CONCURRENCY": str(workers),
             "WEB_THREADS": str(threads),
-            "LOG_LEVEL": "ERROR",
+            "LOG_LEVEL": "INFO" if log else "ERROR",
             "REQUESTS_PER_MINUTE": "0",
+            "DRAIN_SECONDS": "0",
             **environment,
         }
 
     def __enter__(self) -> Self:
-        command = [str(Path(sys.executable).with_name("gunicorn")), "shop.wsgi", "--log-level=critical"]
-        self.leash = subprocess.Popen(
-            ["/bin/sh", "-c", LEASH, "leash", *command],
-            cwd=settings.BASE_DIR,
-            env=self.environment,
-            stdin=subprocess.PIPE,
-        )
+        level = "info" if self.log else "critical"
+        command = [str(Path(sys.executable).with_name("gunicorn")), "shop.wsgi", f"--log-level={level}"]
+        with self.log.open("wb") if self.log else nullcontext() as log:
+            self.leash = subprocess.Popen(
+                ["/bin/sh", "-c", LEASH, "leash", *command],
+                cwd=settings.BASE_DIR,
+                env=self.environment,
+                stdin=subprocess.PIPE,
+                stderr=log,
+            )
         deadline = time.monotonic() + PATIENCE
         while not self._answers():
             assert self.leash.poll() is None, "gunicorn ended while starting; its words are above"
@@ -58,8 +67,16 @@ class Gunicorn:
 
     def workers(self) -> list[int]:
         """The worker processes' ids."""
+        return children_of(self.master())
+
+    def master(self) -> int:
+        """The process id of gunicorn itself."""
         [master] = children_of(self.leash.pid)
-        return children_of(master)
+        return master
+
+    def tell(self, signal_number: int) -> None:
+        """Send gunicorn a signal: HUP to begin anew, TERM to go."""
+        os.kill(self.master(), signal_number)
 
     def kill_a_worker(self) -> int:
         """`kill -9` one worker; its process id."""
@@ -71,7 +88,7 @@ class Gunicorn:
         probe = http.client.HTTPConnection(*self.address, timeout=5)
         try:
             probe.request("GET", "/api/nothing")
-            return probe.getresponse().status == 404
+            return probe.getresponse().status in (403, 404)  # 403 over plain HTTP, in production
         except OSError:
             return False
         finally:
