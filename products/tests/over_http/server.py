@@ -6,29 +6,46 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 from urllib.parse import quote
 
-from django.conf import settings
 from django.db import connection
 
 from products.tests.postgres import free_port
 
 PATIENCE = 20  # seconds for a start or a stop
+ROOT = Path(__file__).resolve().parents[3]
 
 # Ends the server when its own input ends, which it does however the test run ends.
 LEASH = '"$@" </dev/null & read -r nothing; kill -TERM $!; wait $!'
 
 
 class Gunicorn:
-    """A context manager: serves on `address` (host, port) from start to end of the `with`, with `workers` processes."""
+    """A context manager: serves on `address` (host, port) from start to end of the `with`, with `workers` processes.
 
-    def __init__(self, *, workers: int = 2, threads: int = 4, **environment: str) -> None:
+    `database_url` is the test's own database unless given, `headers` are what a proxy in front would add, and what the
+    server says goes to `log`, or else where the test's own words go.
+    """
+
+    application = "shop.wsgi"
+
+    def __init__(
+        self,
+        *,
+        workers: int = 2,
+        threads: int = 4,
+        database_url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        log: IO[bytes] | None = None,
+        **environment: str,
+    ) -> None:
         self.address = ("127.0.0.1", free_port())
+        self.headers, self.log = dict(headers or {}), log
         self.environment = {
             **os.environ,
-            "DATABASE_URL": url_of_the_test_database(),
+            "DATABASE_URL": database_url or url_of_the_test_database(),
             "LISTEN_ON": self.address[0],
             "PORT": str(self.address[1]),
             "WEB_CONCURRENCY": str(workers),
@@ -39,12 +56,14 @@ class Gunicorn:
         }
 
     def __enter__(self) -> Self:
-        command = [str(Path(sys.executable).with_name("gunicorn")), "shop.wsgi", "--log-level=critical"]
+        command = [str(Path(sys.executable).with_name("gunicorn")), self.application, "--log-level=critical"]
         self.leash = subprocess.Popen(
             ["/bin/sh", "-c", LEASH, "leash", *command],
-            cwd=settings.BASE_DIR,
+            cwd=ROOT,
             env=self.environment,
             stdin=subprocess.PIPE,
+            stdout=self.log,
+            stderr=self.log,
         )
         deadline = time.monotonic() + PATIENCE
         while not self._answers():
@@ -56,10 +75,15 @@ class Gunicorn:
     def __exit__(self, *exception: object) -> None:
         self.leash.communicate(timeout=PATIENCE)  # closes its input
 
+    @property
+    def master(self) -> int:
+        """The process id of the one that the signals are for."""
+        [master] = children_of(self.leash.pid)
+        return master
+
     def workers(self) -> list[int]:
         """The worker processes' ids."""
-        [master] = children_of(self.leash.pid)
-        return children_of(master)
+        return children_of(self.master)
 
     def kill_a_worker(self) -> int:
         """`kill -9` one worker; its process id."""
@@ -70,7 +94,7 @@ class Gunicorn:
     def _answers(self) -> bool:
         probe = http.client.HTTPConnection(*self.address, timeout=5)
         try:
-            probe.request("GET", "/api/nothing")
+            probe.request("GET", "/api/nothing", headers=self.headers)
             return probe.getresponse().status == 404
         except OSError:
             return False

@@ -1,0 +1,96 @@
+"""Servers and their workers: killed, told to go, reloaded, doubled."""
+
+import os
+import signal
+import time
+from contextlib import suppress
+
+from products.tests.chaos.faults.fault import Fault, Promise
+
+BETWEEN_KILLS = 2.0  # seconds: a new worker needs a moment to come up, and killed sooner nobody would ever be served
+
+
+class WorkersKilled(Fault):
+    """`kill -9` of a worker, now and then."""
+
+    name = "workers_killed"
+    seconds = (3, 8)
+    promise = Promise.RETRY
+
+    def begin(self) -> None:
+        self.killed_at = 0.0
+        self.go_on()
+
+    def go_on(self) -> None:
+        if time.monotonic() - self.killed_at > BETWEEN_KILLS and self.scene.shop.main.workers():
+            with suppress(ProcessLookupError):
+                os.kill(self.random.choice(self.scene.shop.main.workers()), signal.SIGKILL)
+            self.killed_at = time.monotonic()
+
+    def end(self) -> None:
+        """gunicorn starts the new ones by itself."""
+
+
+class ServerKilled(Fault):
+    """`kill -9` of the only server, all its processes at once; somebody starts it again."""
+
+    name = "server_killed"
+    seconds = (1, 3)
+    promise = Promise.RETRY
+
+    def begin(self) -> None:
+        self.scene.shop.main.kill()
+
+    def end(self) -> None:
+        self.scene.shop.main.start_again()
+
+
+class TwoMachines(Fault):
+    """Two machines' worth of servers on one database."""
+
+    name = "two_machines"
+    seconds = (3, 8)
+    promise = Promise.NONE_FAILS
+
+    def begin(self) -> None:
+        shop = self.scene.shop
+        self.second = shop.open_server()
+        shop.list_only(shop.main, self.second)
+
+    def end(self) -> None:
+        self.scene.shop.list_only(self.scene.shop.main)
+
+    def clean_up(self) -> None:
+        self.scene.shop.close_server(self.second)
+
+
+class ServerToldToGo(TwoMachines):
+    """SIGTERM for one of two servers, under load. Nobody tells the balancer, which has to see it by itself."""
+
+    name = "server_told_to_go"
+    seconds = (4, 8)
+
+    def begin(self) -> None:
+        super().begin()
+        time.sleep(1)
+        self.second.tell_to_go()
+
+    def end(self) -> None:
+        deadline = time.monotonic() + 30
+        while not self.second.has_gone() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        super().end()
+
+
+class ServerReloaded(Fault):
+    """SIGHUP under load: new workers for old ones, without a server that is away."""
+
+    name = "server_reloaded"
+    seconds = (3, 6)
+    promise = Promise.NONE_FAILS
+
+    def begin(self) -> None:
+        self.scene.shop.main.reload()
+
+    def end(self) -> None:
+        """The new workers are there, the old ones have gone."""
