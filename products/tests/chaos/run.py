@@ -156,6 +156,7 @@ def temporary_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
+        if os.environ.get("KEEP"): shutil.copytree(folder, "/tmp/chaos_keep", dirs_exist_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 

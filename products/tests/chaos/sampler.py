@@ -33,7 +33,7 @@ class Samples:
 
 
 class Sampler:
-    """A context manager: samples from start to end of the `with`. While the database is away, there is nothing to see."""
+    """A context manager: samples from start to end of the `with`, whenever the database is there."""
 
     def __init__(self, database: Postgres | Sqlite) -> None:
         self.database, self.samples = database, Samples()

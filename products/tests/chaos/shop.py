@@ -35,7 +35,8 @@ class Server(Gunicorn):
         os.kill(self.master, signal.SIGTERM)
 
     def has_gone(self) -> bool:
-        return self.leash.poll() is not None or not psutil.Process(self.leash.pid).children()
+        """Whether it has ended; its leash has not looked yet, so it is still listed."""
+        return psutil.Process(self.master).status() == psutil.STATUS_ZOMBIE
 
     def kill(self) -> None:
         """`kill -9` all of it."""

@@ -1,4 +1,4 @@
-"""Sets the stage in the database that DATABASE_URL names, and says what is on it: `python -m products.tests.chaos.stage`.
+"""Sets the stage in the database that DATABASE_URL names: `python -m products.tests.chaos.stage`.
 
 The only part of all this, besides the server, that runs Django. Prints one JSON object: people and products.
 """

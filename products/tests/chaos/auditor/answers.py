@@ -48,7 +48,7 @@ def who_is_put_off_is_told_until_when(evidence: Evidence) -> Iterator[Breach]:
 
 @invariant
 def requests_end_as_the_fault_allows(evidence: Evidence) -> Iterator[Breach]:
-    """While a fault lasts, no request fails or each is answered, as is promised for it; before the first, none fails."""
+    """While a fault lasts, no request fails or each is answered, as promised for it; before the first, none fails."""
     for attempt in evidence.history.attempts:
         window = window_during(evidence.windows, attempt)
         if window is not None:
@@ -95,7 +95,7 @@ def window_at(windows: list[Window], moment: float | None) -> Window | None:
 
 
 def window_during(windows: list[Window], attempt: Attempt) -> Window | None:
-    """The first fault that lasted at any time between the sending and the answer; peace, if the first was still to come."""
+    """The first fault that lasted between the sending and the answer; peace, where the first was still to come."""
     ended = attempt.ended or attempt.sent
     if not windows or ended < windows[0].began:
         return PEACE

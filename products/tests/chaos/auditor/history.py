@@ -69,7 +69,7 @@ class Request:
 
 @dataclass
 class History:
-    """All that was sent and answered, in the order in which it was sent; `hung_up` are keys whose first try was cut off."""
+    """All that was sent and answered, in order of sending; `hung_up` are keys whose first try was cut off."""
 
     attempts: list[Attempt] = field(default_factory=list)
     hung_up: set[tuple[int, str]] = field(default_factory=set)

@@ -44,7 +44,7 @@ class Event(NamedTuple):
 
 @dataclass
 class Records:
-    """The database at one moment, when nobody was writing any more. `stock` is {product: pieces}; carts are left out."""
+    """The database when nobody was writing any more. `stock` is {product: pieces}; carts are left out."""
 
     stock: dict[int, int]
     orders: list[Order]

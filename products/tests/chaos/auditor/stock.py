@@ -20,7 +20,7 @@ def stock_was_never_negative(evidence: Evidence) -> Iterator[Breach]:
 
 @invariant
 def stock_and_sold_are_what_was_received(evidence: Evidence) -> Iterator[Breach]:
-    """For each product, its stock and what orders hold of it add up to what came in, corrections and counts included."""
+    """A product's stock and what orders hold of it add up to what came in, corrections and counts included."""
     sold, received = Counter[int](), Counter[int]()
     for line in evidence.records.lines:
         order = evidence.records.by_id.get(line.order)

@@ -4,7 +4,7 @@ from products.tests.chaos.clients.client import Client, Request
 
 
 class Stockkeeper(Client):
-    """Sees to it that there is something to sell, and never too much: a shop that is short now and then is tested best."""
+    """Sees to it that there is something to sell, and never too much: a shop that runs short is tested best."""
 
     pause = 0.25
 

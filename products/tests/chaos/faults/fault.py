@@ -31,8 +31,8 @@ class Scene:
 class Fault:
     """Something that breaks. `begin`, then `go_on` ten times a second, then `end`, after which it is gone.
 
-    `seconds` is how long it lasts: in a short run, in a long one. Where it needs a `Postgres` or an `Sqlite`, `database`
-    says so.
+    `seconds` is how long it lasts: in a short run, in a long one. `database` says so where it needs a `Postgres` or an
+    `Sqlite`.
     """
 
     name: ClassVar[str]

@@ -70,11 +70,9 @@ class PostgresReadOnly(PostgresFault):
         self._be("off")
 
     def _be(self, read_only: str) -> None:
-        # Each connection begins one of its own to write it, as the setting is for whoever is connected, too.
-        execute = self.scene.database.execute
-        execute(f"ALTER ROLE clerk SET default_transaction_read_only = {read_only}")
-        execute(f"ALTER SYSTEM SET default_transaction_read_only = {read_only}")
-        execute("SELECT pg_reload_conf()")
+        # For those who are connected already as well, from their next transaction on.
+        self.scene.database.execute(f"ALTER SYSTEM SET default_transaction_read_only = {read_only}")
+        self.scene.database.execute("SELECT pg_reload_conf()")
 
 
 class DiskFull(PostgresFault):
