@@ -28,18 +28,19 @@ class Plan:
     left_out: dict[str, str]
 
 
-def draw_plan(seed: int, seconds: float, names: Sequence[str], database: Postgres | Sqlite) -> Plan:
+def draw_plan(seed: int, seconds: float, names: Sequence[str] | None, database: Postgres | Sqlite) -> Plan:
     """The faults in an order of the seed's: those that are named, or else as many as fit into `seconds`."""
     chance = random.Random(f"plan {seed}")
-    left_out = {name: FAULTS[name].why_not(database) for name in names or FAULTS}
+    left_out = {name: FAULTS[name].why_not(database) for name in (FAULTS if names is None else names)}
     possible = [name for name, reason in left_out.items() if not reason]
     left_out = {name: reason for name, reason in left_out.items() if reason}
     # Each draws its numbers whether it fits or not, so that the others stay the same.
     drawn = [draw(FAULTS[name], chance, is_long=seconds >= LONG_RUN) for name in chance.sample(possible, len(possible))]
-    faults, free = [], seconds
+    faults: list[Planned] = []
+    free = seconds
     for planned in drawn:
         needs = planned.seconds + AROUND
-        if names or needs <= free or not faults:
+        if names is not None or needs <= free or not faults:
             faults.append(planned)
             free -= needs
         else:

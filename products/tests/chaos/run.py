@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from products.tests.chaos.crew import Crew
 from products.tests.chaos.databases import Postgres, Sqlite, may_mount
 from products.tests.chaos.faults import Scene
 from products.tests.chaos.faults.postgres import DiskFull
+from products.tests.chaos.meter import Meter, Readings
 from products.tests.chaos.plan import Plan, Planned, draw_plan
 from products.tests.chaos.sampler import Sampler
 from products.tests.chaos.shop import PRODUCTION, Shop
@@ -35,11 +36,14 @@ THREADS = 8  # of a server with the shipped configuration, workers times threads
 
 @dataclass
 class Settings:
-    """What a run is asked for. `application` and `sabotage` (SQL) take guards away, for the runs that have to fail."""
+    """What a run is asked for. `faults` are names; None is as many as fit.
+
+    `application` and `sabotage` (SQL) take guards away, for the runs that have to fail.
+    """
 
     seed: int = 1
     seconds: float = 60
-    faults: Sequence[str] = ()
+    faults: Sequence[str] | None = None
     sqlite: bool = False
     application: str = "shop.wsgi"
     sabotage: Sequence[str] = ()
@@ -53,18 +57,21 @@ class Result:
     settings: Settings
     plan: Plan
     evidence: Evidence
-    breaches: list[Breach] = field(default_factory=list)
+    readings: Readings
+    breaches: list[Breach]
 
 
 def run(settings: Settings) -> Result:
     """Do it. Whatever it started has ended when this returns or raises."""
     with ExitStack() as stack:
         folder = stack.enter_context(temporary_folder())
-        database = stack.enter_context(database_of(settings, folder))
+        database = database_of(settings, folder)
+        stack.enter_context(database)
         plan = draw_plan(settings.seed, settings.seconds, settings.faults, database)
         stage = set_the_stage(database, settings.sabotage)
         shop = stack.enter_context(Shop(database.url, folder, application=settings.application))
         sampler = stack.enter_context(Sampler(database))
+        meter = stack.enter_context(Meter(shop, database))
         histories = folder / "histories"
         histories.mkdir()
         with Crew(stage, histories, shop.directory, settings.seed) as crew:
@@ -77,7 +84,7 @@ def run(settings: Settings) -> Result:
             samples=sampler.samples,
             windows=windows,
         )
-    return Result(settings, plan, evidence, audit(evidence))
+    return Result(settings, plan, evidence, meter.readings, audit(evidence))
 
 
 def play(settings: Settings, plan: Plan, scene: Scene, histories: Path) -> list[Window]:
@@ -146,7 +153,7 @@ def set_the_stage(database: Postgres | Sqlite, sabotage: Sequence[str]) -> dict[
 def database_of(settings: Settings, folder: Path) -> Postgres | Sqlite:
     if settings.sqlite:
         return Sqlite(folder)
-    wants_small_disk = not settings.faults or DiskFull.name in settings.faults
+    wants_small_disk = settings.faults is None or DiskFull.name in settings.faults
     return Postgres(small_disk=wants_small_disk and may_mount())
 
 
@@ -156,7 +163,6 @@ def temporary_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        if os.environ.get("KEEP"): shutil.copytree(folder, "/tmp/chaos_keep", dirs_exist_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -88,7 +88,7 @@ class Shop:
     def open_server(self, **environment: str) -> Server:
         """Start one more, which nobody knows of yet."""
         values: dict[str, Any] = {"database_url": self.database_url, "headers": FROM_PROXY, "log": self.log}
-        server = Server(**values, **PRODUCTION, **environment)
+        server = Server(**values | PRODUCTION | environment)
         server.application = self.application
         server.__enter__()
         self.servers.append(server)

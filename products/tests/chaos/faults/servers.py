@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from products.tests.chaos.faults.fault import Fault, Promise
@@ -76,9 +77,7 @@ class ServerToldToGo(TwoMachines):
         self.second.tell_to_go()
 
     def end(self) -> None:
-        deadline = time.monotonic() + 30
-        while not self.second.has_gone() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(self.second.has_gone)
         super().end()
 
 
@@ -90,7 +89,16 @@ class ServerReloaded(Fault):
     promise = Promise.NONE_FAILS
 
     def begin(self) -> None:
+        self.old = set(self.scene.shop.main.workers())
         self.scene.shop.main.reload()
 
     def end(self) -> None:
-        """The new workers are there, the old ones have gone."""
+        """It lasts until only new workers are there."""
+        wait_until(lambda: self.old.isdisjoint(self.scene.shop.main.workers()))
+
+
+def wait_until(it_is_so: Callable[[], bool]) -> None:
+    """Give it 30 s; what has not come by then is for the auditor to find out."""
+    deadline = time.monotonic() + 30
+    while not it_is_so() and time.monotonic() < deadline:
+        time.sleep(0.05)
