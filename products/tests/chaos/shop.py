@@ -90,7 +90,11 @@ class Shop:
         values: dict[str, Any] = {"database_url": self.database_url, "headers": FROM_PROXY, "log": self.log}
         server = Server(**values | PRODUCTION | environment)
         server.application = self.application
-        server.__enter__()
+        try:
+            server.__enter__()
+        except BaseException:
+            server.__exit__()
+            raise
         self.servers.append(server)
         return server
 
