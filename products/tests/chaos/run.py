@@ -29,7 +29,7 @@ from products.tests.chaos.shop import PRODUCTION, Shop
 from products.tests.over_http.server import ROOT
 
 CUSTOMERS = 6
-WARM_UP = 15  # seconds, at the most
+WARM_UP = 30  # seconds, at the most
 AFTERWARDS = 1.0  # seconds of load after it has come back
 THREADS = 8  # of a server with the shipped configuration, workers times threads
 
@@ -112,8 +112,8 @@ def break_something(settings: Settings, planned: Planned, scene: Scene, watch: "
     fault = planned.fault(scene, random.Random(f"{planned.fault.name} {settings.seed}"))
     began = time.monotonic()
     try:
+        fault.begin()
         try:
-            fault.begin()
             until = time.monotonic() + planned.seconds
             while time.monotonic() < until:
                 time.sleep(0.1)

@@ -28,6 +28,8 @@ BETWEEN_LOOKS = 0.2  # seconds between two looks at each server's health
 class Server(Gunicorn):
     """One gunicorn, which can be ended in every way there is."""
 
+    patience = 60  # it starts on a machine that is busy with orders
+
     def reload(self) -> None:
         os.kill(self.master, signal.SIGHUP)
 

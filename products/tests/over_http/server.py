@@ -30,6 +30,7 @@ class Gunicorn:
     """
 
     application = "shop.wsgi"
+    patience = PATIENCE
 
     def __init__(
         self,
@@ -65,7 +66,7 @@ class Gunicorn:
             stdout=self.log,
             stderr=self.log,
         )
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while not self._answers():
             assert self.leash.poll() is None, "gunicorn ended while starting; its words are above"
             assert time.monotonic() < deadline, "gunicorn does not answer"

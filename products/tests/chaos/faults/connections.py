@@ -1,5 +1,6 @@
 """Between the shop and its database: a bad network, and no connection left."""
 
+import random
 import threading
 import time
 from contextlib import suppress
@@ -8,7 +9,7 @@ from typing import Any
 import psycopg2
 
 from products.tests.chaos.databases import Postgres
-from products.tests.chaos.faults.fault import Fault
+from products.tests.chaos.faults.fault import Fault, Scene
 
 TERMINATE = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'clerk' AND application_name <> 'auditor'"
@@ -60,9 +61,12 @@ class OutOfConnections(Fault):
     seconds = (3, 6)
     database = Postgres
 
-    def begin(self) -> None:
+    def __init__(self, scene: Scene, chance: random.Random) -> None:
+        super().__init__(scene, chance)
         self.taken: list[Any] = []
         self.over = threading.Event()
+
+    def begin(self) -> None:
         self.thread = threading.Thread(target=self._take)
         self.thread.start()
         time.sleep(0.3)
@@ -70,9 +74,6 @@ class OutOfConnections(Fault):
         self.scene.database.execute(TERMINATE)
 
     def end(self) -> None:
-        self.clean_up()
-
-    def clean_up(self) -> None:
         self.over.set()
         self.thread.join()
         for connection in self.taken:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from products.tests.chaos.faults.fault import Fault, Promise
+from products.tests.chaos.shop import Server
 
 BETWEEN_KILLS = 2.0  # seconds: a new worker needs a moment to come up, and killed sooner nobody would ever be served
 
@@ -52,6 +53,7 @@ class TwoMachines(Fault):
     name = "two_machines"
     seconds = (3, 8)
     promise = Promise.NONE_FAILS
+    second: Server | None = None
 
     def begin(self) -> None:
         shop = self.scene.shop
@@ -62,7 +64,8 @@ class TwoMachines(Fault):
         self.scene.shop.list_only(self.scene.shop.main)
 
     def clean_up(self) -> None:
-        self.scene.shop.close_server(self.second)
+        if self.second:
+            self.scene.shop.close_server(self.second)
 
 
 class ServerToldToGo(TwoMachines):
@@ -73,12 +76,17 @@ class ServerToldToGo(TwoMachines):
 
     def begin(self) -> None:
         super().begin()
-        time.sleep(1)
-        self.second.tell_to_go()
+        time.sleep(1)  # until it has its share of the load
+        self._second.tell_to_go()
 
     def end(self) -> None:
-        wait_until(self.second.has_gone)
+        wait_until(self._second.has_gone)
         super().end()
+
+    @property
+    def _second(self) -> Server:
+        assert self.second is not None
+        return self.second
 
 
 class ServerReloaded(Fault):

@@ -1,10 +1,10 @@
 """SQLite: others who write to the same file."""
 
-from contextlib import suppress
 from typing import Any
 
 from products.tests.chaos.databases import Sqlite
 from products.tests.chaos.faults.fault import Fault
+from products.tests.chaos.shop import Server
 
 
 class ConcurrentWriters(Fault):
@@ -13,6 +13,7 @@ class ConcurrentWriters(Fault):
     name = "concurrent_writers"
     seconds = (4, 8)
     database = Sqlite
+    second: Server | None = None
 
     def begin(self) -> None:
         shop = self.scene.shop
@@ -31,5 +32,5 @@ class ConcurrentWriters(Fault):
         self.scene.shop.list_only(self.scene.shop.main)
 
     def clean_up(self) -> None:
-        with suppress(ValueError):
+        if self.second:
             self.scene.shop.close_server(self.second)

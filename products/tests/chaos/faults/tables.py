@@ -38,9 +38,6 @@ class RowLocked(Fault):
         self.holder.cursor().execute("SELECT id FROM products_product ORDER BY id FOR UPDATE")
 
     def end(self) -> None:
-        self.clean_up()
-
-    def clean_up(self) -> None:
         self.holder.close()
 
 
