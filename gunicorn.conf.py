@@ -5,7 +5,8 @@
 | LISTEN_ON | the address to listen on; the image has 0.0.0.0 | 127.0.0.1 |
 | PORT | the port to listen on | 8000 |
 | WEB_CONCURRENCY | worker processes | 2 |
-| WEB_THREADS | threads in each; processes times threads is how many connections the database sees | 4 |
+| WEB_THREADS | threads in each, and one more for probes; that is how many connections the database sees | 4 |
+| DRAIN_SECONDS | how long after SIGTERM connections are still accepted, while /health/ready says 503 | 2 |
 | GRACEFUL_TIMEOUT_SECONDS | how long a request may go on after SIGTERM; stay below the platform's patience | 25 |
 | READ_TIMEOUT_SECONDS | how long a client may take to send a request, from its first byte on | 20 |
 | KEEP_ALIVE_SECONDS | how long an idle connection is kept; stay above the load balancer's | 75 |
@@ -19,8 +20,9 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from shop.connections import Client
 from shop.env import Environment
-from shop.worker import Client, Worker
+from shop.worker import Worker
 
 variables = Environment()
 
@@ -38,6 +40,9 @@ threads = variables.whole("WEB_THREADS", default=4, at_least=1, at_most=256)
 # A worker that shows no life for this long is replaced. It does not bound a request: another thread shows the life.
 timeout = 30
 graceful_timeout = variables.whole("GRACEFUL_TIMEOUT_SECONDS", default=25, at_least=1, at_most=3_600)
+Worker.drain = variables.whole("DRAIN_SECONDS", default=2, at_most=600)
+if Worker.drain >= graceful_timeout:
+    variables.refuse("DRAIN_SECONDS is a part of GRACEFUL_TIMEOUT_SECONDS; write less than those.")
 Client.patience = variables.whole("READ_TIMEOUT_SECONDS", default=20, at_least=1, at_most=3_600)
 # A balancer that keeps connections for longer than we do sends requests into closed ones.
 keepalive = variables.whole("KEEP_ALIVE_SECONDS", default=75, at_most=3_600)

@@ -11,6 +11,7 @@ from django.utils.cache import patch_vary_headers
 
 from products.api.errors import problem_response
 from products.models import ApiToken
+from shop.deadlines import Deadline
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -40,6 +41,18 @@ class RequestId:
         response = self.get_response(request)
         response["X-Request-Id"] = request.id  # type: ignore[attr-defined]
         return response
+
+
+class DatabaseDeadline:
+    """Bound how long a request may wait for the database; the API's for less long than the pages of the staff."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        seconds = settings.API_DEADLINE if is_api(request) else settings.PAGE_DEADLINE
+        with Deadline(seconds or None):
+            return self.get_response(request)
 
 
 class ApiHeaders:

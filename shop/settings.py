@@ -47,6 +47,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "shop.middleware.RequestId",  # First, so that every answer and every log line has its id.
+    "shop.health.Health",  # Before whatever looks at the host or at who is asking.
+    "shop.middleware.DatabaseDeadline",  # Around everything that asks the database.
     "shop.middleware.ApiHeaders",
     "shop.middleware.ProblemsAsJson",
     "shop.middleware.NothingIgnored",
@@ -84,8 +86,12 @@ TEMPLATES = [
 
 database = env.database("DATABASE_URL", default="sqlite:///db.sqlite3", required=not DEBUG)
 conn_max_age = env.whole("CONN_MAX_AGE_SECONDS", default=600, at_most=86_400)
-statement_timeout = env.whole("STATEMENT_TIMEOUT_SECONDS", default=15, at_most=86_400)
+statement_timeout = env.whole("STATEMENT_TIMEOUT_SECONDS", default=4, at_most=86_400)
+API_DEADLINE = env.whole("API_DEADLINE_SECONDS", default=5, at_most=3_600)
+PAGE_DEADLINE = env.whole("PAGE_DEADLINE_SECONDS", default=30, at_most=3_600)
 behind_pgbouncer = env.boolean("BEHIND_PGBOUNCER", default=False)
+if 1 in (API_DEADLINE, PAGE_DEADLINE) or 2 in (API_DEADLINE, PAGE_DEADLINE):
+    env.refuse("A deadline below 3 s has no time to connect to the database; write 3 or more, or 0 for none.")
 
 if database["ENGINE"] == database_url.SQLITE:
     if database["NAME"] != ":memory:":

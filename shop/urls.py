@@ -4,6 +4,9 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+# Everything that no view has answered for.
+handler500 = "shop.outages.server_error"
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="docs")),
     path("", include("products.api.urls")),

@@ -1,99 +1,174 @@
-"""gunicorn's worker, with three differences: what it refuses itself is problem+json as well, what could be read in
-two ways is refused, and nobody may take for ever to send a request."""
+"""gunicorn's worker, with four differences: requests that could be read in two ways are refused (shop.refusing), no
+request takes a thread before all of it has arrived (shop.connections), probes have a thread of their own, and a worker
+that is told to go says so first, and serves on for a while."""
 
-import json
-import re
+import errno
 import socket
+import sys
+import threading
 import time
-import uuid
-from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import FrameType
 from typing import Any
-from urllib.parse import urlsplit
 
 from gunicorn import util
-from gunicorn.http.errors import InvalidHeader, UnsupportedTransferCoding
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 from gunicorn.http.message import Request
-from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers import gthread
 
-CODES = {
-    400: "bad_request",
-    403: "permission_denied",
-    408: "request_timeout",
-    414: "uri_too_long",
-    417: "expectation_failed",
-    431: "headers_too_large",
-    501: "not_implemented",
-}
-# WSGI joins what is repeated with commas, so that nobody behind it could tell.
-SENT_ONCE = ("AUTHORIZATION", "IDEMPOTENCY-KEY")
-# WSGI decodes the path, so that /a%2Fb would be /a/b to us and another path to a proxy with rules about paths.
-UNCLEAR_PATH = re.compile(r"%2f|%5c|%00|\\", re.IGNORECASE)
+from shop import deadlines
+from shop.connections import LARGEST_HEAD, Client, Connection, TooSlow
+from shop.draining import draining
+from shop.refusing import check, write_problem
+from shop.waiting import WaitingRoom
 
+LAST_WORDS = 2.0
+"""Seconds for a client to take its last answer; and for requests on their way to a worker that goes."""
 
-class Unclear(InvalidHeader):
-    """A request that could be understood in two ways. Answered with 400, as other invalid headers are."""
+MOST_HELD = 32 * 1024 * 1024
+"""Bytes of unfinished requests that a worker keeps."""
 
-    def __str__(self) -> str:
-        return str(self.hdr)
-
-
-class TooSlow(Exception):
-    """The request did not arrive in time. Answered with 408."""
-
-
-class Client(SocketUnreader):
-    """Reads what a client sends; a whole request has `patience` seconds, from its first byte on."""
-
-    patience = 20.0
-
-    def __init__(self, sock: socket.socket) -> None:
-        super().__init__(sock)
-        self.begin()
-
-    def begin(self) -> None:
-        """Another request is coming."""
-        self.ends_at: float | None = None
-        self.in_body = False
-
-    def chunk(self, size_hint: int | None = None) -> bytes:
-        if self.sock.gettimeout() is not None:  # gunicorn throws away what nobody has read, by a clock of its own
-            return super().chunk(size_hint)
-        self.ends_at = self.ends_at or time.monotonic() + self.patience
-        self.sock.settimeout(max(0.001, self.ends_at - time.monotonic()))
-        try:
-            return super().chunk(size_hint)
-        except TimeoutError as error:
-            if self.in_body:
-                raise  # Django knows what to do with an OSError, and gunicorn would log it as one of ours.
-            raise TooSlow from error
-        finally:
-            self.sock.settimeout(None)
-
-
-class Connection(gthread.TConn):
-    """A connection that is read by a Client."""
-
-    reader: Client | None = None
-
-    def init(self) -> None:
-        super().init()
-        if self.reader is None and not self.is_http2:
-            self.reader = self.parser.unreader = Client(self.sock)
+TOO_SLOW = (408, "Request Timeout", "The request did not arrive in time.")
+TOO_LARGE = (431, "Request Header Fields Too Large", f"The headers have more than {LARGEST_HEAD} bytes.")
 
 
 class Worker(gthread.ThreadWorker):
     """A gthread worker that serves Connections."""
 
-    def handle(self, conn: Connection) -> Any:
-        if conn.reader is not None:
-            conn.reader.begin()
-        return super().handle(conn)
+    drain = 2.0
+    """Seconds from being told to go to taking no more connections."""
+
+    alive: bool
+    leaves_at: float | None = None
+
+    @classmethod
+    def check_config(cls, cfg: Config, log: Logger) -> None:
+        super().check_config(cfg, log)
+        if cfg.is_ssl or cfg.http2_cleartext != "off":
+            sys.exit("This worker speaks plain HTTP/1.1; end TLS and HTTP/2 at a proxy in front of it.")
+
+    def run(self) -> None:
+        self.arriving, self.leaving = WaitingRoom(self.poller), WaitingRoom(self.poller)
+        # However many requests hang, the platform hears at once how things are.
+        self.probes = ThreadPoolExecutor(1)
+        Client.slots = threading.Semaphore(max(1, self.cfg.threads // 2))
+        super().run()
+
+    # Connections come, wait for their requests to be whole, are worked on by a thread, wait for the next, and go.
+
+    def accept(self, listener: socket.socket) -> bool:
+        """Take a connection that is waiting; whether there was one."""
+        try:
+            client, address = listener.accept()
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+                raise
+            return False
+        self.nr_conns += 1
+        self.take_in(Connection(self.cfg, client, address, listener.getsockname()))
+        return True
+
+    def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:
+        self.poller.unregister(client)
+        self.keepalived_conns.remove(conn)
+        conn.begin()
+        self.take_in(conn)
+
+    def take_in(self, conn: Connection) -> None:
+        """Read on, and give the request to a thread as soon as that would not have to wait for the rest."""
+        was_silent = not conn.arrived
+        conn.receive()
+        must_wait = not (conn.is_whole() or conn.is_too_large())
+        if conn in self.arriving:
+            if must_wait and not was_silent:
+                return
+            self.arriving.release(conn)
+        if must_wait:
+            self.arriving.admit(conn, conn.ends_at, self.take_in)
+            self.make_room()
+        elif not conn.arrived:
+            self.drop(conn)
+        elif conn.is_too_large():
+            self.refuse(conn, *TOO_LARGE)
+        else:
+            self.enqueue_req(conn)
+
+    def enqueue_req(self, conn: Connection) -> None:
+        conn.whole_since = time.monotonic()
+        pool = self.probes if conn.is_probe() else self.tpool
+        work = pool.submit(self.handle, conn)
+        work.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
+
+    def finish_request(self, conn: Connection, done: "Future[Any]") -> None:
+        if done.cancelled() or done.exception() or not done.result() or conn.reader is None:
+            self.leave(conn)
+        elif begun := conn.reader.take_buffered():
+            conn.begin(begun)
+            self.take_in(conn)
+        else:
+            super().finish_request(conn, done)
+
+    def leave(self, conn: Connection) -> None:
+        """End the conversation: nothing more is said, but what is on its way is still taken.
+
+        Closed at once, a connection on which something arrives forgets the answer that is on its way to the client.
+        """
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.drop(conn)
+        else:
+            conn.begin()
+            self.leaving.admit(conn, time.monotonic() + LAST_WORDS, self.take_last_words)
+
+    def take_last_words(self, conn: Connection) -> None:
+        conn.receive()
+        if conn.has_ended or len(conn.arrived) > LARGEST_HEAD:
+            self.leaving.release(conn)
+            self.drop(conn)
+
+    def refuse(self, conn: Connection, status: int, reason: str, detail: str) -> None:
+        try:
+            write_problem(conn.sock, status, reason, detail)
+        except OSError:
+            self.drop(conn)
+        else:
+            self.leave(conn)
+
+    def drop(self, conn: Connection) -> None:
+        self.nr_conns -= 1
+        conn.close()
+
+    def make_room(self) -> None:
+        """Send away who has waited longest, rather than accept nobody any more."""
+        while self.nr_conns >= self.worker_connections or self.arriving.held() > MOST_HELD:
+            room = next((room for room in (self.leaving, self.arriving) if room.ends), None)
+            if room is None:
+                return
+            conn = next(iter(room))
+            room.release(conn)
+            self.drop(conn)
+
+    def murder_pending(self) -> None:
+        """Send away who has waited for too long; gunicorn asks for it again and again."""
+        for conn in self.arriving.overdue():
+            self.arriving.release(conn)
+            if conn.arrived:
+                self.refuse(conn, *TOO_SLOW)
+            else:
+                self.drop(conn)
+        for conn in self.leaving.overdue():
+            self.leaving.release(conn)
+            self.drop(conn)
+
+    # In a thread.
 
     def handle_request(self, req: Request, conn: Connection) -> Any:
         check(req)
         if conn.reader is not None:
             conn.reader.in_body = True
+        deadlines.count_from(conn.whole_since)
         try:
             return super().handle_request(req, conn)
         except TimeoutError as error:
@@ -101,54 +176,42 @@ class Worker(gthread.ThreadWorker):
 
     def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: Exception) -> None:
         if isinstance(exc, TooSlow):
-            write_problem(client, 408, "Request Timeout", "The request did not arrive in time.")
+            write_problem(client, *TOO_SLOW)
         else:
             super().handle_error(req, client, addr, exc)
 
+    # Going.
 
-def check(request: Request) -> None:
-    """Raise what gunicorn answers with 400 or 501 for a request that is well-formed, and still not clear."""
-    headers = Counter(name for name, _ in request.headers)
-    values = dict(request.headers)
-    if request.version >= (1, 1) and "HOST" not in headers:
-        raise Unclear("A request names its host.")
-    for name in SENT_ONCE:
-        if headers[name] > 1:
-            raise Unclear(f"{name.title()} is sent once.")
-    if values.get("TRANSFER-ENCODING", "chunked").lower() != "chunked":
-        raise UnsupportedTransferCoding(values["TRANSFER-ENCODING"])
-    if UNCLEAR_PATH.search(request.path) or request.fragment:
-        raise Unclear("A path has no backslash, encoded slash, NUL or fragment in it.")
-    if not request.uri.startswith("/"):
-        target = urlsplit(request.uri)
-        if target.scheme not in ("http", "https") or target.netloc != values.get("HOST"):
-            raise Unclear("A request is for a path, or for a whole address that has the same host as Host.")
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM: say that we go, and go later. gunicorn may say it more than once."""
+        if self.leaves_at is None:
+            draining.set()
+            self.max_keepalived = 0  # Every answer says that it is the last on its connection.
+            self.leaves_at = time.monotonic() + self.drain
+            self.method_queue.defer(lambda: None)  # wakes the loop
 
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        if self.leaves_at is not None and self.alive:
+            timeout = min(timeout, max(0.0, self.leaves_at - time.monotonic()))
+            self.alive = timeout > 0
+        super().wait_for_and_dispatch_events(timeout)
 
-def write_problem(sock: socket.socket, status: int, reason: str, detail: str) -> None:
-    """An answer like those of the API (products.api.errors), which cannot be asked so early."""
-    request_id, code = uuid.uuid4().hex, CODES.get(status, "server_error")
-    problem = {
-        "type": f"urn:shop:problem:{code}",
-        "title": reason,
-        "status": status,
-        "detail": detail[:500] or reason,
-        "code": code,
-        "request_id": request_id,
-        "errors": [],
-    }
-    body = json.dumps(problem)
-    head = [
-        f"HTTP/1.1 {status} {reason}",
-        "Connection: close",
-        "Content-Type: application/problem+json",
-        f"Content-Length: {len(body)}",
-        "Cache-Control: no-store",
-        f"X-Request-Id: {request_id}",
-    ]
-    util.write_nonblock(sock, "\r\n".join([*head, "", body]).encode("ascii"))
+    def set_accept_enabled(self, enabled: bool) -> None:
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            self.close_listeners()
+            self.arriving.hurry(time.monotonic() + LAST_WORDS)
+
+    def close_listeners(self) -> None:
+        """Whoever is connected already is served. Closing resets who has not been accepted, so leave nobody there."""
+        for listener in self.sockets:
+            for _ in range(self.cfg.backlog):
+                if not self.accept(listener):
+                    break
+            listener.close()
 
 
-# gunicorn has no settings for these two: what connections are, and what its own errors look like, a page of HTML.
-gthread.TConn = Connection
+# gunicorn has no settings for these: what its own errors look like, a page of HTML, and for how many seconds a thread
+# throws away a body that nobody has read.
 util.write_error = write_problem
+gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.5

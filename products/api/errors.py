@@ -6,9 +6,9 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -26,6 +26,7 @@ from products.models import (
     StockHasMoved,
     TooManyLogins,
 )
+from products.models.outages import cannot_serve, was_undone
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 1
@@ -66,6 +67,12 @@ DETAILS = {
     500: "Something is broken on our side. Ask about it with the request id.",
 }
 
+NOTHING_CHANGED = "The database is busy or out of reach; nothing was changed."
+MAYBE_CHANGED = (
+    "The database is out of reach, and it is not known whether anything was changed."
+    " With the Idempotency-Key that it had, it is safe to send this again."
+)
+
 POINTS_AT_PRODUCT = {"unknown_product", "retired_product"}
 
 
@@ -93,17 +100,15 @@ def problem(exc: Exception, context: Mapping[str, Any]) -> Response | None:
             status, body = 404, {}
         case PermissionDenied():
             status, body = 403, {}
-        case OperationalError() | InterfaceError():
-            status, body = 503, {"detail": "The database is busy or out of reach; nothing was changed."}
         case TooManyLogins():
             status, body, headers = 429, {"detail": exc.message, "code": exc.code}, _headers_of(exc)
         case exceptions.APIException():
             status, body = exc.status_code, {"detail": str(exc.detail), "code": exc.get_codes()}
             headers = _headers_of(exc)
+        case _ if cannot_serve(exc):
+            status, body, headers = 503, {"detail": outage(exc, request._request)}, {"Retry-After": str(RETRY_AFTER)}
         case _:
             return None
-    if status == 503:
-        headers["Retry-After"] = str(RETRY_AFTER)
     document = problem_document(status, request._request, **body)
     return Response(document, status, headers=headers, content_type=MEDIA_TYPE)
 
@@ -122,6 +127,13 @@ def problem_document(status: int, request: HttpRequest, **members: Any) -> dict[
         "errors": members.pop("errors", []),
         **members,
     }
+
+
+def outage(error: BaseException | None, request: HttpRequest) -> str:
+    """What to say about a database that cannot serve: no more than is known."""
+    if request.method in SAFE_METHODS or was_undone(error):
+        return NOTHING_CHANGED
+    return MAYBE_CHANGED
 
 
 def problem_response(status: int, request: HttpRequest, **members: Any) -> JsonResponse:

@@ -7,12 +7,10 @@ from typing import TypeVar
 
 from django.db import OperationalError, models, transaction
 
+from products.models.outages import CONFLICTS, code_of
+
 Result = TypeVar("Result")
 
-# PostgreSQL's deadlock_detected, serialization_failure and lock_not_available. Each of them means that nothing of
-# the transaction was committed, so doing all of it again cannot do it twice.
-# https://www.postgresql.org/docs/current/errcodes-appendix.html
-CONFLICTS = {"40P01", "40001", "55P03"}
 TRIES = 4
 LONGEST_PAUSE = 0.05  # seconds, doubled with every try
 
@@ -20,7 +18,8 @@ LONGEST_PAUSE = 0.05  # seconds, doubled with every try
 def whole(work: Callable[[], Result]) -> Result:
     """Run `work` in one transaction and return its answer; after a conflict try again, three times at the most.
 
-    Inside a transaction of the caller's it is tried once: only who opened a transaction can begin it anew.
+    Inside a transaction of the caller's it is tried once: only who opened a transaction can begin it anew. A connection
+    that broke is no conflict, as the transaction may have been committed before: nothing is tried again then.
     Raises what `work` raises, and OperationalError where the conflict outlasts the tries.
     """
     tries = 1 if transaction.get_connection().in_atomic_block else TRIES
@@ -29,7 +28,7 @@ def whole(work: Callable[[], Result]) -> Result:
             with transaction.atomic():
                 return work()
         except OperationalError as error:
-            if attempt == tries or getattr(error.__cause__, "pgcode", None) not in CONFLICTS:
+            if attempt == tries or code_of(error) not in CONFLICTS:
                 raise
             # Jitter, so that two who collided do not collide again in step.
             time.sleep(random.uniform(0, LONGEST_PAUSE * 2**attempt))  # noqa: S311 - not a secret

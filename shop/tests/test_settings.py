@@ -23,6 +23,8 @@ SQLITE_AS_ASKED = {
     "recursive_triggers": 1,
 }
 
+CONNECTING = {"connect_timeout": 2, "keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3}
+
 SHOW_SETTINGS = """
 import json
 from shop import settings
@@ -103,7 +105,7 @@ def test_production_on_postgresql_waits_for_nothing_for_ever():
     assert settings["SECURE_HSTS_SECONDS"] == 31_536_000
     assert "SECURE_PROXY_SSL_HEADER" not in settings
     assert settings["DATABASES"]["default"] == {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "shop.postgresql",
         "USER": "shop",
         "PASSWORD": "secret",
         "HOST": "db.example",
@@ -113,21 +115,22 @@ def test_production_on_postgresql_waits_for_nothing_for_ever():
         "CONN_HEALTH_CHECKS": True,
         "DISABLE_SERVER_SIDE_CURSORS": False,
         "OPTIONS": {
-            "connect_timeout": 5,
-            "options": "-c lock_timeout=5000 -c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000",
+            **CONNECTING,
+            "options": "-c lock_timeout=1000 -c statement_timeout=4000 -c idle_in_transaction_session_timeout=30000",
         },
     }
 
 
 def test_what_the_database_url_says_is_kept_and_wins():
-    url = PRODUCTION["DATABASE_URL"] + "?sslmode=verify-full&connect_timeout=2&options=-c%20lock_timeout%3D9"
+    url = PRODUCTION["DATABASE_URL"] + "?sslmode=verify-full&connect_timeout=4&options=-c%20lock_timeout%3D9"
 
     settings = settings_with(PRODUCTION | {"DATABASE_URL": url, "STATEMENT_TIMEOUT_SECONDS": "0"})
 
     assert settings["DATABASES"]["default"]["OPTIONS"] == {
+        **CONNECTING,
         "sslmode": "verify-full",
-        "connect_timeout": 2,
-        "options": "-c lock_timeout=5000 -c statement_timeout=0 -c idle_in_transaction_session_timeout=30000"
+        "connect_timeout": 4,
+        "options": "-c lock_timeout=1000 -c statement_timeout=0 -c idle_in_transaction_session_timeout=30000"
         " -c lock_timeout=9",
     }
 
@@ -135,7 +138,7 @@ def test_what_the_database_url_says_is_kept_and_wins():
 def test_behind_pgbouncer_nothing_is_asked_that_it_refuses():
     settings = settings_with(PRODUCTION | {"BEHIND_PGBOUNCER": "true"})
 
-    assert settings["DATABASES"]["default"]["OPTIONS"] == {"connect_timeout": 5}
+    assert settings["DATABASES"]["default"]["OPTIONS"] == CONNECTING
     assert settings["DATABASES"]["default"]["DISABLE_SERVER_SIDE_CURSORS"] is True
 
 
@@ -169,9 +172,20 @@ def test_sqlite_keeps_what_it_has_acknowledged_in_a_file_that_many_can_open():
 def test_postgresql_knows_how_long_to_wait():
     with connection.cursor() as cursor:
         cursor.execute("SHOW lock_timeout")
-        assert cursor.fetchone() == ("5s",)
+        assert cursor.fetchone() == ("1s",)
         cursor.execute("SHOW statement_timeout")
-        assert cursor.fetchone() == ("15s",)
+        assert cursor.fetchone() == ("4s",)
+
+
+@pytest.mark.parametrize(("given", "milliseconds"), [({}, 0), ({"STATEMENT_TIMEOUT_SECONDS": "9"}, 9_000)])
+def test_a_chore_may_take_its_time_but_waits_for_no_lock(given, milliseconds):
+    show = "from django.db import connection; print(connection.settings_dict['OPTIONS']['options'])"
+    command = [sys.executable, str(ROOT / "manage.py"), "shell", "--verbosity", "0", "--command", show]
+
+    process = subprocess.run(command, env=PRODUCTION | given, capture_output=True, text=True)
+
+    assert process.stderr == ""
+    assert f"lock_timeout=1000 -c statement_timeout={milliseconds} " in process.stdout
 
 
 @pytest.mark.django_db

@@ -46,7 +46,7 @@ SHARED = {
     "KeyReused": ["idempotency_key_reused"],
     "PreconditionRequired": ["precondition_required"],
     "Throttled": ["throttled"],
-    "Unavailable": ["unavailable"],
+    "Unavailable": ["unavailable", "unavailable_midway"],
 }
 """Answers that many operations give; they stand under `components` once."""
 
@@ -65,7 +65,7 @@ DESCRIPTIONS = {
     422: "The same `Idempotency-Key` came with another request before.",
     428: "`If-Match` is missing.",
     429: "Too many requests, or too many tries to log in.",
-    503: "The database is busy or out of reach; nothing was changed.",
+    503: "The database is busy or out of reach; `detail` says whether it is known that nothing was changed.",
 }
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from products.api.errors import problem_document
+from products.api.errors import MAYBE_CHANGED, NOTHING_CHANGED, problem_document
 
 MUG: dict[str, Any] = {"product": 1, "sku": "MUG-1"}
 PAST = "An order that is SHIPPED cannot become CANCELLED."
@@ -106,5 +106,6 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "precondition_required": _example(428, "precondition_required", "Send the ETag that you have seen as If-Match."),
     "throttled": _example(429, "throttled", "Request was throttled. Expected available in 12 seconds."),
     "too_many_logins": _example(429, "too_many_logins", "Too many tries to log in. Try again in 15 minutes."),
-    "unavailable": _example(503, "unavailable", "The database is busy or out of reach; nothing was changed."),
+    "unavailable": _example(503, "unavailable", NOTHING_CHANGED),
+    "unavailable_midway": _example(503, "unavailable", MAYBE_CHANGED),
 }

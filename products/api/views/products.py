@@ -3,7 +3,6 @@
 from typing import Any, cast
 
 from django.conf import settings
-from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
@@ -20,6 +19,7 @@ from products.api.serializers.pages import NoQuery
 from products.api.serializers.products import NewProduct, ProductAnswer, ProductChange, ProductQuery
 from products.models import Product
 from products.models.product_queries import ProductQuerySet
+from products.models.transactions import whole
 
 # What a change cannot touch. A sale in between moves the stock, and does not make a change of the price stale.
 NOT_CONTENT = ("stock", "in_stock")
@@ -75,17 +75,15 @@ class ProductViewSet(GenericViewSet):
         read_query(request, NoQuery)
         change = ProductChange(data=request.data)
         change.is_valid(raise_exception=True)
-        with transaction.atomic():
-            product = self._locked(request, pk, required=True)
-            self._apply(product, change.validated_data)
+        # A copy for each try, as applying it takes it apart.
+        whole(lambda: self._apply(self._locked(request, pk, required=True), dict(change.validated_data)))
         return shown(request, self.get_object())
 
     @extend_schema(summary="Retire a product", responses={204: None}, parameters=[IF_MATCH])
     def destroy(self, request: Request, pk: int) -> Response:
         """Retire a product: it is not sold any more, and stays for the orders that name it."""
         read_query(request, NoQuery)
-        with transaction.atomic():
-            self._locked(request, pk).retire(by=cast("Any", request.user))
+        whole(lambda: self._locked(request, pk).retire(by=cast("Any", request.user)))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _locked(self, request: Request, pk: int, *, required: bool = False) -> Product:

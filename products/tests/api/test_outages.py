@@ -1,0 +1,159 @@
+"""A database that cannot serve is a 503 with `Retry-After`, wherever it shows; a bug stays a 500."""
+
+import pytest
+from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection, transaction
+from django.test import Client
+from rest_framework.test import APIClient
+
+from products.models import ApiToken, Order
+from products.models.outages import cannot_serve, was_undone
+from products.tests.side_by_side import on_postgresql
+
+pytestmark = pytest.mark.django_db
+
+LOST = "The database is out of reach, and it is not known whether anything was changed."
+UNCHANGED = "The database is busy or out of reach; nothing was changed."
+
+
+@pytest.fixture
+def client():
+    return Client(raise_request_exception=False)
+
+
+@pytest.fixture
+def customer(alice):
+    client = APIClient(raise_request_exception=False)
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {ApiToken.objects.issue(alice)[1]}")
+    return client
+
+
+def failing(words, error):
+    """Let every statement with `words` in it fail."""
+
+    def fail(execute, sql, params, many, context):
+        if words in sql:
+            raise error
+        return execute(sql, params, many, context)
+
+    return connection.execute_wrapper(fail)
+
+
+def raised_by(statement):
+    """What Django makes of the error that the database gives this."""
+    with pytest.raises(DatabaseError) as raised, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+    return raised.value
+
+
+@pytest.mark.parametrize("error", [OperationalError("gone"), InterfaceError("connection already closed")])
+@pytest.mark.parametrize("debug", [False, True])
+def test_it_is_a_503_in_authentication(customer, settings, error, debug):
+    settings.DEBUG, settings.ALLOWED_HOSTS = debug, ["testserver"]
+
+    with failing("products_apitoken", error):
+        answer = customer.get("/api/orders")
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+    assert answer["Content-Type"] == "application/problem+json"
+    assert (answer.json()["code"], answer.json()["detail"]) == ("unavailable", UNCHANGED)
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/admin/login/?next=/admin/"])
+def test_it_is_a_page_of_503_in_the_sessions_of_the_admin(client, staff, path):
+    client.force_login(staff)
+
+    with failing("django_session", OperationalError("gone")):
+        answer = client.get(path)
+
+    assert (answer.status_code, answer["Retry-After"], answer["Cache-Control"]) == (503, "1", "no-store")
+    assert "Not available just now" in answer.content.decode()
+
+
+def test_it_is_a_page_of_503_in_a_template_of_the_admin(client, staff):
+    client.force_login(staff)
+
+    with failing("products_product", OperationalError("gone")):
+        answer = client.get("/admin/products/product/")
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+
+
+def test_a_token_whose_use_cannot_be_noted_is_no_reason_to_fail(customer):
+    with failing('UPDATE "products_apitoken"', OperationalError("gone")):
+        answer = customer.get("/api/orders")
+
+    assert answer.status_code == 200
+
+
+def test_what_is_not_known_to_be_undone_is_not_said_to_be(customer, a_product):
+    mug = a_product(stock=3)
+
+    with failing("products_order", OperationalError("server closed the connection unexpectedly")):
+        answer = customer.post("/api/orders", {"product": mug.pk, "quantity": 1})
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+    assert answer.json()["detail"].startswith(LOST)
+
+
+def test_a_bug_is_no_outage_on_any_page(client, staff):
+    client.force_login(staff)
+
+    with failing("products_product", InternalError("a bug")):
+        answer = client.get("/admin/products/product/")
+
+    assert answer.status_code == 500
+
+
+@on_postgresql
+@pytest.mark.parametrize("code", ["57014", "25006", "53100", "40001", "40P01", "55P03"])
+def test_postgresql_says_that_it_cannot_serve_and_that_nothing_was_done(code):
+    error = raised_by(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{code}'; END $$")
+
+    assert (cannot_serve(error), was_undone(error)) == (True, True)
+
+
+@on_postgresql
+@pytest.mark.parametrize("code", ["57P01", "57P02", "57P03", "53300", "25P03", "58030", "08006"])
+def test_postgresql_says_that_it_cannot_serve_and_nothing_more(code):
+    error = raised_by(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{code}'; END $$")
+
+    assert (cannot_serve(error), was_undone(error)) == (True, False)
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_write_where_only_reading_is_allowed_is_a_503(customer, a_product):
+    mug = a_product(stock=3)
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+        answer = customer.post("/api/orders", {"product": mug.pk, "quantity": 1})
+        cursor.execute("SET default_transaction_read_only = off")
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+    assert answer.json()["detail"] == UNCHANGED
+    assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "statement", ["SELECT nonsense FROM nowhere", "SELECT FROM WHERE", "INSERT INTO products_product (id) VALUES (1)"]
+)
+def test_a_mistake_of_ours_is_no_outage(statement):
+    error = raised_by(statement)
+
+    assert not cannot_serve(error)
+    assert not was_undone(error)
+
+
+def test_an_outage_is_seen_through_what_was_made_of_it():
+    def make_a_page():
+        try:
+            raise OperationalError("gone")
+        except OperationalError as error:
+            raise RuntimeError("the page could not be made") from error
+
+    with pytest.raises(RuntimeError) as raised:
+        make_a_page()
+
+    assert cannot_serve(raised.value)
+    assert not cannot_serve(RuntimeError("a bug"))
+    assert not cannot_serve(None)

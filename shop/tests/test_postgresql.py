@@ -1,0 +1,242 @@
+"""The connection to PostgreSQL, under faults that are made with a PostgreSQL of the test's own."""
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import psycopg2
+import pytest
+from django.db import OperationalError
+
+from products.models.outages import cannot_serve, was_undone
+from products.tests.postgres import PostgresServer
+from shop import database_url, databases, deadlines
+from shop.deadlines import Deadline
+from shop.postgresql.base import DatabaseWrapper
+
+KEPT = {"ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "CONN_MAX_AGE": 600, "TIME_ZONE": None}
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with PostgresServer(tcp=True, max_connections=20) as server:
+        yield server
+
+
+@pytest.fixture
+def server(cluster):
+    """A PostgreSQL that runs, whatever the test before has done to it."""
+    if cluster.pid is None:
+        cluster.start()
+    return cluster
+
+
+@pytest.fixture
+def connect(server, django_db_blocker):
+    """Make a connection to the server, or to another port, as the shop has them."""
+    made = []
+
+    def make(*, port=None):
+        database = databases.postgresql(database_url.parse(server.url), statement_timeout=4, behind_pgbouncer=False)
+        made.append(DatabaseWrapper(database | KEPT | ({"PORT": port} if port else {}), alias="tested"))
+        return made[-1]
+
+    with django_db_blocker.unblock():  # which guards the database of the other tests
+        yield make
+        for connection in made:
+            connection.close()
+
+
+@pytest.fixture
+def connection(connect):
+    connection = connect()
+    ask(connection)
+    return connection
+
+
+def ask(connection, statement="SELECT 1"):
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchone()[0]
+
+
+def next_request(connection):
+    """What Django does with a kept connection between two requests."""
+    connection.close_if_unusable_or_obsolete()
+
+
+@contextlib.contextmanager
+def frozen(server):
+    """Stop the postmaster and all its children, as SIGSTOP does."""
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    pids = [server.pid, *map(int, children)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def proxy(port):
+    """A way to `port` that swallows everything once its event is set; (port of its own, event)."""
+    swallows, pairs = threading.Event(), []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def pass_on(source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65_536):
+                if not swallows.is_set():
+                    target.sendall(data)
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                client = listener.accept()[0]
+                server = socket.create_connection(("127.0.0.1", port))
+                pairs.append((client, server))
+                for ends in ((client, server), (server, client)):
+                    threading.Thread(target=pass_on, args=ends, daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield listener.getsockname()[1], swallows
+    finally:
+        listener.close()
+        for one in (one for pair in pairs for one in pair):
+            one.close()
+
+
+def pid_of(connection):
+    return connection.connection.info.backend_pid
+
+
+@pytest.mark.parametrize("how", ["fast", "immediate", "crash"])
+def test_a_kept_connection_to_a_server_that_was_restarted_is_made_anew_before_it_is_used(server, connection, how):
+    server.restart(how)
+
+    next_request(connection)
+
+    assert ask(connection) == 1
+
+
+def test_a_kept_connection_that_was_terminated_is_made_anew_before_it_is_used(server, connection):
+    before = pid_of(connection)
+    with contextlib.closing(psycopg2.connect(server.url)) as other:
+        other.cursor().execute("SELECT pg_terminate_backend(%s, 5000)", [before])
+
+    next_request(connection)
+
+    assert ask(connection) == 1
+    assert pid_of(connection) != before
+
+
+def test_asking_whether_a_connection_is_usable_sends_no_statement(server, connection):
+    ask(connection, "SELECT 'the last one'")
+    pid = pid_of(connection)
+
+    next_request(connection)
+    connection.close_if_health_check_failed()
+
+    with contextlib.closing(psycopg2.connect(server.url)) as other, other.cursor() as cursor:
+        cursor.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", [pid])
+        assert cursor.fetchone() == ("SELECT 'the last one'",)
+    assert pid_of(connection) == pid
+
+
+def test_a_statement_to_a_frozen_database_ends_with_its_request(server, connection):
+    began = time.monotonic()
+
+    with frozen(server), Deadline(1), pytest.raises(OperationalError) as raised:
+        ask(connection)
+
+    assert 0.9 < time.monotonic() - began < 2
+    assert cannot_serve(raised.value)
+    assert not was_undone(raised.value)
+    next_request(connection)
+    assert ask(connection) == 1
+
+
+def test_past_its_deadline_a_request_tries_no_new_connection(server, connection):
+    with frozen(server), Deadline(1):
+        with pytest.raises(OperationalError):
+            ask(connection)
+        connection.close()
+        began = time.monotonic()
+        with pytest.raises(OperationalError, match="no time left"):
+            ask(connection)
+        assert time.monotonic() - began < 0.5
+
+
+def test_connecting_to_a_frozen_database_ends_with_its_request(server, connect):
+    connection = connect()
+    began = time.monotonic()
+
+    with frozen(server), Deadline(4), pytest.raises(OperationalError) as raised:
+        ask(connection)
+
+    assert time.monotonic() - began < 4
+    assert cannot_serve(raised.value)
+
+
+def test_a_commit_that_is_not_answered_ends_with_its_request_and_may_have_been_done(server, connection):
+    ask(connection, "CREATE TABLE IF NOT EXISTS done (at timestamptz); SELECT 1")
+    connection.set_autocommit(False)
+    ask(connection, "INSERT INTO done VALUES (now()) RETURNING 1")
+    began = time.monotonic()
+
+    with frozen(server), Deadline(1), pytest.raises(OperationalError) as raised:
+        connection.commit()
+
+    assert time.monotonic() - began < 2
+    assert cannot_serve(raised.value)
+    assert not was_undone(raised.value)
+
+
+def test_a_connection_that_swallows_everything_ends_with_its_request(server, connect):
+    with proxy(server.port) as (port, swallows):
+        connection = connect(port=port)
+        ask(connection)
+        swallows.set()
+        began = time.monotonic()
+
+        with Deadline(1), pytest.raises(OperationalError):
+            ask(connection)
+
+        assert time.monotonic() - began < 2
+
+
+def test_a_request_in_time_is_left_alone_and_so_is_the_next_one(connection):
+    with Deadline(1):
+        ask(connection)
+    pid = pid_of(connection)
+    with Deadline(3):
+        assert ask(connection, "SELECT 1 FROM pg_sleep(1.5)") == 1
+
+    next_request(connection)
+    assert ask(connection) == 1
+    assert pid_of(connection) == pid
+
+
+def test_a_closed_connection_leaves_no_descriptor_behind(connect):
+    def descriptors():
+        return len(os.listdir("/proc/self/fd"))
+
+    before = descriptors()
+    for _ in range(10):
+        connection = connect()
+        ask(connection)
+        connection.close()
+    for _ in range(10):
+        connection = connect()
+        ask(connection)
+        connection.connection = None  # as where a thread ends
+
+    assert descriptors() == before
+    assert deadlines.lines == {}

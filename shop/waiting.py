@@ -1,0 +1,48 @@
+"""Where connections wait for their clients without a thread."""
+
+import itertools
+import selectors
+import time
+from collections.abc import Callable, Iterator
+
+from shop.connections import Connection
+
+
+class WaitingRoom:
+    """Connections in the order in which they have to be gone; each tells when there is something to read."""
+
+    def __init__(self, poller: selectors.BaseSelector) -> None:
+        self.poller = poller
+        self.ends: dict[Connection, float] = {}
+
+    def __contains__(self, connection: Connection) -> bool:
+        return connection in self.ends
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(self.ends)
+
+    def admit(self, connection: Connection, ends_at: float, is_readable: Callable[[Connection], None]) -> None:
+        """Let it wait until `ends_at` (time.monotonic), which is no earlier than those of who is here already."""
+        connection.sock.setblocking(False)
+        self.poller.register(connection.sock, selectors.EVENT_READ, lambda _: is_readable(connection))
+        self.ends[connection] = ends_at
+
+    def release(self, connection: Connection) -> None:
+        """It has waited for long enough."""
+        del self.ends[connection]
+        self.poller.unregister(connection.sock)
+
+    def overdue(self) -> list[Connection]:
+        now = time.monotonic()
+        return list(itertools.takewhile(lambda connection: self.ends[connection] <= now, self.ends))
+
+    def hurry(self, ends_at: float) -> None:
+        """Let those who have not begun to speak wait no longer than that."""
+        for connection in self.ends:
+            if not connection.arrived:
+                self.ends[connection] = min(self.ends[connection], ends_at)
+        self.ends = dict(sorted(self.ends.items(), key=lambda item: item[1]))
+
+    def held(self) -> int:
+        """Bytes that have arrived here."""
+        return sum(len(connection.arrived) for connection in self.ends)
