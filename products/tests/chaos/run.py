@@ -31,7 +31,7 @@ from products.tests.over_http.server import ROOT
 CUSTOMERS = 6
 WARM_UP = 30  # seconds, at the most
 AFTERWARDS = 1.0  # seconds of load after it has come back
-THREADS = 8  # of a server with the shipped configuration, workers times threads
+CONNECTIONS = 2 * (4 + 1)  # of a server with the shipped configuration: workers times threads, and those for probes
 
 
 @dataclass
@@ -133,7 +133,7 @@ def leave_alone(shop: Shop, sampler: Sampler) -> None:
     deadline = time.monotonic() + 3
     while True:
         time.sleep(0.2)
-        sampler.look_who_is_left(allowed=THREADS * len(shop.servers))
+        sampler.look_who_is_left(allowed=CONNECTIONS * len(shop.servers))
         samples = sampler.samples
         quiet = not samples.in_transaction and (samples.connections or 0) <= samples.allowed
         if quiet or time.monotonic() > deadline:
