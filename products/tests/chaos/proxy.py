@@ -58,6 +58,7 @@ class Proxy:
         self.open.wait()
         if self.cutting:
             reset(client)
+            client.close()
             return
         try:
             server = socket.create_connection(self.target, timeout=5)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,9 +77,11 @@ def run(settings: Settings) -> Result:
         with Crew(stage, histories, shop.directory, settings.seed) as crew:
             windows = play(settings, plan, Scene(database, shop, crew, stage), histories)
         leave_alone(shop, sampler)
+        with closing(database.connect()) as connection:
+            records = read_records(connection)
         evidence = Evidence(
             history=read_history(histories),
-            records=read_records(database.connect()),
+            records=records,
             opening={each["id"]: each["opening"] for each in stage["products"]},
             samples=sampler.samples,
             windows=windows,
@@ -144,8 +146,9 @@ def set_the_stage(database: Postgres | Sqlite, sabotage: Sequence[str]) -> dict[
     environment = {**os.environ, **PRODUCTION, "DATABASE_URL": database.url, "LOG_LEVEL": "ERROR"}
     command = [sys.executable, "-m", "products.tests.chaos.stage"]
     said = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE)
-    for statement in sabotage:
-        database.connect().cursor().execute(statement)
+    with closing(database.connect()) as connection:
+        for statement in sabotage:
+            connection.cursor().execute(statement)
     stage: dict[str, Any] = json.loads(said.stdout)
     return stage
 
