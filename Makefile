@@ -29,7 +29,7 @@ DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-sqlite test-postgres coverage fuzz chaos chaos-control chaos-table steady check openapi lock clean
+.PHONY: help install run test test-sqlite test-postgres coverage fuzz chaos chaos-control chaos-table steady bench bench-quick bench-growth bench-profile check openapi lock clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,11 @@ help: ## list what make can do
 install: $(INSTALLED) ## make .venv with everything that runs, tests and checks the shop
 
 $(INSTALLED): requirements-dev.txt
+# Making it anew begins with emptying it, and behind a link that is somebody else's.
+	@[ ! -L .venv ] || { \
+		echo ".venv is a link to another checkout's environment, which is not made anew from here; remove the link first" >&2; \
+		exit 1; \
+	}
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "The shop needs Python 3.11 or newer, and '$(PYTHON)' is not that; try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; \
 		exit 1; \
@@ -101,6 +106,21 @@ chaos-table: install ## several runs, as one table in Markdown (SEEDS=10 SECS=60
 
 steady: install ## load without faults, and what it takes of the machine (SECS=600)
 	@$(CHAOS) --steady --seconds $(or $(SECS),600) $(if $(SQLITE),--sqlite)
+
+bench: install ## measure the shop beside two textbook shops: 5 rounds, half an hour (ARGS='--cases order,page'; needs wrk)
+	@$(BIN)/python -m benchmarks.environments drf fastapi
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-quick: install ## the same in two minutes, and rougher (CASES=order,page picks some; ARGS as above)
+	@$(BIN)/python -m benchmarks.environments drf fastapi
+	@$(BIN)/python -m benchmarks --rounds 2 --seconds 1 --flash-sales 1 $(if $(CASES),--cases $(CASES)) $(ARGS)
+
+bench-growth: install ## measure what growing costs: builds shops of a million products and orders (needs wrk, 5 GB of disk)
+	@$(BIN)/python -m benchmarks.growth $(ARGS)
+
+bench-profile: install ## show where the time of an order and of a product page goes (ARGS='history search'; needs wrk and root)
+	@$(BIN)/python -m benchmarks.environments tools
+	@$(BIN)/python -m benchmarks.profile $(ARGS)
 
 check: install ## hold the code to the house rules, without running it
 	$(BIN)/ruff check

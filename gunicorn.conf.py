@@ -10,18 +10,21 @@
 | GRACEFUL_TIMEOUT_SECONDS | how long a request may go on after SIGTERM; stay below the platform's patience | 25 |
 | READ_TIMEOUT_SECONDS | how long a client may take to send a request, from its first byte on | 20 |
 | KEEP_ALIVE_SECONDS | how long an idle connection is kept; stay above the load balancer's | 75 |
-| ACCESS_LOG | write a line per request to standard output | false |
 
 GUNICORN_CMD_ARGS and the command line win over all of them.
 """
 
+import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from shop import logs, metrics_folder
 from shop.connections import Client
 from shop.env import Environment
+from shop.gunicorn_log import Log
 from shop.worker import Worker
 
 variables = Environment()
@@ -56,8 +59,21 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 # Nobody uses it, and it wants a home folder that can be written.
 control_socket_disable = True
 
-accesslog = "-" if variables.boolean("ACCESS_LOG", default=False) else None
 errorlog = "-"
+# The same lines as Django's. The level of gunicorn's own is gunicorn's option, --log-level.
+log_level = variables.choice("LOG_LEVEL", default="INFO", among=["DEBUG", "INFO", "WARNING", "ERROR"])
+logger_class = Log
+Log.lines = logs.config(level=log_level, as_json=not variables.boolean("DEBUG", default=True))
+
+
+def on_starting(server: Any) -> None:
+    logging.captureWarnings(True)  # or Python writes them past the log
+    metrics_folder.make(server.cfg.uid, server.cfg.gid)
+
+
+def on_exit(server: Any) -> None:
+    metrics_folder.remove()
+
 
 try:
     variables.complain()

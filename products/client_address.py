@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from functools import lru_cache
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -24,6 +25,8 @@ def client_address(request: HttpRequest) -> str:
     return _grouped(forwarded) or _grouped(connected) or connected
 
 
+# Asked for with every request, of the same clients and proxies.
+@lru_cache(maxsize=10_000)
 def _grouped(text: str) -> str | None:
     """The address or network that `text` means, in the one way to write it; None where it means none."""
     text = text.strip()

@@ -6,8 +6,10 @@ from django.contrib.auth.backends import BaseBackend, ModelBackend
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
+from products import metrics
 from products.client_address import client_address
-from products.models.logins import LoginCounter
+from products.models.logins import LoginCounter, TooManyLogins
+from products.security import SecurityEvent, tell_login
 
 
 class LimitedLogins(ModelBackend):
@@ -22,14 +24,28 @@ class LimitedLogins(ModelBackend):
         """The user with this name and password, None where there is none. Raises TooManyLogins."""
         if username is None or password is None:
             return None
+        try:
+            tries = self._count(request, username)
+        except TooManyLogins:
+            metrics.count_login("locked_out")
+            tell_login(SecurityEvent.LOGIN_LOCKED_OUT, request, username)
+            raise
+        user = super().authenticate(request, username, password, **others)
+        if user is None:
+            metrics.count_login("failed")
+            tell_login(SecurityEvent.LOGIN_FAILED, request, username)
+            return None
+        if tries is not None:
+            tries.give_back()
+        metrics.count_login("succeeded")
+        tell_login(SecurityEvent.LOGIN_SUCCEEDED, request, username, user.pk)
+        return user
+
+    def _count(self, request: HttpRequest | None, username: str) -> LoginCounter | None:
         # The address first: one that has used up its tries must not go on to use up other people's names.
         if request is not None:
             LoginCounter.objects.count_address(client_address(request))
-        tries = LoginCounter.objects.count_name(username)
-        user = super().authenticate(request, username, password, **others)
-        if user is not None and tries is not None:
-            tries.give_back()
-        return user
+        return LoginCounter.objects.count_name(username)
 
     # ModelBackend's own would look at the password without counting.
     aauthenticate = BaseBackend.aauthenticate  # type: ignore[assignment]

@@ -20,6 +20,10 @@ T = TypeVar("T")
 BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 
+SHARED_FIGURES = "PROMETHEUS_MULTIPROC_DIR"
+"""Where processes share their figures. It is no setting: gunicorn's master makes it, and prometheus_client reads it."""
+
+
 class Unusable(Exception):
     """A sentence about a variable that cannot be used."""
 
@@ -62,6 +66,11 @@ class Environment:
         wish = "50 or more random characters; python -c 'import secrets; print(secrets.token_urlsafe(64))' makes some"
         understand = _hard_to_guess if required else str
         return self._read(name, default, understand, wish, required=required, secret=True)
+
+    def secret_if_set(self, name: str, *, at_least: int) -> str:
+        """A secret of at least so many characters; empty where it is not set."""
+        wish = f"{at_least} or more characters without spaces, or remove it"
+        return self._read(name, "", _matching(rf"[!-~]{{{at_least},}}"), wish, secret=True)
 
     def database(self, name: str, *, default: str, required: bool) -> dict[str, Any]:
         wish = "postgres://user:password@host:5432/name, with %40 for an @ in the password, or sqlite:////path/to/file"
@@ -120,6 +129,19 @@ class Environment:
         if not text.strip():
             raise Unusable(f"{name}_FILE names an empty file.")
         return text
+
+
+def shared_figures() -> str | None:
+    """The folder in which the worker processes share their figures, None where there is only one process."""
+    return os.environ.get(SHARED_FIGURES)
+
+
+def share_figures(folder: str | None) -> None:
+    """Have prometheus_client, which looks when it is imported, share its figures in this folder; None has it stop."""
+    if folder is None:
+        os.environ.pop(SHARED_FIGURES, None)
+    else:
+        os.environ[SHARED_FIGURES] = folder
 
 
 def _boolean(text: str) -> bool:

@@ -11,13 +11,14 @@ from django.utils.cache import patch_vary_headers
 
 from products.api.errors import problem_response
 from products.models import ApiToken
+from shop import logs
 from shop.deadlines import Deadline
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
 SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 API = ("/api/", "/api-token-auth")
-WITHOUT_SLASH = ("/api/", "/api-token-auth/", "/health/")
+WITHOUT_SLASH = ("/api/", "/api-token-auth/", "/health/", "/metrics/")
 
 
 METHOD_OVERRIDES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
@@ -38,7 +39,11 @@ class RequestId:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-Id", "")
         request.id = given if SAFE_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex  # type: ignore[attr-defined]
-        response = self.get_response(request)
+        on_every_line = logs.request_id.set(request.id)  # type: ignore[attr-defined]
+        try:
+            response = self.get_response(request)
+        finally:
+            logs.request_id.reset(on_every_line)
         response["X-Request-Id"] = request.id  # type: ignore[attr-defined]
         return response
 

@@ -5,6 +5,7 @@ import sys
 from django.http import HttpRequest, HttpResponse
 from django.views import defaults
 
+from products import metrics
 from products.api.errors import RETRY_AFTER, outage, problem_response
 from products.models.outages import cannot_serve
 from shop.middleware import is_api
@@ -26,6 +27,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
     if not cannot_serve(error):
         return defaults.server_error(request)
+    metrics.count_database_error(error)
     if is_api(request):
         response: HttpResponse = problem_response(503, request, detail=outage(error, request))
     else:

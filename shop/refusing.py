@@ -71,6 +71,8 @@ def write_problem(sock: socket.socket, status: int, reason: str, detail: str) ->
         "Content-Type: application/problem+json",
         f"Content-Length: {len(body)}",
         "Cache-Control: no-store",
+        "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'",
+        "X-Content-Type-Options: nosniff",
         f"X-Request-Id: {request_id}",
     ]
     util.write_nonblock(sock, "\r\n".join([*head, "", body]).encode("ascii"))

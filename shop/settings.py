@@ -5,7 +5,7 @@ What an operator can set, and its unit and default, stands in docs/configuration
 
 from pathlib import Path
 
-from shop import database_url, databases
+from shop import database_url, databases, logs
 from shop.env import Environment
 
 env = Environment()
@@ -47,21 +47,25 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "shop.middleware.RequestId",  # First, so that every answer and every log line has its id.
+    "shop.request_log.RequestLog",
+    # Outside of all that answers by itself, so that files and refusals have their headers too.
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "shop.security.ContentPolicy",
+    "django.middleware.security.SecurityMiddleware",
     "shop.health.Health",  # Before whatever looks at the host or at who is asking.
     "shop.middleware.DatabaseDeadline",  # Around everything that asks the database.
     "shop.middleware.ApiHeaders",
     "shop.middleware.ProblemsAsJson",
+    "shop.security.HttpsOnly",
     "shop.middleware.NothingIgnored",
     "shop.middleware.TokenUse",
-    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "shop.middleware.SlashOptional",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "shop.security.Sessions",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "shop.security.Forms",
+    "shop.security.Users",
+    "shop.security.Messages",
 ]
 
 ROOT_URLCONF = "shop.urls"
@@ -163,7 +167,11 @@ PASSWORD_HASHERS = [
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        # What NIST SP 800-63B-4 asks of a password that is all there is to a login.
+        "OPTIONS": {"min_length": 15},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
@@ -176,6 +184,7 @@ LOGIN_WINDOW = env.minutes("LOGIN_WINDOW_MINUTES", default=15, at_least=1, at_mo
 REQUESTS_PER_MINUTE = env.whole("REQUESTS_PER_MINUTE", default=1_200, at_most=1_000_000)
 
 AUTHENTICATION_BACKENDS = ["products.logins.LimitedLogins"]
+LOGIN_REDIRECT_URL = "admin:index"
 
 # --- Security -------------------------------------------------------------------------------------------------
 
@@ -191,10 +200,22 @@ CSRF_TRUSTED_ORIGINS = env.names(
     wish="origins separated by commas, such as https://shop.example.com",
 )
 
+# The API is refused over plain HTTP (shop.security.HttpsOnly), and pages are redirected: a browser's first request
+# carries no secret, a program's does.
+HTTPS_ONLY = env.boolean("HTTPS_ONLY", default=not DEBUG)
+SECURE_SSL_REDIRECT = HTTPS_ONLY
+SECURE_REDIRECT_EXEMPT = [r"^api(?!/docs/?$)(/|-token-auth|$)", r"^(health|metrics)(/|$)"]
+
 hsts_seconds = env.whole("HSTS_SECONDS", default=31_536_000, at_most=63_072_000)
 SECURE_HSTS_SECONDS = 0 if DEBUG else hsts_seconds
 SESSION_COOKIE_SECURE = not DEBUG
+SESSION_COOKIE_AGE = 43_200  # half a day: staff log in once a shift
 CSRF_COOKIE_SECURE = not DEBUG
+CSRF_COOKIE_HTTPONLY = True
+if not DEBUG:
+    # Browsers take a cookie of such a name over HTTPS only, and from this host only, not from another of its domain.
+    SESSION_COOKIE_NAME = "__Host-sessionid"
+    CSRF_COOKIE_NAME = "__Host-csrftoken"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 
@@ -202,8 +223,8 @@ SILENCED_SYSTEM_CHECKS = [
     # Subdomains and the browsers' preload list belong to whoever owns the domain, not to one program on it.
     "security.W005",
     "security.W021",
-    # A redirect comes after the token has crossed the network in the clear.
-    "security.W008",
+    # It looks for CsrfViewMiddleware by that name, and ours is a subclass of it.
+    "security.W003",
 ]
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 262_144
@@ -224,6 +245,7 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 # Named here, because their own defaults follow settings.DEBUG, which test runners switch off.
 WHITENOISE_AUTOREFRESH = DEBUG
 WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # No other site's pages are made of our files.
 
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -240,14 +262,10 @@ STORAGES = {
 
 LOG_LEVEL = env.choice("LOG_LEVEL", default="INFO", among=["DEBUG", "INFO", "WARNING", "ERROR"])
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    # Its own handlers would write every line a second time, and mail the errors to nobody.
-    "loggers": {"django": {"handlers": [], "level": LOG_LEVEL, "propagate": True}},
-}
+LOGGING = logs.config(level=LOG_LEVEL, as_json=not DEBUG)
+
+# --- Metrics --------------------------------------------------------------------------------------------------
+
+METRICS_TOKEN = env.secret_if_set("METRICS_TOKEN", at_least=32)
 
 env.complain()

@@ -1,6 +1,7 @@
 """API tokens: issued, listed and revoked. A token's secret is shown once, to whoever issues it."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -8,12 +9,14 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import ForeignKey, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from products.models import ApiToken
 from products.models.tokens import ApiTokenQuerySet
+from products.security import SecurityEvent, tell
 
 
 class Revoked(admin.SimpleListFilter):
@@ -72,8 +75,30 @@ class ApiTokenAdmin(admin.ModelAdmin):
             return
         token, secret = ApiToken.objects.issue(obj.user, name=obj.name, lifetime=obj.expires_at - timezone.now())
         obj.pk, obj.shown = token.pk, token.shown
+        tell_when_done(SecurityEvent.TOKEN_MADE, request, token=token.pk, owner=obj.user.pk)
         self.message_user(request, f"The token is {secret} and is shown only now; keep it safe.", messages.WARNING)
 
     @admin.action(description="Revoke the selected tokens", permissions=["change"])
     def revoke_selected(self, request: HttpRequest, tokens: ApiTokenQuerySet) -> None:
+        tell_of_revoking(request, tokens)
         self.message_user(request, f"Revoked {tokens.revoke()} of {tokens.count()}.", messages.SUCCESS)
+
+    # A token that is deleted is as good as revoked.
+
+    def delete_model(self, request: HttpRequest, obj: ApiToken) -> None:
+        tell_of_revoking(request, ApiToken.objects.filter(pk=obj.pk))
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        tell_of_revoking(request, queryset)
+        super().delete_queryset(request, queryset)
+
+
+def tell_of_revoking(request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:
+    for pk, owner in tokens.values_list("pk", "user"):
+        tell_when_done(SecurityEvent.TOKENS_REVOKED_BY_STAFF, request, token=pk, owner=owner)
+
+
+def tell_when_done(event: SecurityEvent, request: HttpRequest, **facts: object) -> None:
+    """Tell the log once it is committed: the admin does most things in a transaction."""
+    transaction.on_commit(partial(tell, event, request, user=request.user.pk, **facts))

@@ -12,6 +12,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from products import metrics
 from products.api import throttling
 from products.models import (
     ForbiddenMove,
@@ -27,6 +28,7 @@ from products.models import (
     TooManyLogins,
 )
 from products.models.outages import cannot_serve, was_undone
+from products.security import SecurityEvent, tell
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 1
@@ -93,6 +95,8 @@ def problem(exc: Exception, context: Mapping[str, Any]) -> Response | None:
         exc = exceptions.Throttled(budget.ends_in)
     match exc:
         case Refusal():
+            if isinstance(exc, KeyReused):
+                tell(SecurityEvent.KEY_REUSED, request, user=request.user.pk)
             status, body = STATUS_OF.get(type(exc), 400), _of_refusal(exc, request)
         case exceptions.ValidationError():
             status, body = 400, {"code": "invalid", "errors": list(_of_validation(exc))}
@@ -106,6 +110,7 @@ def problem(exc: Exception, context: Mapping[str, Any]) -> Response | None:
             status, body = exc.status_code, {"detail": str(exc.detail), "code": exc.get_codes()}
             headers = _headers_of(exc)
         case _ if cannot_serve(exc):
+            metrics.count_database_error(exc)
             status, body, headers = 503, {"detail": outage(exc, request._request)}, {"Retry-After": str(RETRY_AFTER)}
         case _:
             return None

@@ -16,14 +16,8 @@ from products.models.events import Event
 from products.models.lifecycle import GIVES_BACK, Status, check_deadline, check_move
 from products.models.order_lines import OrderLine
 from products.models.order_queries import OrderQuerySet
-from products.models.placing import FROM_CART, Placement
-from products.models.refusals import (
-    AlreadyPlaced,
-    InsufficientStock,
-    InvalidOrder,
-    KeyReused,
-    Problem,
-)
+from products.models.placing import FROM_CART, Placement, count_not_placed, count_placed
+from products.models.refusals import AlreadyPlaced, InsufficientStock, InvalidOrder, KeyReused, Problem
 from products.models.stock import StockMovement
 from products.models.transactions import Snapshot, whole
 
@@ -152,7 +146,9 @@ class Order(models.Model):
                 if self.status == Status.PLACED:
                     self._refuse_a_second_time()
                 raise
-        except BaseException:
+        except BaseException as error:
+            if self.status == Status.PLACED:
+                count_not_placed(error)
             as_it_was.restore()
             raise
 
@@ -231,6 +227,7 @@ class Order(models.Model):
         super().save(**options)
         self._write_lines(lines, replace=before is not None)
         Product.objects.sell(lines)
+        count_placed(lines)
 
     def _refuse_a_second_time(self) -> None:
         if not self.idempotency_key:

@@ -1,15 +1,19 @@
 """Placing an order: what is asked for, found under lock, checked, and frozen into the order."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
+from products import metrics
 from products.models.basket import Basket, Item
 from products.models.catalogue import Product
 from products.models.lifecycle import Status
 from products.models.order_lines import OrderLine
-from products.models.refusals import InsufficientStock
+from products.models.refusals import InsufficientStock, Refusal
 
 if TYPE_CHECKING:
     from products.models.orders import Order
@@ -52,3 +56,16 @@ class Placement:
         if self.order.items is None and before == Status.CART:
             return list(self.order.lines.values_list("product_id", "quantity"))
         return self.order.items or []
+
+
+def count_placed(lines: Sequence[OrderLine]) -> None:
+    """Count the order of these lines, once it is committed: one that is rolled back was not placed."""
+    units = sum(line.quantity for line in lines)
+    # Robust, since what is committed must not fail for a figure.
+    transaction.on_commit(partial(metrics.count_placed, units), robust=True)
+
+
+def count_not_placed(error: BaseException) -> None:
+    """Count an order that came to nothing, where that is because a rule said no."""
+    if isinstance(error, Refusal):
+        metrics.count_not_placed(error.code, len(error.problems))

@@ -35,7 +35,8 @@ SHARED = {
     "InvalidQuery": ["unknown_parameter"],
     "InvalidRequest": ["unknown_parameter", "invalid_body", "malformed_json"],
     "NotAuthenticated": ["not_authenticated", "invalid_token"],
-    "PermissionDenied": ["permission_denied"],
+    "HttpsRequired": ["https_required"],
+    "PermissionDenied": ["permission_denied", "https_required"],
     "NotFound": ["not_found"],
     "NotAcceptable": ["not_acceptable"],
     "Stale": ["stale"],
@@ -53,7 +54,7 @@ SHARED = {
 DESCRIPTIONS = {
     400: "Malformed or invalid; `errors` says where.",
     401: "Who is asking is not known.",
-    403: "This needs a right that the token's user does not have.",
+    403: "This needs a right that the token's user does not have, or came over plain HTTP.",
     404: "It does not exist, or is not yours to see.",
     406: "`Accept` takes nothing that there is.",
     408: "The body did not arrive in time.",
@@ -107,13 +108,18 @@ def _by_body(operation: dict[str, Any]) -> list[str]:
 def _by_person(view: APIView) -> list[str]:
     names = ["Throttled"] if view.get_throttles() else []
     if not view.get_authenticators():
-        return names  # Nobody is looked up, nor anything else: the database has no part in it.
+        # Nobody is looked up, nor anything else: the database has no part in it. A page is redirected to HTTPS.
+        return names if is_page(view) else [*names, "HttpsRequired"]
     permissions = {type(permission) for permission in view.get_permissions()}
     if AllowAny not in permissions:
         names.append("NotAuthenticated")
-    if permissions - NO_RIGHT_OF_ITS_OWN:
-        names.append("PermissionDenied")
+    names.append("PermissionDenied" if permissions - NO_RIGHT_OF_ITS_OWN else "HttpsRequired")
     return [*names, "Unavailable"]
+
+
+def is_page(view: APIView) -> bool:
+    """Whether it is for people, in a browser."""
+    return all(renderer.format == "html" for renderer in view.renderer_classes)
 
 
 def _by_address(operation: dict[str, Any]) -> list[str]:

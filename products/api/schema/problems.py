@@ -53,6 +53,11 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "invalid_token": _example(401, "invalid_token", "This token is not valid (any more)."),
     "wrong_credentials": _example(401, "wrong_credentials", "No active user has this name and password."),
     "permission_denied": _example(403, "permission_denied", "You do not have permission to perform this action."),
+    "https_required": _example(
+        403,
+        "https_required",
+        "Use https://. This request crossed the network in the clear: revoke the token, or change the password, in it.",
+    ),
     "not_found": _example(404, "not_found", "There is nothing here, or nothing that you may see."),
     "not_in_cart": _refusal(
         404, "not_in_cart", "not_in_cart", "There is nothing of this product in the cart.", product=1

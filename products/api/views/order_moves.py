@@ -7,7 +7,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import GenericViewSet
 
 from products.api.bodies import order_body
 from products.api.conditions import IF_MATCH, answer, check_if_match, etag_of
@@ -17,6 +16,7 @@ from products.api.requests import read_query
 from products.api.serializers.order_moves import NoDetails, PaymentRequest, ShipmentRequest
 from products.api.serializers.orders import OrderAnswer
 from products.api.serializers.pages import NoQuery
+from products.api.views.order_lookup import OrderLookup
 from products.models import Order
 from products.models.order_queries import OrderQuerySet
 from products.models.transactions import whole
@@ -32,12 +32,10 @@ def describes(move: str, details: type[StrictSerializer]) -> Callable[[Any], Any
     )
 
 
-class OrderMoveViewSet(GenericViewSet):
+class OrderMoveViewSet(OrderLookup):
     """What becomes of an order. A move that its status does not allow is refused, also when it was made just before."""
 
-    serializer_class = OrderAnswer
     permission_classes = [MayMoveOrders]
-    lookup_value_converter = "uuid"
 
     def get_queryset(self) -> OrderQuerySet:
         return Order.objects.visible_to(self.request.user).placed().locked().with_lines()

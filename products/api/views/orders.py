@@ -8,7 +8,6 @@ from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import GenericViewSet
 
 from products.api.bodies import event_body, order_body, quote_body
 from products.api.conditions import answer
@@ -19,17 +18,15 @@ from products.api.serializers.order_moves import EventAnswer
 from products.api.serializers.orders import OrderAnswer, OrderQuery, OrderRequest
 from products.api.serializers.pages import NoQuery, PageQuery
 from products.api.serializers.quotes import QuoteAnswer
+from products.api.views.order_lookup import OrderLookup
 from products.models import Order
 from products.models.order_queries import OrderQuerySet, sees_all_orders
 
 FILTERS = ("status", "placed_after", "placed_before", "key", "customer")
 
 
-class OrderViewSet(GenericViewSet):
+class OrderViewSet(OrderLookup):
     """What customers ordered: each sees their own, staff with the permission to view orders all."""
-
-    serializer_class = OrderAnswer
-    lookup_value_converter = "uuid"
 
     def get_queryset(self) -> OrderQuerySet:
         return Order.objects.visible_to(self.request.user).placed()

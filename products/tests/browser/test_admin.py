@@ -1,10 +1,12 @@
 """The admin as staff sees it, in a real browser."""
 
 import pytest
+from django.contrib.auth.models import User
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import presence_of_element_located
 from selenium.webdriver.support.wait import WebDriverWait
 
+from products.models import ApiToken, Order
 from products.tests.browser.conftest import A_NAME
 from products.tests.over_http.server import Gunicorn
 
@@ -31,6 +33,61 @@ def test_staff_log_in_and_find_the_products(browser, staff, a_product, settings,
 
     assert "MUG" in shown
     assert "Mug" in shown
-    # Django's admin names no icon, and browsers then ask for one by themselves.
-    assert [error for error in browser.errors() if "favicon.ico" not in error] == []
+    assert complaints(browser) == []
     assert browser.hosts() == {A_NAME}
+
+
+def complaints(browser):
+    # Django's admin names no icon, and browsers then ask for one by themselves.
+    return [error for error in browser.errors() if "favicon.ico" not in error]
+
+
+@pytest.fixture
+def desk(browser, settings):
+    """The admin on a server of its own, with somebody logged in who may do everything."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+    root = User.objects.create_superuser("root", password=PASSWORD)
+    with Gunicorn(workers=1, ALLOWED_HOSTS=f"{A_NAME},127.0.0.1") as server:
+        browser.address = f"http://{A_NAME}:{server.address[1]}/admin"
+        browser.get(f"{browser.address}/")
+        browser.find_element(By.NAME, "username").send_keys(root.username)
+        browser.find_element(By.NAME, "password").send_keys(PASSWORD)
+        browser.find_element(By.NAME, "password").submit()
+        WebDriverWait(browser, 15).until(presence_of_element_located((By.ID, "user-tools")))
+        yield browser
+
+
+def test_no_page_of_the_admin_wants_more_than_its_policy_allows(desk, alice, a_product):
+    mug = a_product(sku="MUG", stock=3)
+    order = Order.objects.create(customer=alice, items=[(mug, 1)])
+    token, _ = ApiToken.objects.issue(alice)
+    pages = ["product", "product/add", f"product/{mug.pk}/change", f"product/{mug.pk}/receive", "order"]
+    pages += [f"order/{order.pk}/change", f"order/{order.pk}/cancel", f"product/{mug.pk}/history", "stockmovement"]
+    pages += ["event", "apitoken", "apitoken/add", f"apitoken/{token.pk}/change", "category/add"]
+
+    complained = {}
+    for page in [*(f"products/{page}" for page in pages), "auth/user/add", f"auth/user/{alice.pk}/change"]:
+        desk.get(f"{desk.address}/{page}/")
+        complained[page] = (desk.title.startswith(("Page not found", "Server Error")), complaints(desk))
+
+    assert complained == dict.fromkeys(complained, (False, []))
+
+
+def test_a_script_that_got_into_a_page_of_the_admin_does_not_run(desk, a_product):
+    a_product(sku="MUG", stock=3)
+    desk.get(f"{desk.address}/products/product/")
+
+    # As if the name of a product had not been escaped.
+    desk.execute_script("""
+        document.body.insertAdjacentHTML("beforeend", `<img src="x:" onerror="window.owned = 'by an event'">`);
+        const script = document.createElement("script");
+        script.textContent = "window.owned = 'by a script'";
+        document.body.append(script);
+        const style = document.createElement("style");
+        style.textContent = "#header { display: none }";
+        document.head.append(style);
+    """)
+    WebDriverWait(desk, 15).until(lambda page: len(seen := complaints(page)) and seen)
+
+    assert desk.execute_script("return window.owned") is None
+    assert desk.find_element(By.ID, "header").is_displayed()

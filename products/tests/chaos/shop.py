@@ -9,7 +9,7 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import psutil
 
@@ -62,14 +62,13 @@ class Shop:
     def __init__(self, database_url: str, folder: Path, *, application: str = "shop.wsgi") -> None:
         self.database_url, self.application = database_url, application
         self.directory = folder / "directory.json"
-        self.log: IO[bytes] = (folder / "server.log").open("ab")
+        self.log = folder / "server.log"
         self.servers: list[Server] = []
         self.listed: list[Server] = []
         self.over, self.stack = threading.Event(), ExitStack()
 
     def __enter__(self) -> Self:
         with self.stack as stack:
-            stack.callback(self.log.close)
             stack.callback(self._close_servers)
             self.list_only(self.open_server())
             thread = threading.Thread(target=self._keep_looking)

@@ -24,6 +24,7 @@ PRODUCTION = {
     "DEBUG": "false",
     "SECRET_KEY": secrets.token_urlsafe(64),
     "ALLOWED_HOSTS": "127.0.0.1",
+    "HTTPS_ONLY": "false",
     "LOGINS_PER_NAME": "0",
     "LOGINS_PER_ADDRESS": "0",
     "READ_TIMEOUT_SECONDS": "1",
@@ -99,6 +100,9 @@ def surprises(row: Row, answer: Answer) -> list[str]:
         found += surprises_in_problem(row, answer)
     if "html" in answer.headers.get("content-type", ""):
         found.append("HTML")
+    policy, sniffing = (answer.headers.get(name) for name in ("content-security-policy", "x-content-type-options"))
+    if answer.status >= 100 and ("default-src 'none'" not in str(policy) or sniffing != "nosniff"):
+        found.append(f"lets a browser do what it likes: {policy}, {sniffing}")
     return found
 
 

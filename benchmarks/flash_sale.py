@@ -1,0 +1,76 @@
+"""A flash sale: far more who want it than there are pieces, all at once. What counts is that exactly those are sold."""
+
+import http.client
+import itertools
+import threading
+import time
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.contestants import BUYERS, Contestant
+
+STOCK = 200
+TRIES = 1_000
+
+
+@dataclass(frozen=True)
+class FlashSale:
+    """What became of it. `sold` are the pieces on order lines, `left` is the stock afterwards, both by the database."""
+
+    seconds: float
+    statuses: dict[int, int]
+    sold: int
+    left: int
+
+    @property
+    def is_exact(self) -> bool:
+        refused = sum(count for status, count in self.statuses.items() if 400 <= status < 500)
+        return (self.sold, self.left, self.statuses.get(201), refused) == (STOCK, 0, STOCK, TRIES - STOCK)
+
+
+def hold(contestant: Contestant, product: int) -> FlashSale:
+    """Offer STOCK pieces of a product to TRIES tries over one connection for each buyer."""
+    with closing(contestant.connect()) as connection:
+        cursor = connection.cursor()
+        contestant.put_on_shelf(cursor, product, STOCK)
+        sold_before = _sold(contestant, cursor, product)
+        began = time.monotonic()
+        statuses = _all_at_once(contestant, product)
+        seconds = time.monotonic() - began
+        cursor.execute(f"SELECT stock FROM {contestant.product_table} WHERE id = %s", [product])
+        [left] = cursor.fetchone()
+        return FlashSale(seconds, dict(statuses), _sold(contestant, cursor, product) - sold_before, left)
+
+
+def _sold(contestant: Contestant, cursor: Any, product: int) -> int:
+    statement = f"SELECT coalesce(sum(quantity), 0) FROM {contestant.line_table} WHERE product_id = %s"
+    cursor.execute(statement, [product])
+    [sold] = cursor.fetchone()
+    return int(sold)
+
+
+def _all_at_once(contestant: Contestant, product: int) -> Counter[int]:
+    tickets, statuses = itertools.count(), Counter[int]()
+    lock = threading.Lock()
+
+    def buy(authorization: str) -> None:
+        connection = http.client.HTTPConnection(*contestant.address, timeout=30)
+        shot = contestant.order([(product, 1)])
+        headers = {**contestant.headers, "Content-Type": shot.content_type, "Authorization": authorization}
+        while (ticket := next(tickets)) < TRIES:
+            key = {"Idempotency-Key": f"flash-{product}-{ticket}"} if contestant.keyed else {}
+            connection.request(shot.method, shot.path, shot.text, {**headers, **key})
+            response = connection.getresponse()
+            response.read()
+            with lock:
+                statuses[response.status] += 1
+        connection.close()
+
+    buyers = [threading.Thread(target=buy, args=(each,)) for each in contestant.authorizations(BUYERS)]
+    for buyer in buyers:
+        buyer.start()
+    for buyer in buyers:
+        buyer.join()
+    return statuses

@@ -1,0 +1,103 @@
+"""The shop itself, as it is deployed."""
+
+import json
+import secrets
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from benchmarks.contestants import BUYERS, PASSWORD, ROOT, WORKERS, Contestant
+from benchmarks.shop_tables import SHOP
+from benchmarks.shots import Magazine, Shot, fire
+
+MOST_ON_A_PAGE = 100
+
+
+class Shop(Contestant):
+    """gunicorn with the shipped configuration behind a trusted proxy; log, metrics and limits are on.
+
+    The limits are as high as they go, so that they are counted with every request and nobody is refused.
+    """
+
+    name, title, scheme = "shop", "Shop", "Bearer"
+    tables, product_table, line_table = SHOP, "products_product", "products_orderline"
+    headers = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"}
+    keyed = True
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "DEBUG": "false",
+            "SECRET_KEY": SECRET,
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "DATABASE_URL": f"postgres://shop@{quote(str(self.postgres.home), safe='')}/{self.database}",
+            "TRUSTED_PROXIES": "1",
+            "REQUESTS_PER_MINUTE": "1000000",
+            "LOGINS_PER_NAME": "1000000",
+            "LOGINS_PER_ADDRESS": "1000000",
+            "LISTEN_ON": self.address[0],
+            "PORT": str(self.address[1]),
+            "WEB_CONCURRENCY": str(WORKERS),
+        }
+
+    def home(self) -> Path:
+        return ROOT
+
+    def seed_command(self) -> Sequence[object]:
+        return [sys.executable, "-m", "benchmarks.customers"]
+
+    def server_command(self) -> Sequence[object]:
+        return [Path(sys.executable).with_name("gunicorn"), "shop.wsgi"]
+
+    def page(self, limit: int = 20) -> Shot:
+        return Shot(f"/api/products?limit={limit}")
+
+    def far_page(self, number: int, limit: int) -> Shot:
+        """Where following the links from page to page leads: there is no other way to a page by key."""
+        before, path = (number - 1) * limit, f"/api/products?limit={min(MOST_ON_A_PAGE, (number - 1) * limit)}"
+        while before:
+            step = min(MOST_ON_A_PAGE, before)
+            magazine = Magazine([Shot(_with_limit(path, step))], self.authorizations(BUYERS[:1]), self.headers)
+            [(status, body)] = fire(self.address, magazine, 1, "")
+            assert status == 200, body
+            link = urlsplit(json.loads(body)["next"])
+            path, before = f"{link.path}?{link.query}", before - step
+        return Shot(_with_limit(path, limit))
+
+    def search(self, words: str) -> Shot:
+        return Shot(f"/api/products?{urlencode({'search': words})}")
+
+    def product(self, pk: int) -> Shot:
+        return Shot(f"/api/products/{pk}")
+
+    def history(self) -> Shot:
+        return Shot("/api/orders?limit=20")
+
+    def order(self, lines: Sequence[tuple[int, int]]) -> Shot:
+        wanted = [{"product": product, "quantity": quantity} for product, quantity in lines]
+        return Shot("/api/orders", "POST", {"lines": wanted})
+
+    def login(self, name: str) -> Shot:
+        return Shot("/api-token-auth", "POST", {"username": name, "password": PASSWORD})
+
+    def put_on_shelf(self, cursor: Any, pk: int, pieces: int) -> None:
+        """As a count does it: in the ledger too."""
+        cursor.execute(
+            """
+            WITH before AS (SELECT id, stock FROM products_product WHERE id = %(pk)s FOR NO KEY UPDATE),
+                after AS (UPDATE products_product now SET stock = %(pieces)s FROM before WHERE now.id = before.id)
+            INSERT INTO products_stockmovement (product_id, delta, reason, note, at)
+            SELECT id, %(pieces)s - stock, 'COUNTED', '', now() FROM before WHERE stock <> %(pieces)s
+            """,
+            {"pk": pk, "pieces": pieces},
+        )
+
+
+SECRET = secrets.token_urlsafe(64)
+
+
+def _with_limit(path: str, limit: int) -> str:
+    plain, _, query = path.partition("?")
+    parameters = [part for part in query.split("&") if not part.startswith("limit=")]
+    return f"{plain}?{'&'.join([f'limit={limit}', *parameters])}"

@@ -1,0 +1,102 @@
+"""Whoever may change people makes no more of themselves by it."""
+
+import pytest
+from django.contrib.auth.models import Group, Permission, User
+
+pytestmark = pytest.mark.django_db
+
+MAY = ["view_user", "add_user", "change_user", "delete_user", "view_group", "add_group", "change_group", "delete_group"]
+RIGHTS = {"is_staff": "on", "is_superuser": "on", "user_permissions": ["1"], "groups": ["1"]}
+
+
+@pytest.fixture
+def reception(desk, a_clerk):
+    """Somebody at the reception, who looks after the people."""
+    clerk = a_clerk()
+    clerk.user_permissions.set(Permission.objects.filter(codename__in=MAY))
+    return desk(clerk)
+
+
+@pytest.fixture
+def boss(db):
+    return User.objects.create_superuser("boss", password="correct horse battery")
+
+
+def page(person, verb="change"):
+    return f"/admin/auth/user/{person.pk}/{verb}/"
+
+
+def form(person, **fields):
+    moment = {"date_joined_0": "2026-01-31", "date_joined_1": "12:00:00"}
+    return {"username": person.username, "is_active": "on", **moment, **fields}
+
+
+def on_record(person):
+    return User.objects.get(pk=person.pk)
+
+
+def test_a_customer_is_renamed_and_deactivated_and_given_a_password(reception, alice):
+    renamed = reception.post(page(alice), form(alice, first_name="Alice", is_active=""))
+    words = {"password1": "correct horse battery", "password2": "correct horse battery", "usable_password": "true"}
+    given = reception.post(page(alice, "password"), words)
+
+    assert (renamed.status_code, given.status_code) == (302, 302)
+    assert (on_record(alice).first_name, on_record(alice).is_active) == ("Alice", False)
+    assert on_record(alice).check_password("correct horse battery")
+
+
+def test_no_right_is_given_by_who_is_no_superuser(reception, alice):
+    Group.objects.create(pk=1, name="Everything")
+
+    reception.post(page(alice), form(alice, first_name="Alice", **RIGHTS))
+
+    assert on_record(alice).first_name == "Alice"
+    assert (on_record(alice).is_staff, on_record(alice).is_superuser) == (False, False)
+    assert not on_record(alice).user_permissions.exists()
+    assert not on_record(alice).groups.exists()
+
+
+@pytest.mark.parametrize("whom", ["boss", "staff", "clerk"])
+def test_of_the_staff_nobody_is_changed_by_them_not_even_themselves(whom, reception, boss, staff):
+    person = User.objects.get(username=whom)
+    words = {"password1": "an attacker's word", "password2": "an attacker's word", "usable_password": "true"}
+
+    changed = reception.post(page(person), form(person, first_name="Owned", **RIGHTS))
+    given = reception.post(page(person, "password"), words)
+    deleted = reception.post(page(person, "delete"), {"post": "yes"})
+    reception.post("/admin/auth/user/", {"action": "delete_selected", "_selected_action": [person.pk], "post": "yes"})
+
+    assert {changed.status_code, given.status_code, deleted.status_code} == {403}
+    assert on_record(person).first_name == ""
+    assert on_record(person).password == person.password
+    assert on_record(person).is_superuser == (whom == "boss")
+
+
+def test_who_is_new_is_a_customer(reception):
+    words = {"password1": "correct horse battery", "password2": "correct horse battery", "usable_password": "true"}
+
+    reception.post("/admin/auth/user/add/", {"username": "carol", **words, **RIGHTS})
+
+    carol = User.objects.get(username="carol")
+    assert (carol.is_staff, carol.is_superuser, carol.user_permissions.count()) == (False, False, 0)
+
+
+def test_a_group_is_looked_at_and_left_as_it_is(reception):
+    group = Group.objects.create(name="Reception")
+
+    looked = reception.get(f"/admin/auth/group/{group.pk}/change/").status_code
+    changed = reception.post(f"/admin/auth/group/{group.pk}/change/", {"name": "Owned", "permissions": ["1"]})
+    added = reception.post("/admin/auth/group/add/", {"name": "Owned", "permissions": ["1"]})
+    deleted = reception.post(f"/admin/auth/group/{group.pk}/delete/", {"post": "yes"})
+
+    assert looked == 200
+    assert {changed.status_code, added.status_code, deleted.status_code} == {403}
+    assert list(Group.objects.values_list("name", flat=True)) == ["Reception"]
+
+
+def test_a_superuser_gives_rights_and_passwords_to_anybody(desk, boss, staff):
+    client = desk(boss)
+
+    client.post(page(staff), form(staff, first_name="Sam", is_staff="on", is_superuser="on"))
+
+    assert (on_record(staff).first_name, on_record(staff).is_superuser) == ("Sam", True)

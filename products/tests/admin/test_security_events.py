@@ -1,0 +1,94 @@
+"""What the log is told of the admin."""
+
+import logging
+import re
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from products.models import ApiToken
+from products.security import digest_of_name
+
+TOKENS = "/admin/products/apitoken/"
+
+
+@pytest.fixture
+def told(caplog):
+    caplog.set_level(logging.INFO, "products.security")
+    return lambda: [record.facts for record in caplog.records if record.name == "products.security"]
+
+
+def log_in(client, name, password="right"):
+    return client.post("/admin/login/?next=/admin/", {"username": name, "password": password})
+
+
+def test_staff_who_enter_are_noted(client, db, told):
+    clerk = User.objects.create_user("clerk", password="right", is_staff=True)
+
+    log_in(client, "clerk")
+
+    whom = {"user": clerk.pk, "address": "127.0.0.1"}
+    assert told() == [
+        {"event": "login.succeeded", **whom, "name_digest": digest_of_name("clerk")},
+        {"event": "admin.entered", **whom},
+    ]
+
+
+def test_so_is_a_customer_at_the_staffs_door(client, db, told):
+    alice = User.objects.create_user("alice", password="right")
+
+    log_in(client, "alice")
+    log_in(client, "alice", "wrong")
+
+    assert [(event["event"], event["user"]) for event in told()] == [
+        ("login.succeeded", alice.pk),
+        ("admin.refused", alice.pk),
+        ("login.failed", None),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_token_that_staff_make_for_somebody(desk, alice, told, said):
+    root = User.objects.create_superuser("root")
+    moment = timezone.now() + timedelta(days=3)
+    form = {
+        "user": alice.pk,
+        "name": "Till",
+        "expires_at_0": f"{moment:%Y-%m-%d}",
+        "expires_at_1": f"{moment:%H:%M:%S}",
+    }
+
+    answer = desk(root).post(f"{TOKENS}add/", form)
+
+    token = ApiToken.objects.get()
+    assert told() == [
+        {"event": "token.made", "user": root.pk, "address": "127.0.0.1", "token": token.pk, "owner": alice.pk}
+    ]
+    secret = re.search(r"The token is (\S+) and", said(answer)[0])[1]
+    assert secret not in str(told())
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("way", ["revoke", "delete some", "delete one"])
+def test_a_token_that_staff_revoke_or_delete(desk, alice, told, way):
+    root = User.objects.create_superuser("root")
+    token, _ = ApiToken.objects.issue(alice)
+    actions = {"revoke": "revoke_selected", "delete some": "delete_selected"}
+
+    if way in actions:
+        desk(root).post(TOKENS, {"action": actions[way], "_selected_action": token.pk, "post": "yes"})
+    else:
+        desk(root).post(f"{TOKENS}{token.pk}/delete/", {"post": "yes"})
+
+    assert not ApiToken.objects.alive().exists()
+    assert told() == [
+        {
+            "event": "token.revoked_by_staff",
+            "user": root.pk,
+            "address": "127.0.0.1",
+            "token": token.pk,
+            "owner": alice.pk,
+        }
+    ]
