@@ -129,6 +129,7 @@ class Worker(gthread.ThreadWorker):
             self.drop(conn)
 
     def refuse(self, conn: Connection, status: int, reason: str, detail: str) -> None:
+        self.log.warning("Refused a request from %s: %s", conn.client, detail)
         try:
             write_problem(conn.sock, status, reason, detail)
         except OSError:
@@ -176,6 +177,7 @@ class Worker(gthread.ThreadWorker):
 
     def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: Exception) -> None:
         if isinstance(exc, TooSlow):
+            self.log.warning("Refused a request from %s: %s", addr, TOO_SLOW[2])
             write_problem(client, *TOO_SLOW)
         else:
             super().handle_error(req, client, addr, exc)
@@ -214,4 +216,4 @@ class Worker(gthread.ThreadWorker):
 # gunicorn has no settings for these: what its own errors look like, a page of HTML, and for how many seconds a thread
 # throws away a body that nobody has read.
 util.write_error = write_problem
-gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.5
+gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.05

@@ -2,9 +2,7 @@
 
 import http.client
 import json
-import os
 import secrets
-import signal
 import threading
 import time
 from contextlib import ExitStack
@@ -30,15 +28,9 @@ class Server(Gunicorn):
 
     patience = 60  # it starts on a machine that is busy with orders
 
-    def reload(self) -> None:
-        os.kill(self.master, signal.SIGHUP)
-
-    def tell_to_go(self) -> None:
-        os.kill(self.master, signal.SIGTERM)
-
     def has_gone(self) -> bool:
         """Whether it has ended; its leash has not looked yet, so it is still listed."""
-        return psutil.Process(self.master).status() == psutil.STATUS_ZOMBIE
+        return psutil.Process(self.master()).status() == psutil.STATUS_ZOMBIE
 
     def kill(self) -> None:
         """`kill -9` all of it."""

@@ -91,6 +91,15 @@ def place_until_answered(address: Address, token: str, jobs: Sequence[Job], seco
     return answers
 
 
+def place_for_a_while(address: Address, token: str, jobs: Sequence[Job], seconds: float = 12) -> list[Answer]:
+    """Place the one order of `jobs` again and again, under keys that begin with the one given."""
+    [(prefix, body)] = jobs
+    client, answers, ends_at = Client(address, token), [], time.monotonic() + seconds
+    while time.monotonic() < ends_at:
+        answers.append(client.place((f"{prefix}-{len(answers)}", body)))
+    return answers
+
+
 def all_at_once(work: Any, address: Address, shares: Sequence[tuple[str, Sequence[Job]]]) -> list[Answer]:
     """Run `work(address, token, jobs)` for each share (token, jobs) in a process of its own; all their answers."""
     # Spawned, not forked: a child must not share the test's connection to the database.

@@ -54,6 +54,7 @@ class Gunicorn:
             "WEB_THREADS": str(threads),
             "LOG_LEVEL": "INFO" if log else "ERROR",
             "REQUESTS_PER_MINUTE": "0",
+            "DRAIN_SECONDS": "0",
             **environment,
         }
 
@@ -78,15 +79,18 @@ class Gunicorn:
     def __exit__(self, *exception: object) -> None:
         self.leash.communicate(timeout=PATIENCE)  # closes its input
 
-    @property
+    def workers(self) -> list[int]:
+        """The worker processes' ids."""
+        return children_of(self.master())
+
     def master(self) -> int:
-        """The process id of the one that the signals are for."""
+        """The process id of gunicorn itself."""
         [master] = children_of(self.leash.pid)
         return master
 
-    def workers(self) -> list[int]:
-        """The worker processes' ids."""
-        return children_of(self.master)
+    def tell(self, signal_number: int) -> None:
+        """Send gunicorn a signal: HUP to begin anew, TERM to go."""
+        os.kill(self.master(), signal_number)
 
     def kill_a_worker(self) -> int:
         """`kill -9` one worker; its process id."""

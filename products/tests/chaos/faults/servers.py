@@ -77,7 +77,7 @@ class ServerToldToGo(TwoMachines):
     def begin(self) -> None:
         super().begin()
         time.sleep(1)  # until it has its share of the load
-        self._second.tell_to_go()
+        self._second.tell(signal.SIGTERM)
 
     def end(self) -> None:
         wait_until(self._second.has_gone)
@@ -98,7 +98,7 @@ class ServerReloaded(Fault):
 
     def begin(self) -> None:
         self.old = set(self.scene.shop.main.workers())
-        self.scene.shop.main.reload()
+        self.scene.shop.main.tell(signal.SIGHUP)
 
     def end(self) -> None:
         """It lasts until only new workers are there."""

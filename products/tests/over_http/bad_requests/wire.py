@@ -98,8 +98,10 @@ LENGTHS = [
     ask("half a cancellation", "POST /api/orders/{order}/cancel", 400, "incomplete_body", body=b"{}", drop=SIZED,
         add=[JSON, "Content-Length: 3"], stops=True),
     ask("half a body that nobody reads", "POST /api/nothing", 404, "not_found", body=b"{", drop=SIZED,
-        add=[JSON, "Content-Length: 300"], stalls=True),
-    ask("half a body from nobody", ORDER, 401, "not_authenticated", body=b"{", drop=SIZED, who=None,
+        add=[JSON, "Content-Length: 300"], stops=True),
+    ask("half a body that nobody reads, and silence", "POST /api/nothing", 408, "request_timeout", body=b"{",
+        drop=SIZED, add=[JSON, "Content-Length: 300"], stalls=True),
+    ask("half a body from nobody, and silence", ORDER, 408, "request_timeout", body=b"{", drop=SIZED, who=None,
         add=[JSON, "Content-Length: 300"], stalls=True),
 ]
 
