@@ -45,7 +45,6 @@ class Deadline:
             return self
         began, own.whole_since = own.whole_since or time.monotonic(), None
         self.ends_at = began + self.seconds
-        self.is_over = self.remaining() <= 0
         own.deadline = self
         with lock:
             running[threading.get_ident()] = self

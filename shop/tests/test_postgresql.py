@@ -224,6 +224,30 @@ def test_a_request_in_time_is_left_alone_and_so_is_the_next_one(connection):
     assert pid_of(connection) == pid
 
 
+def test_time_that_its_client_took_is_not_held_against_a_request(connection):
+    with Deadline(1):
+        deadlines.forgive(3)
+
+        assert ask(connection, "SELECT 1 FROM pg_sleep(1.5)") == 1
+
+
+def test_a_request_that_has_waited_in_line_for_too_long_is_not_begun(connect):
+    deadlines.count_from(time.monotonic() - 5)
+
+    with Deadline(5), pytest.raises(OperationalError, match="no time left"):
+        ask(connect())
+
+
+def test_a_request_that_has_waited_in_line_for_too_long_does_not_wait_for_a_frozen_database(server, connection):
+    deadlines.count_from(time.monotonic() - 5)
+    began = time.monotonic()
+
+    with frozen(server), Deadline(5), pytest.raises(OperationalError):
+        ask(connection)
+
+    assert time.monotonic() - began < 2
+
+
 def test_a_closed_connection_leaves_no_descriptor_behind(connect):
     def descriptors():
         return len(os.listdir("/proc/self/fd"))

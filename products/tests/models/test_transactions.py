@@ -6,6 +6,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from products.models import Event, Order, Product, Status
+from products.models.outages import cannot_serve, was_undone
 from products.models.transactions import TRIES, whole
 from products.tests.side_by_side import on_postgresql
 
@@ -18,12 +19,13 @@ ALWAYS = 1_000_000
 def conflicts():
     """Let the first so many commits of an event fail as if somebody had been faster. A sequence is never undone."""
 
-    def prepare(*, times=ALWAYS, code="40001"):
+    def prepare(*, times=ALWAYS, code="40001", instead=None):
+        does = instead or f"RAISE EXCEPTION 'conflict' USING ERRCODE = '{code}'"
         run(f"""
             CREATE SEQUENCE commits;
             CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN
-                IF nextval('commits') <= {times} THEN RAISE EXCEPTION 'conflict' USING ERRCODE = '{code}'; END IF;
+                IF nextval('commits') <= {times} THEN {does}; END IF;
                 RETURN NULL;
             END $$;
             CREATE CONSTRAINT TRIGGER conflict AFTER INSERT ON products_event
@@ -113,6 +115,18 @@ def test_another_error_is_not_tried_again(alice, a_product, conflicts):
         Order.objects.create(customer=alice, items=[(mug, 2)])
 
     assert commits_tried() == 1
+
+
+def test_a_commit_whose_connection_breaks_is_not_tried_again(alice, a_product, conflicts):
+    mug = a_product(stock=3)
+    conflicts(instead="PERFORM pg_terminate_backend(pg_backend_pid())")
+
+    with pytest.raises(OperationalError) as raised:
+        Order.objects.create(customer=alice, items=[(mug, 2)])
+
+    assert commits_tried() == 1
+    assert cannot_serve(raised.value)
+    assert not was_undone(raised.value)
 
 
 def test_inside_a_transaction_of_the_callers_nothing_is_tried_again(conflicts):

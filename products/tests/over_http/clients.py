@@ -94,7 +94,8 @@ def place_until_answered(address: Address, token: str, jobs: Sequence[Job], seco
 def place_for_a_while(address: Address, token: str, jobs: Sequence[Job], seconds: float = 12) -> list[Answer]:
     """Place the one order of `jobs` again and again, under keys that begin with the one given."""
     [(prefix, body)] = jobs
-    client, answers, ends_at = Client(address, token), [], time.monotonic() + seconds
+    answers: list[Answer] = []
+    client, ends_at = Client(address, token), time.monotonic() + seconds
     while time.monotonic() < ends_at:
         answers.append(client.place((f"{prefix}-{len(answers)}", body)))
     return answers
