@@ -7,10 +7,14 @@ from typing import Any
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 
 django = get_wsgi_application()
+
+# Django reads the routes, and all views with them, with the first request; a worker that is new has no time for that.
+routes = get_resolver().url_patterns
 
 
 def application(wsgi_environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
