@@ -29,7 +29,7 @@ def curves(heading: str, places: Sequence[str], lines: Mapping[str, Sequence[flo
     """A line for each name through its values at the places, from 0 to at least `limit`, which is drawn as well."""
     top, height = MARGIN + 8, 260
     most = max(limit, *(value for values in lines.values() for value in values)) * 1.05
-    step = (WIDTH - 2 * LABELS // 2 - 230) / max(1, len(places) - 1)
+    step = (WIDTH - LABELS - 120) / max(1, len(places) - 1)
 
     def point(place: int, value: float) -> tuple[float, float]:
         return 40 + place * step, top + height * (1 - value / most)
@@ -46,8 +46,9 @@ def curves(heading: str, places: Sequence[str], lines: Mapping[str, Sequence[flo
         parts.append(f'<rect x="{WIDTH - 235}" y="{top + number * LINE}" width="12" height="10" fill="{colour}"/>')
         parts.append(_text(WIDTH - 218, top + number * LINE + 10, name))
     for number, place in enumerate(places):
-        parts.append(_text(40 + number * step - (0 if number == 0 else 60), top + height + 20, place))
-    return _svg(parts, top + height + 30)
+        for line, words in enumerate(place.split(", ")):
+            parts.append(_text(40 + number * (step - 30), top + height + 20 + line * LINE, words))
+    return _svg(parts, top + height + 50)
 
 
 def _text(x: float, y: float, words: str) -> str:

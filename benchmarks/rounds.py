@@ -1,5 +1,6 @@
 """The rounds: each case with each contestant in turn, whoever was first in one round comes second in the next."""
 
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from typing import TypeVar
@@ -11,6 +12,8 @@ from benchmarks.processes import cpu_seconds
 from benchmarks.shots import fire
 from benchmarks.wrk import load
 from products.tests.postgres import PostgresServer
+
+REST = 0.2  # seconds
 
 SomeContestant = TypeVar("SomeContestant", bound=Contestant)
 
@@ -45,6 +48,7 @@ def measure(contestant: Contestant, case: Case, seconds: float, seed: int) -> Sa
     server, database = contestant.cpu(), cpu_of(postgres)
     seen = load(contestant.address, magazine, max(seconds, case.at_least), keys=f"{case.name}-{seed}-", seed=seed)
     server, database = contestant.cpu() - server, cpu_of(postgres) - database
+    settle(contestant)
     each = 1_000 / max(1, seen.requests)
     return Sample(
         rate=seen.requests / seen.seconds,
@@ -57,6 +61,17 @@ def measure(contestant: Contestant, case: Case, seconds: float, seed: int) -> Sa
         requests=seen.requests,
         errors=seen.refused + seen.broken,
     )
+
+
+def settle(contestant: Contestant, patience: float = 30) -> None:
+    """Wait until a server is done with what nobody waits for any more, so that the next one has the machine alone."""
+    deadline, before = time.monotonic() + patience, contestant.cpu()
+    while time.monotonic() < deadline:
+        time.sleep(REST)
+        now = contestant.cpu()
+        if now - before < REST / 10:
+            return
+        before = now
 
 
 def checkpoint(contestant: Contestant) -> None:

@@ -5,7 +5,10 @@ from collections import Counter
 
 # (step, what the file's path and the function's name match), the first that fits. The path is a whole one.
 STEPS = [
-    ("psycopg2 and the wire", r"/psycopg2/|_execute\w* .*/db/backends/utils|(_commit|_rollback|is_usable) .*/db/backends/"),
+    (
+        "psycopg2 and the wire",
+        r"/psycopg2/|_execute\w* .*/db/backends/utils|(_commit|_rollback|is_usable) .*/db/backends/",
+    ),
     ("psycopg2 and the wire", r"(fetch\w+|cursor_iter|create_cursor) .*/django/db/"),
     ("ORM: building SQL and models", r"/django/db/"),
     ("JSON: reading and writing", r"/json/|/rest_framework/(renderers|parsers|utils/encoders|utils/json)"),

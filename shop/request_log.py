@@ -15,6 +15,8 @@ logger = logging.getLogger("shop.requests")
 
 # Asked every few seconds by machines, so that a line for each would bury the others.
 BY_MACHINES = ("/health/", "/metrics")
+# By a middleware, before there is a route.
+ANSWERED_EARLY = {"/health/live": "health/live", "/health/ready": "health/ready"}
 TEXT = "%(method)s %(path)s %(status)s in %(ms)s ms, %(queries)s queries in %(db_ms)s ms"
 
 
@@ -52,8 +54,7 @@ class RequestLog:
         finally:
             wrappers.remove(statements)
         seconds = perf_counter() - began
-        # The pattern and never the path, of which there are as many as somebody cares to make up.
-        route = request.resolver_match.route if request.resolver_match else None
+        route = route_of(request)
         count_request(route, request.method, response.status_code, seconds, statements.seconds, statements.number)
         level = level_of(request.path, response.status_code)
         if logger.isEnabledFor(level):
@@ -61,6 +62,13 @@ class RequestLog:
         # Or Django writes a second line for an error, outside of all middleware, where nobody knows the request's id.
         response._has_been_logged = True  # type: ignore[attr-defined]
         return response
+
+
+def route_of(request: HttpRequest) -> str | None:
+    """The pattern, None where none fits; and never the path, of which there are as many as somebody makes up."""
+    if request.resolver_match:
+        return request.resolver_match.route
+    return ANSWERED_EARLY.get(request.path.removesuffix("/"))
 
 
 def level_of(path: str, status: int) -> int:

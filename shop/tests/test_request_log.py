@@ -118,7 +118,7 @@ def test_everything_that_is_logged_for_a_request_has_its_id(client, logged):
 def test_what_machines_ask_every_few_seconds_is_for_debugging_only(client, logged, path):
     client.get(path)
 
-    assert [line["level"] for line in requests(logged)] == ["DEBUG"]
+    assert [(line["level"], line["route"]) for line in requests(logged)] == [("DEBUG", path[1:])]
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ def test_no_session_is_looked_up_and_no_cookie_set_where_programs_ask(browser, p
         answer = browser.get(path)
 
     assert asked_for(queries) == []
+    assert not hasattr(answer.wsgi_request, "session")
     assert not answer.cookies
     assert "Cookie" not in answer.get("Vary", "")
 
@@ -61,6 +62,7 @@ def test_the_platform_is_asked_for_no_session_either(browser, path):
         answer = browser.get(path)
 
     assert asked_for(queries) == []
+    assert not hasattr(answer.wsgi_request, "session")
     assert not answer.cookies
     assert "Cookie" not in answer.get("Vary", "")
 
