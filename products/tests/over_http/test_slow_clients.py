@@ -125,3 +125,13 @@ def test_a_head_without_an_end_is_refused(server):
         status, headers = answer_on(connection)
 
     assert (status, headers["Content-Type"]) == (431, "application/problem+json")
+
+
+def test_whoever_sends_the_other_half_in_time_is_answered_however_many_they_are(server):
+    half = b"GET /api/nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    with clients_that_send(server.address, half, number=50) as connections:
+        for connection in connections:
+            connection.sendall(b"\r\n")
+        statuses = [answer_on(connection)[0] for connection in connections]
+
+    assert statuses == [404] * 50
