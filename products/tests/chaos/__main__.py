@@ -67,7 +67,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # Being told to go is as good a reason to clean up as Ctrl-C, which a shell's background jobs do not hear by default.
+    # Being told to go is as good a reason to clean up as Ctrl-C, which a job in the background does not hear by itself.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     sys.exit(main())

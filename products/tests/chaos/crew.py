@@ -27,8 +27,8 @@ class Crew:
     def __exit__(self, *exception: object) -> None:
         self.dismiss(*self.processes, patience=1 if any(exception) else GRACE + PATIENCE)
 
-    def hire(self, role: str, person: str) -> Process:
-        """Start a client who has the token of `person`."""
+    def hire(self, role: str, person: str, directory: Path | None = None) -> Process:
+        """Start a client who has the token of `person`, and looks into that directory instead of everybody's."""
         [someone] = [each for each in self.stage["people"] if each["name"] == person]
         name = f"{role}-{len(list(self.folder.glob('*.jsonl'))) + 1}"
         settings = someone | {
@@ -36,7 +36,7 @@ class Crew:
             "role": role,
             "seed": self.random.getrandbits(32),
             "history": str(self.folder / f"{name}.jsonl"),
-            "directory": str(self.directory),
+            "directory": str(directory or self.directory),
             "products": self.stage["products"],
         }
         Path(settings["history"]).touch()

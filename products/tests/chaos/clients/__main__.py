@@ -7,10 +7,10 @@ import json
 import sys
 import threading
 
-from products.tests.chaos.clients.customer import Customer, HastyCustomer
+from products.tests.chaos.clients.customer import Customer, GreedyCustomer, HastyCustomer
 from products.tests.chaos.clients.stockkeeper import Stockkeeper
 
-ROLES = {"customer": Customer, "hasty": HastyCustomer, "stockkeeper": Stockkeeper}
+ROLES = {"customer": Customer, "greedy": GreedyCustomer, "hasty": HastyCustomer, "stockkeeper": Stockkeeper}
 
 
 def main() -> None:

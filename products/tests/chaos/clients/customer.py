@@ -62,6 +62,15 @@ class Customer(Client):
         self.insist(Request("read", "GET", f"/api/orders/{self.random.choice(self.placed[-50:])}"))
 
 
+class GreedyCustomer(Customer):
+    """Reads the catalogue as fast as it can, and does not listen when it is told to come back later."""
+
+    pause = 0.01
+
+    def do_something(self) -> None:
+        self.ask(Request("browse", "GET", "/api/products"), f"{self.name}/{next(self.numbers)}", 1)
+
+
 class HastyCustomer(Customer):
     """Hangs up in the middle of a request, or before its answer, and then asks again as everybody does."""
 

@@ -1,10 +1,12 @@
 """Clients who behave badly: they hang up, or take for ever."""
 
+import json
 import select
 import socket
 from contextlib import suppress
 
 from products.tests.chaos.faults.fault import Fault
+from products.tests.chaos.shop import Server
 
 HASTY = 2
 SLOW = 8  # as many as a server with the shipped configuration has threads
@@ -23,6 +25,29 @@ class ClientsHangUp(Fault):
 
     def end(self) -> None:
         self.scene.crew.dismiss(*self.clients)
+
+
+class Throttled(Fault):
+    """Somebody asks a server for more than its limit allows, while the others go on at theirs."""
+
+    name = "throttled"
+    seconds = (2, 5)
+    requests_per_minute = 20
+    server: Server | None = None
+
+    def begin(self) -> None:
+        shop = self.scene.shop
+        self.server = shop.open_server(REQUESTS_PER_MINUTE=str(self.requests_per_minute))
+        directory = shop.directory.with_name("limited.json")
+        directory.write_text(json.dumps([self.server.address]))
+        self.client = self.scene.crew.hire("greedy", self.scene.stage["people"][-2]["name"], directory)
+
+    def end(self) -> None:
+        self.scene.crew.dismiss(self.client)
+
+    def clean_up(self) -> None:
+        if self.server:
+            self.scene.shop.close_server(self.server)
 
 
 class SlowClients(Fault):
