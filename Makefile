@@ -29,7 +29,7 @@ DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-sqlite test-postgres coverage fuzz bench bench-quick bench-growth bench-profile check openapi lock clean
+.PHONY: help install run test test-sqlite test-postgres coverage fuzz chaos chaos-control chaos-table steady bench bench-quick bench-growth bench-profile check openapi lock clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,6 +89,23 @@ FUZZ := FUZZ_EXAMPLES=$(or $(EXAMPLES),50) FUZZ_SECONDS=$(or $(SECONDS),120) FUZ
 fuzz: install ## let Schemathesis look for surprises for longer (EXAMPLES=50 SECONDS=120 SEED=random)
 	@$(NO_DATABASE) $(FUZZ)
 	@$(BIN)/python -m products.tests.postgres env $(FUZZ)
+
+# SEED draws the schedule; FAULTS is all, or some of `products/tests/chaos/faults` with commas, or as many as fit.
+CHAOS := $(BIN)/python -m products.tests.chaos
+
+chaos: install ## break the shop, and audit what it promised (SEED=1 SECS=60 FAULTS=all; SQLITE=1)
+	@$(CHAOS) $(if $(SEED),--seed $(SEED)) $(if $(SECS),--seconds $(SECS)) $(if $(FAULTS),--faults $(FAULTS)) \
+		$(if $(SQLITE),--sqlite)
+
+chaos-control: install ## the same with guards taken away, one by one, which has to be noticed (SEED=1)
+	@$(CHAOS) --control $(if $(SEED),--seed $(SEED))
+
+chaos-table: install ## several runs, as one table in Markdown (SEEDS=10 SECS=60; SQLITE=1)
+	@$(CHAOS) --seeds $(or $(SEEDS),10) --seconds $(or $(SECS),60) $(if $(FAULTS),--faults $(FAULTS)) \
+		$(if $(SQLITE),--sqlite)
+
+steady: install ## load without faults, and what it takes of the machine (SECS=600)
+	@$(CHAOS) --steady --seconds $(or $(SECS),600) $(if $(SQLITE),--sqlite)
 
 bench: install ## measure the shop beside two textbook shops: 5 rounds, half an hour (ARGS='--cases order,page'; needs wrk)
 	@$(BIN)/python -m benchmarks.environments drf fastapi

@@ -15,6 +15,9 @@ django = get_wsgi_application()
 # Import every view now and not with a first request: that is answered sooner, and the workers share what it takes.
 get_resolver().url_patterns  # noqa: B018 - looking is what imports them
 
+# Django reads the routes, and all views with them, with the first request; a worker that is new has no time for that.
+routes = get_resolver().url_patterns
+
 
 def application(wsgi_environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """Django. A body in chunks comes without a length, which Django takes for no body: such a body gets one here."""

@@ -38,9 +38,11 @@ FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "o
 
 # Waits until whoever started it is gone, however it went, and then cleans up. PR_SET_PDEATHSIG instead would follow the
 # thread and not the process, exist on Linux only and leave the files. While initdb works, its pid has a minus sign.
+# Some tests mount a small disk where the data are.
 GUARDIAN = """
 read -r nothing
 pid=$(head -n 1 "$1/data/postmaster.pid") && kill -QUIT "${pid#-}"
+umount -l "$1/data" 2>/dev/null
 tries=0
 while [ -e "$1" ] && [ $tries -lt 100 ]; do rm -rf "$1"; tries=$((tries + 1)); [ -e "$1" ] && sleep 0.1; done
 """

@@ -1,6 +1,7 @@
 """The contract: the OpenAPI document, and a page that shows it."""
 
 import functools
+import threading
 from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
@@ -21,6 +22,8 @@ from rest_framework.views import APIView
 from products.api.conditions import etag_of, is_known
 from products.api.requests import read_query
 from products.api.serializers.pages import NoQuery
+
+making = threading.Lock()
 
 
 class DocumentationView(APIView):
@@ -78,8 +81,14 @@ class DocsView(DocumentationView):
         return Response(template_name="api/docs.html")
 
 
-@functools.cache
 def document() -> tuple[dict[str, Any], str]:
     """The document and its ETag. It is the same for everybody."""
+    # One at a time: drf-spectacular fails where two threads make a process's first document at once.
+    with making:
+        return made()
+
+
+@functools.cache
+def made() -> tuple[dict[str, Any], str]:
     body = SchemaGenerator().get_schema(public=True)
     return body, etag_of(body)

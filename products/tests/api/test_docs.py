@@ -6,6 +6,9 @@ from html.parser import HTMLParser
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 
+from products.api.views import documentation
+from products.tests.side_by_side import side_by_side
+
 PLACES = {"script": "src", "link": "href", "img": "src", "iframe": "src"}
 
 
@@ -62,3 +65,11 @@ def test_in_production_the_files_of_the_docs_are_collected_under_names_of_their_
 
     assert [url for url in loads if not re.search(r"\.[0-9a-f]{12}\.", url)] == []
     assert [url for url in loads if not (tmp_path / url.removeprefix("/static/")).is_file()] == []
+
+
+def test_two_who_ask_first_get_the_one_document_that_is_made(transactional_db):
+    documentation.made.cache_clear()
+
+    first, second = side_by_side(documentation.document, documentation.document)
+
+    assert first is second

@@ -6,17 +6,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from django.conf import settings
 from django.db import connection
 
 from products.tests.postgres import free_port
 
 PATIENCE = 20  # seconds for a start or a stop
+ROOT = Path(__file__).resolve().parents[3]
 
 # Ends the server when its own input ends, which it does however the test run ends.
 LEASH = '"$@" </dev/null & read -r nothing; kill -TERM $!; wait $!'
@@ -25,15 +26,28 @@ LEASH = '"$@" </dev/null & read -r nothing; kill -TERM $!; wait $!'
 class Gunicorn:
     """A context manager: serves on `address` (host, port) from start to end of the `with`, with `workers` processes.
 
-    What it says goes where the tests' own words go, or to the file `log`, and is then more: all but debugging.
+    `database_url` is the test's own database unless given, and `headers` are what a proxy in front would add. What it
+    says goes where the tests' own words go, or to the file `log`, and is then more: all but debugging.
     """
 
-    def __init__(self, *, workers: int = 2, threads: int = 4, log: Path | None = None, **environment: str) -> None:
-        self.log = log
+    application = "shop.wsgi"
+    patience = PATIENCE
+
+    def __init__(
+        self,
+        *,
+        workers: int = 2,
+        threads: int = 4,
+        database_url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        log: Path | None = None,
+        **environment: str,
+    ) -> None:
         self.address = ("127.0.0.1", free_port())
+        self.headers, self.log = dict(headers or {}), log
         self.environment = {
             **os.environ,
-            "DATABASE_URL": url_of_the_test_database(),
+            "DATABASE_URL": database_url or url_of_the_test_database(),
             "LISTEN_ON": self.address[0],
             "PORT": str(self.address[1]),
             "WEB_CONCURRENCY": str(workers),
@@ -46,16 +60,16 @@ class Gunicorn:
 
     def __enter__(self) -> Self:
         level = "info" if self.log else "critical"
-        command = [str(Path(sys.executable).with_name("gunicorn")), "shop.wsgi", f"--log-level={level}"]
-        with self.log.open("wb") if self.log else nullcontext() as log:
+        command = [str(Path(sys.executable).with_name("gunicorn")), self.application, f"--log-level={level}"]
+        with self.log.open("ab") if self.log else nullcontext() as log:
             self.leash = subprocess.Popen(
                 ["/bin/sh", "-c", LEASH, "leash", *command],
-                cwd=settings.BASE_DIR,
+                cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.PIPE,
                 stderr=log,
             )
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while not self._answers():
             assert self.leash.poll() is None, "gunicorn ended while starting; its words are above"
             assert time.monotonic() < deadline, "gunicorn does not answer"
@@ -87,7 +101,7 @@ class Gunicorn:
     def _answers(self) -> bool:
         probe = http.client.HTTPConnection(*self.address, timeout=5)
         try:
-            probe.request("GET", "/api/nothing")
+            probe.request("GET", "/api/nothing", headers=self.headers)
             return probe.getresponse().status in (403, 404)  # 403 over plain HTTP, in production
         except OSError:
             return False
