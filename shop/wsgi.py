@@ -12,10 +12,8 @@ from django.urls import get_resolver
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 
 django = get_wsgi_application()
-# Import every view now and not with a first request: that is answered sooner, and the workers share what it takes.
-get_resolver().url_patterns  # noqa: B018 - looking is what imports them
-
-# Django reads the routes, and all views with them, with the first request; a worker that is new has no time for that.
+# Django reads the routes, and all views with them, with the first request, for which a worker that is new has no time;
+# and read here, before there are workers, they share the memory.
 routes = get_resolver().url_patterns
 
 

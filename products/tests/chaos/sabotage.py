@@ -16,6 +16,7 @@ from products.models import Order
 from products.models.order_queries import OrderQuerySet
 from products.models.placing import Placement
 from products.models.product_queries import ProductQuerySet
+from products.models.statements import Statement
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -49,11 +50,10 @@ def without_ledger() -> Application:
     """Now and then stock moves, and nobody writes it down."""
     move = ProductQuerySet._move_for
 
-    def move_and_forget(self: ProductQuerySet, lines: Any, reason: Any, sign: int) -> None:
+    def move_and_forget(self: ProductQuerySet, lines: Any, reason: Any, sign: int) -> list[Statement]:
         if it_is_time():
-            self.move_stock({line.product_id: sign * line.quantity for line in lines})
-        else:
-            move(self, lines, reason, sign)
+            return [self.move_stock({line.product_id: sign * line.quantity for line in lines})]
+        return move(self, lines, reason, sign)
 
     ProductQuerySet._move_for = move_and_forget  # type: ignore[method-assign]
     return shop.wsgi.application
@@ -77,9 +77,8 @@ def without_giving_back() -> Application:
     """Cancelling an order now and then leaves its goods where they are."""
     take_back = ProductQuerySet.take_back
 
-    def forget(self: ProductQuerySet, lines: Any, reason: Any) -> None:
-        if not it_is_time():
-            take_back(self, lines, reason)
+    def forget(self: ProductQuerySet, lines: Any, reason: Any) -> list[Statement]:
+        return [] if it_is_time() else take_back(self, lines, reason)
 
     ProductQuerySet.take_back = forget  # type: ignore[method-assign]
     return shop.wsgi.application
