@@ -14,6 +14,7 @@
 GUNICORN_CMD_ARGS and the command line win over all of them.
 """
 
+import ctypes
 import gc
 import logging
 import sys
@@ -29,6 +30,8 @@ from shop.gunicorn_log import Log
 from shop.worker import Worker
 
 variables = Environment()
+
+M_MMAP_THRESHOLD = -3  # malloc.h; see keep_no_large_blocks()
 
 listen_on = variables.text(
     "LISTEN_ON", default="127.0.0.1", pattern=r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]", wish="an address such as 0.0.0.0"
@@ -70,6 +73,7 @@ Log.lines = logs.config(level=log_level, as_json=not variables.boolean("DEBUG", 
 def on_starting(server: Any) -> None:
     logging.captureWarnings(True)  # or Python writes them past the log
     metrics_folder.make(server.cfg.uid, server.cfg.gid)
+    keep_no_large_blocks()
     # Load the shop once, for the workers to share its memory: two of them take a third less in all. preload_app would
     # do it before there is a folder, and prometheus_client looks for that when it is imported.
     try:
@@ -78,6 +82,16 @@ def on_starting(server: Any) -> None:
         sys.exit(str(problem))
     gc.collect()
     gc.freeze()  # so that no collection in a worker touches, and so copies, what is shared
+
+
+def keep_no_large_blocks() -> None:
+    """Have blocks of a MiB and more given back to the system when they are freed, where the C library is glibc.
+
+    Each password takes 19 MiB to check, which glibc keeps for each thread: 80 MB a worker, for 9 ms less a login.
+    """
+    glibc = ctypes.CDLL(None)
+    if hasattr(glibc, "mallopt"):
+        glibc.mallopt(M_MMAP_THRESHOLD, 1_048_576)
 
 
 def on_exit(server: Any) -> None:

@@ -79,7 +79,9 @@ def answer(
     etag = etag or _etag_of(content)
     headers = {**(headers or {}), "ETag": etag}
     if is_known(request, etag):
-        return HttpResponse(status=status.HTTP_304_NOT_MODIFIED, headers=headers)
+        response = HttpResponse(status=status.HTTP_304_NOT_MODIFIED, headers=headers)
+        del response["Content-Type"]  # which would be that of a page
+        return response
     return HttpResponse(content, JSONRenderer.media_type, code, headers=headers)
 
 

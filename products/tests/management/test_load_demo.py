@@ -129,7 +129,7 @@ def paste(lines, home):
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     try:
         done = subprocess.run(
-            ["sh", "-euc", script],
+            ["sh", "-ec", script],  # not -u, which the .venv/bin/activate that uv makes does not bear
             cwd=settings.BASE_DIR,
             env=environment | {"HOME": str(home)},
             stdin=terminal,
