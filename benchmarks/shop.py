@@ -30,6 +30,7 @@ class Shop(Contestant):
         return {
             "DEBUG": "false",
             "SECRET_KEY": SECRET,
+            "METRICS_TOKEN": SECRET,  # without it nothing is counted for /metrics
             "ALLOWED_HOSTS": "127.0.0.1",
             "DATABASE_URL": f"postgres://shop@{quote(str(self.postgres.home), safe='')}/{self.database}",
             "TRUSTED_PROXIES": "1",
