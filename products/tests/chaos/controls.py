@@ -37,6 +37,7 @@ CONTROLS = [
     Control("without_giving_back", ["stock_and_sold_are_what_was_received", "no_half_orders"]),
     Control("without_retry_after", ["who_is_put_off_is_told_until_when"], faults=["postgres_restarted"]),
     Control("without_503", ["only_promised_answers"], faults=["postgres_restarted"]),
+    Control("without_deadline", ["answers_come_in_time"], faults=["postgres_frozen"]),
     Control("without_end_of_transaction", ["nothing_is_left_open"]),
 ]
 

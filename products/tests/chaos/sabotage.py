@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import psycopg2
+from django.conf import settings
 from django.db import connection, transaction
 
 import shop.wsgi
@@ -92,6 +93,12 @@ def without_retry_after() -> Application:
 def without_503() -> Application:
     """A database that is away is answered with 500."""
     return answering(lambda status, headers: ("500 Oops" if status.startswith("503") else status, headers))
+
+
+def without_deadline() -> Application:
+    """A request waits for its database as long as that takes."""
+    settings.API_DEADLINE = None
+    return shop.wsgi.application
 
 
 def without_end_of_transaction() -> Application:

@@ -12,7 +12,16 @@ from products.tests.chaos.auditor.history import read_history
 from products.tests.chaos.auditor.records import read_records
 from products.tests.chaos.faults import Promise
 from products.tests.chaos.sampler import Samples
-from products.tests.chaos.small_shop import DATABASE, HISTORY, IN_THE_DATABASE, IN_THE_HISTORY, C, asking_for, attempt
+from products.tests.chaos.small_shop import (
+    DATABASE,
+    HISTORY,
+    IN_THE_DATABASE,
+    IN_THE_HISTORY,
+    C,
+    answer_at,
+    asking_for,
+    attempt,
+)
 
 
 @pytest.fixture
@@ -65,6 +74,12 @@ def test_a_request_without_an_answer_is_found_where_each_is_answered(audited):
     assert [breach.at for breach in found["requests_end_as_the_fault_allows"]] == [2]
 
 
+def test_an_answer_that_took_too_long_is_found_where_each_request_is_answered(audited):
+    found = audited(edit=answer_at(5, mono=11.1), promise=Promise.EACH_IS_ANSWERED)
+
+    assert [breach.at for breach in found["answers_come_in_time"]] == [5]
+
+
 def test_a_503_is_found_where_no_request_fails(audited):
     found = audited(promise=Promise.NONE_FAILS)
 
@@ -111,7 +126,9 @@ def test_a_refused_key_may_have_an_order_where_an_attempt_without_an_answer_may_
 def test_no_invariant_is_without_a_case_in_which_it_is_broken():
     broken = {invariant for _, invariant, _ in IN_THE_DATABASE + IN_THE_HISTORY}
 
-    assert broken | {"requests_end_as_the_fault_allows", "nothing_is_left_open"} == set(INVARIANTS)
+    assert broken | {"requests_end_as_the_fault_allows", "answers_come_in_time", "nothing_is_left_open"} == set(
+        INVARIANTS
+    )
     assert all(check.__doc__ for check in INVARIANTS.values())
 
 

@@ -22,6 +22,7 @@ PROMISED: dict[str, set[tuple[int, str]]] = {
 """What each kind of request may be answered with: (status, code of the problem). A 500 never is."""
 
 SOON = 5.0  # seconds
+LONGEST = 6.0  # seconds for an answer: the shop's own deadline of 5 s, and some for the way there and back
 PEACE = Window("no fault", Promise.NONE_FAILS, float("-inf"), float("inf"), float("inf"))
 
 
@@ -57,6 +58,15 @@ def requests_end_as_the_fault_allows(evidence: Evidence) -> Iterator[Breach]:
                 yield Breach("wrong", f"{window.fault}: {what}", attempt.sent)
             if window.promise is Promise.NONE_FAILS and attempt.status >= 500:
                 yield Breach("wrong", f"{window.fault}: {attempt.kind} failed with {attempt.status}", attempt.sent)
+
+
+@invariant
+def answers_come_in_time(evidence: Evidence) -> Iterator[Breach]:
+    """While a fault lasts in which each request is answered, none waits for its answer for more than 6 s."""
+    for attempt in evidence.history.attempts:
+        window = window_during(evidence.windows, attempt)
+        if window is not None and window.promise is Promise.EACH_IS_ANSWERED and attempt.seconds > LONGEST:
+            yield Breach("wrong", f"{window.fault}: {attempt.kind} took {attempt.seconds:.1f} s", attempt.sent)
 
 
 @invariant

@@ -37,7 +37,7 @@ class ConnectionsSwallowed(NetworkFault):
     """A black hole: nothing arrives any more, and nobody is told."""
 
     name = "connections_black_holed"
-    seconds = (6, 15)
+    seconds = (7, 15)  # longer than a request may take
 
     def begin(self) -> None:
         self.scene.database.proxy.swallow()

@@ -41,7 +41,7 @@ class PostgresFrozen(PostgresFault):
     """SIGSTOP: connections stay open, and nobody answers on them. The worst there is for whoever has no deadline."""
 
     name = "postgres_frozen"
-    seconds = (6, 15)
+    seconds = (7, 15)  # longer than a request may take
 
     def begin(self) -> None:
         self.stopped: list[psutil.Process] = []
