@@ -20,7 +20,7 @@ def client_address(request: HttpRequest) -> str:
     connected = request.META.get("REMOTE_ADDR", "")
     if not settings.TRUSTED_PROXIES:
         return _grouped(connected) or connected
-    entries = request.headers.get("X-Forwarded-For", "").split(",")
+    entries = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
     forwarded = entries[-settings.TRUSTED_PROXIES] if len(entries) >= settings.TRUSTED_PROXIES else ""
     return _grouped(forwarded) or _grouped(connected) or connected
 

@@ -1,6 +1,6 @@
 """The lists that are asked for all day: their SQL is kept, and their rows become answers without model instances."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ class KeptList:
     """`wanted` makes the queryset of what the parameters ask for, and `row` takes its `columns`.
 
     Parameters named in `values` are sent with the statement, a tuple each of its members; any other makes the
-    statement another one, and has to be hashable.
+    statement another one, and has to be hashable. With no others than `keys`, any value is best off with the same plan.
     """
 
     model: type[Model]
@@ -25,6 +25,7 @@ class KeptList:
     row: Callable[..., Any]
     columns: Sequence[str]
     values: "Mapping[str, Field[Any, Any]]"
+    keys: Set[str]
 
     def rows(
         self, parameters: Parameters, names: tuple[str, ...], down: bool, limit: int, behind: list[Any] | None
@@ -40,7 +41,9 @@ class KeptList:
             else:
                 shape.append((name, None))
                 values[name] = value
-        query = kept(self.define, tuple(shape), names, down, limit, behind is not None)
+        query = kept(
+            self.define, tuple(shape), names, down, limit, behind is not None, prepared=parameters.keys() <= self.keys
+        )
         return [self.row(*row) for row in query.rows(values)]
 
     def define(

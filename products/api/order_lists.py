@@ -34,6 +34,7 @@ ORDERS = KeptList(
         "placed_before": models.DateTimeField(),
         "key": models.CharField(),
     },
+    keys={"owner"},
 )
 
 
@@ -52,7 +53,9 @@ class OrderPage(KeptPage):
 def lines_of(order_ids: Sequence[UUID]) -> dict[UUID, list[LineRow]]:
     """The lines of these orders, each order's in the order in which they were asked for."""
     lines: dict[UUID, list[LineRow]] = defaultdict(list)
-    for row in kept(lines_of_orders, len(order_ids)).rows(dict(enumerate(order_ids))) if order_ids else []:
+    for row in (
+        kept(lines_of_orders, len(order_ids), prepared=True).rows(dict(enumerate(order_ids))) if order_ids else []
+    ):
         line = LineRow(*row)
         lines[line.order_id].append(line)
     return lines

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from django.core import signing
 from django.db.models import BooleanField, Expression, F, Field, Func, Model, QuerySet, Value
@@ -90,8 +90,11 @@ class KeysetPage:
             return None
         edge = self.rows[0 if back else -1]
         values = [field.value_to_string(edge) for field in self.fields]
-        parameters = {**request.query_params.dict(), "cursor": self.signer.sign_object((back, values))}
-        return f"{request.scheme}://{request.get_host()}{quote(request.path)}?{urlencode(parameters)}"
+        others = {name: value for name, value in request.query_params.items() if name != "cursor"}
+        query = f"{urlencode(others)}&" if others else ""
+        # Nothing in a cursor or in a list's path has to be quoted.
+        cursor = self.signer.sign_object((back, values))
+        return f"{request.scheme}://{request.get_host()}{request.path}?{query}cursor={cursor}"
 
 
 def page_of(

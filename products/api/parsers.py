@@ -56,7 +56,7 @@ class StrictParser(BaseParser):
         # Django has parsed the header; DRF takes */* for a match.
         if request._request.content_type != self.media_type:
             raise UnsupportedMediaType(request.content_type)
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        if request.META.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
             raise UnsupportedMediaType(request.content_type, "Compressed bodies are not accepted.")
         charset = (request.content_params or {}).get("charset", "utf-8").lower()
         if charset not in ("utf-8", "utf8", "us-ascii"):

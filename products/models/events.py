@@ -21,10 +21,11 @@ class EventQuerySet(models.QuerySet["Event"]):
     def older_than(self, moment: datetime) -> "EventQuerySet":
         return self.filter(at__lt=moment)
 
-    def of_move(self, order: "Order", before: str | None, by: Any) -> "Event":
-        """That an order that was `before` (None: new) has become what it is now; not written yet."""
+    def of_move(self, order: "Order", before: str | None, by: Any) -> dict[str, Any]:
+        """A row to write: that an order that was `before` (None: new) has become what it is now."""
         facts = {"from": before, "to": order.status, "total": str(order.total), "currency": order.currency}
-        return Event(kind=f"order.{order.status.lower()}", order=order, by=by, facts=facts)
+        kind = f"order.{order.status.lower()}"
+        return {"kind": kind, "order_id": order.pk, "by_id": None if by is None else by.pk, "facts": facts}
 
     def forget(self) -> int:
         """Delete these, the oldest first and a batch at a time, so that no transaction is long; how many there were."""

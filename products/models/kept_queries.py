@@ -4,11 +4,13 @@ A queryset still defines each of them, so they follow every change of a model, a
 """
 
 import functools
+import itertools
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connections
+from django.db import Error, NotSupportedError, OperationalError, connections
 from django.db.models import Expression, Field, Model, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -16,6 +18,10 @@ MOST_KEPT = 1_000
 """Some 5 MB. Past it the one that was used longest ago is forgotten, and written anew when it is asked for again."""
 
 Row = tuple[Any, ...]
+
+numbers = itertools.count(1)
+names: "WeakKeyDictionary[Any, dict[KeptQuery, str]]" = WeakKeyDictionary()
+"""Of each connection to PostgreSQL, the queries that it has prepared, and how they are called there."""
 
 
 class Given(Expression):
@@ -30,10 +36,14 @@ class Given(Expression):
 
 
 class KeptQuery:
-    """The query that `queryset`, made by `.values_list()`, comes to with the values for its Givens."""
+    """The query that `queryset`, made by `.values_list()`, comes to with the values for its Givens.
 
-    def __init__(self, queryset: "QuerySet[Any, Any]") -> None:
-        self.alias = queryset.db
+    `prepared` has PostgreSQL keep its plan too, which takes it longer to make than to follow. That is for queries that
+    go by keys: with other values in it, a query may be better off with another plan.
+    """
+
+    def __init__(self, queryset: "QuerySet[Any, Any]", *, prepared: bool = False) -> None:
+        self.alias, self.prepared = queryset.db, prepared
         compiler = queryset.query.get_compiler(self.alias)
         try:
             self.sql, self.parameters = compiler.as_sql()
@@ -50,10 +60,33 @@ class KeptQuery:
         parameters = [
             each.prepare(values[each.name], connection) if isinstance(each, Given) else each for each in self.parameters
         ]
-        with connection.cursor() as cursor:
-            cursor.execute(self.sql, parameters)
-            rows: list[Row] = cursor.fetchall()
+        if self.prepared and can_prepare(connection):
+            rows = self._execute(connection, parameters)
+        else:
+            rows = fetch(connection, self.sql, parameters)
         return [self._converted(row, connection) for row in rows] if self.converters else rows
+
+    def _execute(self, connection: Any, parameters: list[Any]) -> list[Row]:
+        connection.ensure_connection()
+        known = names.setdefault(connection.connection, {})
+        try:
+            if self in known:
+                return fetch(connection, _call(known[self], parameters), parameters)
+            # Under a new name each time: after an error nobody knows whether there is one with the old name.
+            name = known[self] = f"kept_{next(numbers)}"
+            prepare = self.sql % tuple(f"${number}" for number in range(1, len(parameters) + 1))
+            prepare = prepare.replace("%", "%%") if parameters else prepare
+            return fetch(connection, f"PREPARE {name} AS {prepare};\n{_call(name, parameters)}", parameters)
+        except NotSupportedError as error:
+            known.clear()
+            # A column has another type now ("cached plan must not change result type"), so it is prepared anew; in a
+            # transaction, which that has broken, by whoever tries it again (products.models.transactions).
+            if connection.in_atomic_block:
+                raise OperationalError(*error.args) from error.__cause__
+            return self._execute(connection, parameters)
+        except Error:
+            known.pop(self, None)
+            raise
 
     def _converted(self, row: Row, connection: Any) -> Row:
         values = list(row)
@@ -63,10 +96,26 @@ class KeptQuery:
         return tuple(values)
 
 
+def _call(name: str, parameters: list[Any]) -> str:
+    return f"EXECUTE {name} ({', '.join(['%s'] * len(parameters))})" if parameters else f"EXECUTE {name}"
+
+
+def can_prepare(connection: Any) -> bool:
+    """Not on SQLite, which needs no plans; and not where a pool gives out a connection for each transaction."""
+    return connection.vendor == "postgresql" and not connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]
+
+
+def fetch(connection: Any, sql: str, parameters: list[Any]) -> list[Row]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows: list[Row] = cursor.fetchall()
+        return rows
+
+
 @functools.lru_cache(MOST_KEPT)
-def kept(define: "Callable[..., QuerySet[Any, Any]]", *shape: Hashable) -> KeptQuery:
+def kept(define: "Callable[..., QuerySet[Any, Any]]", *shape: Hashable, prepared: bool = False) -> KeptQuery:
     """The query that `define(*shape)` defines; `shape` is what makes its SQL another, such as the number of ids."""
-    return KeptQuery(define(*shape))
+    return KeptQuery(define(*shape), prepared=prepared)
 
 
 @functools.cache

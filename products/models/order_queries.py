@@ -61,7 +61,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
     def with_key(self, customer_id: int, key: str | None) -> "Order | None":
         """The order that this customer has placed under `key`, its lines beside it."""
-        rows = kept(_with_key, self.model).rows({"customer": customer_id, "key": key}) if key else []
+        rows = kept(_with_key, self.model, prepared=True).rows({"customer": customer_id, "key": key}) if key else []
         return self.with_lines().get(pk=rows[0][0]) if rows else None
 
     def locked(self) -> "OrderQuerySet":

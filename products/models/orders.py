@@ -17,7 +17,7 @@ from products.models.lifecycle import GIVES_BACK, Status, check_deadline, check_
 from products.models.order_lines import OrderLine
 from products.models.order_queries import OrderQuerySet
 from products.models.placing import FROM_CART, Placement, count_not_placed, count_placed
-from products.models.refusals import AlreadyPlaced, InsufficientStock, InvalidOrder, KeyReused, Problem
+from products.models.refusals import AlreadyPlaced, InsufficientStock, InvalidOrder, KeyReused, Problem, Refusal
 from products.models.statements import insert, send
 from products.models.stock import StockMovement
 from products.models.transactions import Snapshot, whole
@@ -143,7 +143,7 @@ class Order(models.Model):
             try:
                 self._look_twice(work_afresh)
             except IntegrityError:
-                # The same key with other products did not wait for our product locks but at the unique key.
+                # The key is taken: by an earlier try, or by another request that did not wait for our product locks.
                 if self.status == Status.PLACED:
                     self._refuse_a_second_time()
                 raise
@@ -216,23 +216,26 @@ class Order(models.Model):
         super().save(**options)
         self.lines.all().delete()
         lines = [OrderLine(order=self, product=line.product, quantity=line.quantity) for line in basket.lines]
-        send(insert(OrderLine, lines))
+        send(insert(OrderLine, list(map(vars, lines))))
         self._has_written(lines)
 
     def _take_goods(self, before: str | None, by: Any, options: dict[str, Any]) -> None:
         """Check the order and the stock, write the order and its lines, and take the stock: the heart of the shop."""
         placement = Placement(self, before)
-        # After the lock, which a first try of the same request held until it was committed, so that now it is seen;
-        # and before the check, as the stock may be gone because that first try took it.
-        self._refuse_a_second_time()
-        placement.check()
+        try:
+            placement.check()
+        except Refusal:
+            # Perhaps the stock is gone because a first try of this very request took it. That held the lock until it
+            # was committed, so now it is seen. A second try that is not refused meets the unique key in the end.
+            self._refuse_a_second_time()
+            raise
         lines = placement.freeze()
         event = insert(Event, [Event.objects.of_move(self, before, by)])
-        goods = [insert(OrderLine, lines), *Product.objects.sell(lines), event]
+        goods = [insert(OrderLine, list(map(vars, lines))), *Product.objects.sell(lines), event]
         if self.customer_id is None:
             raise ValueError("An order's customer has to be saved before the order.")
         if before is None:
-            send(insert(Order, [self]), *goods)
+            send(insert(Order, [vars(self)]), *goods)
         else:
             super().save(**options)
             self.lines.all().delete()

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
 
-# PostgreSQL's deadlock_detected, serialization_failure and lock_not_available. Each of them means that nothing of
-# the transaction was committed, so doing all of it again cannot do it twice.
+# PostgreSQL's deadlock_detected, serialization_failure and lock_not_available; and feature_not_supported, which it says
+# of a prepared query whose columns have changed (kept_queries). Each of them means that nothing of the transaction was
+# committed, so doing all of it again cannot do it twice.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
-CONFLICTS = {"40P01", "40001", "55P03"}
+CONFLICTS = {"40P01", "40001", "55P03", "0A000"}
 # What else the server says only before it commits: query_canceled (as by statement_timeout), read_only_sql_transaction
 # and disk_full. Not so admin_shutdown, which can follow a commit.
 UNDONE = CONFLICTS | {"57014", "25006", "53100"}

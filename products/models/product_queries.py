@@ -77,7 +77,7 @@ class ProductQuerySet(models.QuerySet["Product"]):
     def named(self, ids: Collection[int], skus: Collection[str] = (), *, locked: bool = False) -> "list[Product]":
         """The products with these ids or SKUs, in id order, and only with what an order needs to know of them."""
         values: dict[Any, Any] = dict(enumerate(ids)) | {f"sku {place}": sku for place, sku in enumerate(skus)}
-        rows = kept(_named, self.model, len(ids), len(skus), locked).rows(values) if values else []
+        rows = kept(_named, self.model, len(ids), len(skus), locked, prepared=True).rows(values) if values else []
         return [self.model.from_db(self.db, NEEDED_BY_ORDERS, row) for row in rows]
 
     def sell(self, lines: "Sequence[OrderLine]") -> list[Statement]:
@@ -94,14 +94,12 @@ class ProductQuerySet(models.QuerySet["Product"]):
         return add(self.model, "stock", deltas)
 
     def _move_for(self, lines: "Sequence[OrderLine]", reason: Reason, sign: int) -> list[Statement]:
+        deltas = {line.product_id: sign * line.quantity for line in lines}
         ledger = [
-            StockMovement(product_id=line.product_id, delta=sign * line.quantity, reason=reason, line_id=line.pk)
+            {"product_id": line.product_id, "delta": deltas[line.product_id], "reason": reason, "line_id": line.pk}
             for line in lines
         ]
-        return [
-            self.move_stock({each.product_id: each.delta for each in ledger}),
-            insert(StockMovement, ledger),
-        ]
+        return [self.move_stock(deltas), insert(StockMovement, ledger)]
 
 
 NEEDED_BY_ORDERS = ("id", "sku", "name", "price", "stock", "retired_at")

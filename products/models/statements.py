@@ -5,30 +5,42 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import Model
+from django.db.models import Field, JSONField, Model
 
 Statement = tuple[str, Sequence[Any]]
 """SQL with %s for each value, and the values."""
 
 
-def insert(model: type[Model], instances: Sequence[Model]) -> Statement:
-    """One INSERT for all `instances`, with ids of their own or without.
+def insert(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> Statement:
+    """One INSERT for all `rows`, each of them values by attribute; what is not named there has its field's default.
 
-    What the ORM would write, 0.3 ms sooner; `save()` and `bulk_create()` of these models do no more than this.
+    `vars(instance)` is such a row. What the ORM would write, 0.3 ms sooner.
     """
     database = connections[DEFAULT_DB_ALIAS]
-    columns = _columns(model)
-    row = f"({', '.join(['%s'] * len(columns))})"
-    values = [prepare(getattr(each, name), database) for each in instances for _, name, prepare in columns]
-    names, rows = ", ".join(column for column, _, _ in columns), ", ".join([row] * len(instances))
-    return f"INSERT INTO {model._meta.db_table} ({names}) VALUES {rows}", values  # noqa: S608
+    columns = _columns(model, database.vendor)
+    values = [
+        prepare(value, database) if prepare else value
+        for row in rows
+        for _, name, default, prepare in columns
+        for value in (row[name] if name in row else default(),)
+    ]
+    names, row = ", ".join(column for column, *_ in columns), f"({', '.join(['%s'] * len(columns))})"
+    return f"INSERT INTO {model._meta.db_table} ({names}) VALUES {', '.join([row] * len(rows))}", values  # noqa: S608
 
 
 @functools.cache
-def _columns(model: type[Model]) -> list[tuple[str, str, Callable[[Any, Any], Any]]]:
-    """(column, attribute, what makes of its value what the database takes) of each, without ids that count up."""
+def _columns(
+    model: type[Model], vendor: str
+) -> list[tuple[str, str, Callable[[], Any], Callable[[Any, Any], Any] | None]]:
+    """(column, attribute, its default, what has to be done to a value) of each column that does not count itself."""
     fields = [field for field in model._meta.concrete_fields if field is not model._meta.auto_field]
-    return [(str(field.column), field.attname, field.get_db_prep_save) for field in fields]
+    return [(str(field.column), field.attname, field.get_default, _preparing(field, vendor)) for field in fields]
+
+
+def _preparing(field: "Field[Any, Any]", vendor: str) -> Callable[[Any, Any], Any] | None:
+    # psycopg2 takes UUIDs, decimals and moments as they are, and SQLite takes text.
+    as_it_is = vendor == "postgresql" and not isinstance(field, JSONField)
+    return None if as_it_is else field.get_db_prep_save
 
 
 def add(model: type[Model], column: str, deltas: Mapping[int, int]) -> Statement:

@@ -64,7 +64,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
         A token dies when it expires or is revoked, when its user is deactivated, and when the password changes.
         """
-        for row in kept(_found).rows({"digest": _digest(secret), "now": timezone.now()}):
+        for row in kept(_found, prepared=True).rows({"digest": _digest(secret), "now": timezone.now()}):
             of_token = columns_of(ApiToken)
             token = ApiToken.from_db(self.db, of_token, row[: len(of_token)])
             token.user = User.from_db(self.db, columns_of(User), row[len(of_token) :])

@@ -4,5 +4,9 @@ from collections.abc import Iterable
 
 
 def verbs(captured: Iterable[dict[str, str]]) -> list[str]:
-    """The first word of each statement, also of those that crossed together (products.models.statements.send)."""
-    return [statement.split()[0] for said in captured for statement in said["sql"].split(";\n")]
+    """The first word of each statement, also of those that crossed together (products.models.statements.send).
+
+    A query that PostgreSQL has prepared (products.models.kept_queries) is one like any other here.
+    """
+    words = [statement.split()[0] for said in captured for statement in said["sql"].split(";\n")]
+    return ["SELECT" if word == "EXECUTE" else word for word in words if word != "PREPARE"]

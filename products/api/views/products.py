@@ -60,7 +60,7 @@ class ProductViewSet(GenericViewSet):
     def retrieve(self, request: Request, pk: int) -> HttpResponse:
         """One product, retired or not: old orders still name it."""
         read_query(request, NoQuery)
-        rows = kept(one_product).rows({"pk": pk}) if pk <= BIGGEST_ID else []
+        rows = kept(one_product, prepared=True).rows({"pk": pk}) if pk <= BIGGEST_ID else []
         if not rows:
             raise Http404
         return shown(request, ProductRow(*rows[0]))
@@ -151,6 +151,7 @@ PRODUCTS = KeptList(
         "changed_since": models.DateTimeField(),
         "words": models.TextField(),
     },
+    keys={"out_of_stock"},
 )
 
 

@@ -202,7 +202,6 @@ def test_a_checkout_takes_so_many_statements_however_many_lines(api, alice, a_pr
         "SELECT",  # an earlier order with this key
         "SELECT",  # its lines
         "SELECT",  # the products, locked
-        "SELECT",  # an earlier order with this key, now that the first try must be done
         "UPDATE",  # the order
         "SELECT",  # the cart's lines, to be deleted
         "SELECT",  # what refers to them

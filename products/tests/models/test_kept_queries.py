@@ -5,13 +5,14 @@ from threading import Thread
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, models
+from django.db import OperationalError, connection, models
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from products.models import ApiToken, Event, Order, OrderLine, Product, StockMovement
 from products.models.kept_queries import Given, KeptQuery, kept
 from products.models.statements import add, insert, send
+from products.tests.side_by_side import on_postgresql
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +90,101 @@ def values_of(instance):
     return {field.attname: getattr(instance, field.attname) for field in instance._meta.concrete_fields}
 
 
+# Plans that PostgreSQL keeps
+
+
+def with_sku():
+    sku = Given("sku", models.CharField())
+    return Product.objects.filter(sku=sku).exclude(name__contains="100%").order_by().values_list("pk", "name")
+
+
+def all_of_them():
+    return Product.objects.exclude(name__contains="100%").order_by("pk").values_list("pk", "name")
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("define", "values"), [(with_sku, {"sku": "MUG"}), (all_of_them, {})])
+def test_a_prepared_query_is_prepared_once_a_connection_and_executed_from_then_on(a_product, define, values):
+    mug = a_product(sku="MUG", name="A mug")
+    query = KeptQuery(define(), prepared=True)
+
+    with CaptureQueriesContext(connection) as statements:
+        answers = [query.rows(values) for _ in range(3)]
+
+    assert answers == [[(mug.pk, "A mug")]] * 3
+    assert [said["sql"].split()[0] for said in statements] == ["PREPARE", "EXECUTE", "EXECUTE"]
+
+    connection.close()
+    with CaptureQueriesContext(connection) as statements:
+        assert query.rows(values) == [(mug.pk, "A mug")]
+    assert [said["sql"].split()[0] for said in statements] == ["PREPARE"]
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_prepared_where_a_pool_gives_out_a_connection_for_each_transaction(a_product, monkeypatch):
+    mug = a_product(sku="MUG", name="A mug")
+    monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
+
+    with CaptureQueriesContext(connection) as statements:
+        assert KeptQuery(with_sku(), prepared=True).rows({"sku": "MUG"}) == [(mug.pk, "A mug")]
+
+    assert [said["sql"].split()[0] for said in statements] == ["SELECT"]
+
+
+@pytest.fixture
+def a_wider_column():
+    """Change the type of a column as a migration of another process would, and change it back in the end."""
+    alter = "ALTER TABLE products_product ALTER COLUMN name TYPE varchar({})"
+
+    def change(size=300):
+        with connection.cursor() as cursor:
+            cursor.execute(alter.format(size))
+
+    yield change
+    change(200)
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_query_whose_columns_have_changed_is_prepared_anew(a_product, a_wider_column):
+    mug = a_product(sku="MUG", name="A mug")
+    query = KeptQuery(with_sku(), prepared=True)
+    query.rows({"sku": "MUG"})
+
+    a_wider_column()
+
+    assert query.rows({"sku": "MUG"}) == [(mug.pk, "A mug")]
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_an_order_is_placed_although_the_columns_have_changed_since_the_last_one(alice, a_product, a_wider_column):
+    mug = a_product(stock=5)
+    Order.objects.create(customer=alice, items=[(mug, 1)])
+
+    a_wider_column()
+
+    Order.objects.create(customer=alice, items=[(mug, 1)])
+    assert mug.on_record().stock == 3
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_after_an_error_a_query_is_prepared_under_another_name(a_product):
+    mug = a_product(sku="MUG", name="A mug")
+    query = KeptQuery(with_sku(), prepared=True)
+    query.rows({"sku": "MUG"})
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+
+    with pytest.raises(OperationalError):
+        query.rows({"sku": "MUG"})
+
+    assert query.rows({"sku": "MUG"}) == [(mug.pk, "A mug")]
+
+
 # Rows that are written as text
 
 
@@ -142,7 +238,7 @@ def test_a_row_that_is_written_as_text_is_the_row_that_the_orm_writes(scene, mak
     by_the_orm, as_text = make(scene, 0), make(scene, 1)
 
     by_the_orm.save_base(force_insert=True)  # past Order.save(), which is the door
-    send(insert(type(as_text), [as_text]))
+    send(insert(type(as_text), [vars(as_text)]))
 
     [first, second] = [values_of(row) for row in type(as_text).objects.order_by("-pk")[:2]][::-1]
     apart = {"id", "idempotency_key", "line_id", "order_id", "at", "created_at", "placed_at", "pay_by"}
@@ -160,7 +256,7 @@ def test_several_rows_of_the_ledger_are_written_and_summed_in_two_statements(a_p
     send(
         add(Product, "stock", deltas),
         insert(
-            StockMovement, [StockMovement(product_id=pk, delta=delta, reason="COUNTED") for pk, delta in deltas.items()]
+            StockMovement, [{"product_id": pk, "delta": delta, "reason": "COUNTED"} for pk, delta in deltas.items()]
         ),
     )
 
