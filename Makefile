@@ -67,12 +67,27 @@ test: ## pass every test on SQLite and on PostgreSQL, and hold coverage at its t
 	@$(MAKE) --no-print-directory test-postgres
 	@$(MAKE) --no-print-directory coverage
 
-test-sqlite: install ## pass every test on SQLite (ARGS='-k cart' picks some)
-	@$(NO_DATABASE) $(PYTEST) $(ARGS)
-
+# Tests that start servers, kill them and look at the clock have the machine to themselves; the others share it.
+APART := products/tests/over_http products/tests/chaos products/tests/browser products/tests/test_postgres.py \
+	shop/tests/test_postgresql.py
 # The tests of the throw-away server need no database, and once is enough for them.
+ONCE := products/tests/test_postgres.py
+
+test-sqlite: install ## pass every test on SQLite (ARGS='-k cart' picks some)
+ifdef ARGS
+	@$(NO_DATABASE) $(PYTEST) $(ARGS)
+else
+	@$(NO_DATABASE) $(PYTEST) --numprocesses 2 $(APART:%=--ignore=%)
+	@$(NO_DATABASE) $(PYTEST) $(APART)
+endif
+
 test-postgres: install ## pass every test on PostgreSQL: DATABASE_URL's, the system's, or a wheel's (ARGS as above)
-	@$(BIN)/python -m products.tests.postgres $(PYTEST) --ignore=products/tests/test_postgres.py $(ARGS)
+ifdef ARGS
+	@$(BIN)/python -m products.tests.postgres $(PYTEST) --ignore=$(ONCE) $(ARGS)
+else
+	@$(BIN)/python -m products.tests.postgres $(PYTEST) --numprocesses 2 $(APART:%=--ignore=%)
+	@$(BIN)/python -m products.tests.postgres $(PYTEST) $(filter-out $(ONCE),$(APART))
+endif
 
 # coverage's own total mixes lines and branches, so the branches are looked at once more alone.
 coverage: install
