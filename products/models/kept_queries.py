@@ -67,6 +67,8 @@ class KeptQuery:
         return [self._converted(row, connection) for row in rows] if self.converters else rows
 
     def _execute(self, connection: Any, parameters: list[Any]) -> list[Row]:
+        # As a cursor would do; but by then this would have looked at what the old connection knew.
+        connection.close_if_health_check_failed()
         connection.ensure_connection()
         known = names.setdefault(connection.connection, {})
         try:
