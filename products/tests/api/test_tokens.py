@@ -9,6 +9,7 @@ from django.utils.dateparse import parse_datetime
 from rest_framework.test import APIClient
 
 from products.models import ApiToken
+from products.tests.statements import verbs
 
 pytestmark = pytest.mark.django_db
 
@@ -159,4 +160,4 @@ def test_looking_a_token_up_is_one_query_and_writes_nothing(alice, django_assert
     with django_assert_num_queries(1) as captured:
         ApiToken.objects.find(secret)
 
-    assert captured.captured_queries[0]["sql"].startswith("SELECT")
+    assert verbs(captured.captured_queries) == ["SELECT"]

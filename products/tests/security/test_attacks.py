@@ -16,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 import products
 import shop
 from products.models import ApiToken, Order, Product
+from products.tests.statements import verbs
 
 pytestmark = pytest.mark.django_db
 
@@ -160,7 +161,7 @@ def test_reading_writes_nothing(api, staff, a_product):
         statuses = [client.get(f"/api/{path}").status_code for path in paths]
 
     assert statuses == [200] * len(paths)
-    assert {query["sql"].split()[0] for query in queries} == {"SELECT"}
+    assert set(verbs(queries)) == {"SELECT"}
 
 
 @pytest.mark.parametrize("path", ["/api/orders", "/api-token-auth", "/api/products"])
