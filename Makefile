@@ -122,13 +122,13 @@ chaos-table: install ## several runs, as one table in Markdown (SEEDS=10 SECS=60
 steady: install ## load without faults, and what it takes of the machine (SECS=600)
 	@$(CHAOS) --steady --seconds $(or $(SECS),600) $(if $(SQLITE),--sqlite)
 
-bench: install ## measure the shop beside two textbook shops: 5 rounds, half an hour (ARGS='--cases order,page'; needs wrk)
+bench: install ## measure the shop beside two textbook shops: 5 rounds, twenty minutes (ARGS='--cases order,page'; needs wrk)
 	@$(BIN)/python -m benchmarks.environments drf fastapi
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-bench-quick: install ## the same in two minutes, and rougher (CASES=order,page picks some; ARGS as above)
+bench-quick: install ## the same in some two minutes, and rougher (CASES=order,page picks some; ARGS as above)
 	@$(BIN)/python -m benchmarks.environments drf fastapi
-	@$(BIN)/python -m benchmarks --rounds 2 --seconds 1 --flash-sales 1 $(if $(CASES),--cases $(CASES)) $(ARGS)
+	@$(BIN)/python -m benchmarks --rounds 1 --seconds 1 --flash-sales 1 $(if $(CASES),--cases $(CASES)) $(ARGS)
 
 bench-growth: install ## measure what growing costs: builds shops of a million products and orders (needs wrk, 5 GB of disk)
 	@$(BIN)/python -m benchmarks.growth $(ARGS)
