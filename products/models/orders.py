@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, IntegrityError, models
+from django.db import IntegrityError, models
 from django.db.models import Q
 from django.utils import timezone
 from uuid_utils.compat import uuid7
@@ -16,7 +16,7 @@ from products.models.events import Event
 from products.models.lifecycle import GIVES_BACK, Status, check_deadline, check_move
 from products.models.order_lines import OrderLine
 from products.models.order_queries import OrderQuerySet
-from products.models.placing import FROM_CART, Placement, count_not_placed, count_placed
+from products.models.placing import FROM_CART, Placement, count_not_placed, count_placed, mark_written
 from products.models.refusals import AlreadyPlaced, InsufficientStock, InvalidOrder, KeyReused, Problem, Refusal
 from products.models.statements import insert, send
 from products.models.stock import StockMovement
@@ -217,7 +217,7 @@ class Order(models.Model):
         self.lines.all().delete()
         lines = [OrderLine(order=self, product=line.product, quantity=line.quantity) for line in basket.lines]
         send(insert(OrderLine, list(map(vars, lines))))
-        self._has_written(lines)
+        mark_written(self, lines)
 
     def _take_goods(self, before: str | None, by: Any, options: dict[str, Any]) -> None:
         """Check the order and the stock, write the order and its lines, and take the stock: the heart of the shop."""
@@ -240,20 +240,10 @@ class Order(models.Model):
             super().save(**options)
             self.lines.all().delete()
             send(*goods)
-        self._has_written(lines)
+        mark_written(self, lines)
         count_placed(lines)
 
     def _refuse_a_second_time(self) -> None:
         earlier = Order.objects.with_key(self.customer_id, self.idempotency_key)
         if earlier is not None:
             raise AlreadyPlaced(earlier) if earlier.request_digest == self.request_digest else KeyReused
-
-    def _has_written(self, lines: list[OrderLine]) -> None:
-        """Leave this object and its lines as save() and prefetch_related() would."""
-        for each in (self, *lines):
-            each._state.adding, each._state.db = False, self._state.db or DEFAULT_DB_ALIAS
-        self._items = None
-        self._prefetched_objects_cache: dict[str, Any] = {}
-        written = self.lines.all()
-        written._result_cache = lines
-        self._prefetched_objects_cache = {"lines": written}

@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DEFAULT_DB_ALIAS, transaction
 from django.utils import timezone
 
 from products import metrics
@@ -55,6 +55,16 @@ class Placement:
         if self.order.items is None and before == Status.CART:
             return list(self.order.lines.values_list("product_id", "quantity"))
         return self.order.items or []
+
+
+def mark_written(order: "Order", lines: list[OrderLine]) -> None:
+    """Leave an order and its lines, which were written as text, as save() and prefetch_related() would."""
+    for each in (order, *lines):
+        each._state.adding, each._state.db = False, order._state.db or DEFAULT_DB_ALIAS
+    order.items = None
+    vars(order)["_prefetched_objects_cache"] = prefetched = {}
+    prefetched["lines"] = written = order.lines.all()
+    written._result_cache = lines
 
 
 def count_placed(lines: Sequence[OrderLine]) -> None:
