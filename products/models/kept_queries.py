@@ -4,8 +4,8 @@ A queryset still defines each of them, so they follow every change of a model, a
 """
 
 import functools
-import itertools
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -17,11 +17,22 @@ from django.db.models.sql.compiler import SQLCompiler
 MOST_KEPT = 1_000
 """Some 5 MB. Past it the one that was used longest ago is forgotten, and written anew when it is asked for again."""
 
+MOST_PREPARED = 100
+"""On each connection, for as long as it is kept: PostgreSQL forgets none by itself, and how many ids and SKUs an order
+names is up to its customer. What comes later is planned anew each time."""
+
 Row = tuple[Any, ...]
 
-numbers = itertools.count(1)
-names: "WeakKeyDictionary[Any, dict[KeptQuery, str]]" = WeakKeyDictionary()
-"""Of each connection to PostgreSQL, the queries that it has prepared, and how they are called there."""
+
+@dataclass
+class Plans:
+    """The queries that a connection to PostgreSQL has prepared, by what name, and how many it was asked to prepare."""
+
+    names: "dict[KeptQuery, str]" = field(default_factory=dict)
+    asked: int = 0
+
+
+plans_of: "WeakKeyDictionary[Any, Plans]" = WeakKeyDictionary()
 
 
 class Given(Expression):
@@ -70,25 +81,34 @@ class KeptQuery:
         # As a cursor would do; but by then this would have looked at what the old connection knew.
         connection.close_if_health_check_failed()
         connection.ensure_connection()
-        known = names.setdefault(connection.connection, {})
+        plans = plans_of.setdefault(connection.connection, Plans())
+        name = plans.names.get(self)
+        if name is None and plans.asked >= MOST_PREPARED:
+            return fetch(connection, self.sql, parameters)
         try:
-            if self in known:
-                return fetch(connection, _call(known[self], parameters), parameters)
-            # Under a new name each time: after an error nobody knows whether there is one with the old name.
-            name = known[self] = f"kept_{next(numbers)}"
-            prepare = self.sql % tuple(f"${number}" for number in range(1, len(parameters) + 1))
-            prepare = prepare.replace("%", "%%") if parameters else prepare
-            return fetch(connection, f"PREPARE {name} AS {prepare};\n{_call(name, parameters)}", parameters)
+            if name is None:
+                return self._prepare(connection, plans, parameters)
+            return fetch(connection, _call(name, parameters), parameters)
         except NotSupportedError as error:
-            known.clear()
+            plans.names.clear()
             # A column has another type now ("cached plan must not change result type"), so it is prepared anew; in a
             # transaction, which that has broken, by whoever tries it again (products.models.transactions).
+            if name is None:
+                raise
             if connection.in_atomic_block:
                 raise OperationalError(*error.args) from error.__cause__
             return self._execute(connection, parameters)
         except Error:
-            known.pop(self, None)
+            plans.names.pop(self, None)
             raise
+
+    def _prepare(self, connection: Any, plans: Plans, parameters: list[Any]) -> list[Row]:
+        # Under a new name each time: after an error nobody knows whether there is one with the old name.
+        plans.asked += 1
+        name = plans.names[self] = f"kept_{plans.asked}"
+        sql = self.sql % tuple(f"${number}" for number in range(1, len(parameters) + 1))
+        sql = sql.replace("%", "%%") if parameters else sql
+        return fetch(connection, f"PREPARE {name} AS {sql};\n{_call(name, parameters)}", parameters)
 
     def _converted(self, row: Row, connection: Any) -> Row:
         values = list(row)

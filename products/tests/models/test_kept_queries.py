@@ -5,11 +5,11 @@ from threading import Thread
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import OperationalError, connection, models
+from django.db import NotSupportedError, OperationalError, connection, models
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from products.models import ApiToken, Event, Order, OrderLine, Product, StockMovement
+from products.models import ApiToken, Event, Order, OrderLine, Product, StockMovement, kept_queries
 from products.models.kept_queries import Given, KeptQuery, kept
 from products.models.statements import add, insert, send
 from products.tests.side_by_side import on_postgresql
@@ -131,6 +131,57 @@ def test_nothing_is_prepared_where_a_pool_gives_out_a_connection_for_each_transa
         assert KeptQuery(with_sku(), prepared=True).rows({"sku": "MUG"}) == [(mug.pk, "A mug")]
 
     assert [said["sql"].split()[0] for said in statements] == ["SELECT"]
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_prepares_no_more_than_so_many(a_product, monkeypatch):
+    monkeypatch.setattr(kept_queries, "MOST_PREPARED", 2)
+    mug = a_product(sku="MUG", name="A mug")
+    connection.close()  # which forgets what others have prepared
+    queries = [KeptQuery(with_sku(), prepared=True) for _ in range(3)]
+
+    with CaptureQueriesContext(connection) as statements:
+        answers = [query.rows({"sku": "MUG"}) for query in queries * 2]
+
+    assert answers == [[(mug.pk, "A mug")]] * 6
+    assert [said["sql"].split()[0] for said in statements] == [
+        *["PREPARE", "PREPARE", "SELECT"],
+        *["EXECUTE", "EXECUTE", "SELECT"],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements")
+        assert cursor.fetchone() == (2,)
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_what_was_prepared_in_vain_counts_as_well(a_product, monkeypatch):
+    monkeypatch.setattr(kept_queries, "MOST_PREPARED", 2)
+    mug = a_product(sku="MUG", name="A mug")
+    connection.close()
+    query = KeptQuery(with_sku(), prepared=True)
+
+    for _ in range(2):
+        query.rows({"sku": "MUG"})
+        with connection.cursor() as cursor:
+            cursor.execute("DEALLOCATE ALL")
+        with pytest.raises(OperationalError):
+            query.rows({"sku": "MUG"})
+
+    with CaptureQueriesContext(connection) as statements:
+        assert query.rows({"sku": "MUG"}) == [(mug.pk, "A mug")]
+    assert [said["sql"].split()[0] for said in statements] == ["SELECT"]
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_what_the_database_does_not_support_is_said_once_and_not_tried_for_ever():
+    query = KeptQuery(with_sku(), prepared=True)
+    query.sql = "SELECT %s::text, %s::text FROM products_product GROUP BY sku FOR UPDATE"
+
+    with pytest.raises(NotSupportedError):
+        query.rows({"sku": "MUG"})
 
 
 @pytest.fixture
