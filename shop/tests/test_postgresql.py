@@ -2,17 +2,16 @@
 
 import contextlib
 import os
-import signal
 import socket
 import threading
 import time
-from pathlib import Path
 
 import psycopg2
 import pytest
 from django.db import OperationalError
 
 from products.models.outages import cannot_serve, was_undone
+from products.tests.freezing import frozen
 from products.tests.postgres import PostgresServer
 from shop import database_url, databases, deadlines
 from shop.deadlines import Deadline
@@ -67,20 +66,6 @@ def ask(connection, statement="SELECT 1"):
 def next_request(connection):
     """What Django does with a kept connection between two requests."""
     connection.close_if_unusable_or_obsolete()
-
-
-@contextlib.contextmanager
-def frozen(server):
-    """Stop the postmaster and all its children, as SIGSTOP does."""
-    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-    pids = [server.pid, *map(int, children)]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 @contextlib.contextmanager

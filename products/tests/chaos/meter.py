@@ -1,10 +1,9 @@
 """What the servers take of the machine over time: memory and connections."""
 
 import statistics
-import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import psutil
 import psycopg2
@@ -12,6 +11,7 @@ import psycopg2
 from products.tests.chaos.databases import Postgres
 from products.tests.chaos.sampler import CONNECTIONS
 from products.tests.chaos.shop import Shop
+from products.tests.chaos.watcher import Watcher
 
 MEGABYTE = 1_048_576
 LONG_ENOUGH = 300  # readings, before growth means anything: at first every process grows
@@ -49,23 +49,14 @@ class Readings:
         return "\n".join(lines)
 
 
-class Meter:
+class Meter(Watcher):
     """A context manager: takes a reading a second, from start to end of the `with`."""
 
     def __init__(self, shop: Shop, database: Any) -> None:
         self.shop, self.database, self.readings = shop, database, Readings()
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self._read)
+        super().__init__()
 
-    def __enter__(self) -> Self:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.over.set()
-        self.thread.join()
-
-    def _read(self) -> None:
+    def watch(self) -> None:
         while not self.over.wait(1):
             with suppress(psutil.NoSuchProcess, FileNotFoundError, ValueError, ZeroDivisionError):
                 sizes = [psutil.Process(pid).memory_info().rss for pid in self.shop.main.workers()]

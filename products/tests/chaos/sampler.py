@@ -1,15 +1,15 @@
 """Looks at the database all the time: at the stock, and who is connected."""
 
 import sqlite3
-import threading
 from collections.abc import Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import psycopg2
 
 from products.tests.chaos.databases import Postgres, Sqlite
+from products.tests.chaos.watcher import Watcher
 
 BETWEEN_SAMPLES = 0.05  # seconds
 CONNECTIONS = """
@@ -32,21 +32,12 @@ class Samples:
     allowed: int = 0
 
 
-class Sampler:
+class Sampler(Watcher):
     """A context manager: samples from start to end of the `with`, whenever the database is there."""
 
     def __init__(self, database: Postgres | Sqlite) -> None:
         self.database, self.samples = database, Samples()
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self._sample)
-
-    def __enter__(self) -> Self:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.over.set()
-        self.thread.join()
+        super().__init__()
 
     def look_who_is_left(self, *, allowed: int) -> None:
         """Note the connections that are open now. One for each thread of the servers is `allowed`."""
@@ -54,7 +45,7 @@ class Sampler:
         if isinstance(self.database, Postgres):
             [(self.samples.connections, self.samples.in_transaction)] = self.database.execute(CONNECTIONS)
 
-    def _sample(self) -> None:
+    def watch(self) -> None:
         while not self.over.is_set():
             with suppress(psycopg2.Error, sqlite3.Error), closing(self.database.connect()) as connection:
                 while not self.over.wait(BETWEEN_SAMPLES):

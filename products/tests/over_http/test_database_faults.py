@@ -4,17 +4,16 @@ import contextlib
 import http.client
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import psycopg2
 import pytest
 from django.conf import settings
 
+from products.tests.freezing import frozen
 from products.tests.over_http.server import Gunicorn
 from products.tests.postgres import PostgresServer
 
@@ -87,18 +86,6 @@ class Shop:
         """Give every thread its connection."""
         while {answer[0] for answer in self.at_once(4 * WORKERS * THREADS, self.ask)} != {200}:
             time.sleep(0.1)
-
-
-@contextlib.contextmanager
-def frozen(database):
-    pids = [database.pid, *map(int, Path(f"/proc/{database.pid}/task/{database.pid}/children").read_text().split())]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 def test_a_frozen_database_costs_every_request_its_deadline_and_no_more(shop, database):
