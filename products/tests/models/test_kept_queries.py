@@ -180,8 +180,10 @@ def test_what_the_database_does_not_support_is_said_once_and_not_tried_for_ever(
     query = KeptQuery(with_sku(), prepared=True)
     query.sql = "SELECT %s::text, %s::text FROM products_product GROUP BY sku FOR UPDATE"
 
-    with pytest.raises(NotSupportedError):
+    with CaptureQueriesContext(connection) as statements, pytest.raises(NotSupportedError):
         query.rows({"sku": "MUG"})
+
+    assert len(statements) == 1
 
 
 @pytest.fixture
