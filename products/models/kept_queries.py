@@ -28,7 +28,7 @@ Row = tuple[Any, ...]
 class Plans:
     """The queries that a connection to PostgreSQL has prepared, by what name, and how many it was asked to prepare."""
 
-    names: "dict[KeptQuery, str]" = field(default_factory=dict)
+    names: "dict[Planned, str]" = field(default_factory=dict)
     asked: int = 0
 
 
@@ -46,38 +46,14 @@ class Given(Expression):
         return "%s", [self]
 
 
-class KeptQuery:
-    """The query that `queryset`, made by `.values_list()`, comes to with the values for its Givens.
+class Planned:
+    """SQL, with %s for each value, whose plan PostgreSQL keeps for each connection: making it takes longer than
+    following it."""
 
-    `prepared` has PostgreSQL keep its plan too, which takes it longer to make than to follow. That is for queries that
-    go by keys: with other values in it, a query may be better off with another plan.
-    """
+    def __init__(self, sql: str) -> None:
+        self.sql = sql
 
-    def __init__(self, queryset: "QuerySet[Any, Any]", *, prepared: bool = False) -> None:
-        self.alias, self.prepared = queryset.db, prepared
-        compiler = queryset.query.get_compiler(self.alias)
-        try:
-            self.sql, self.parameters = compiler.as_sql()
-        except EmptyResultSet:  # what no row can have was asked for, such as an id that is too large for any
-            self.sql, self.parameters = "", ()
-        # SQLite has no moments, decimals and UUIDs of its own, so there the columns are converted.
-        self.converters = list(compiler.get_converters([column for column, _, _ in compiler.select]).items())
-
-    def rows(self, values: Mapping[Any, Any]) -> list[Row]:
-        """What the database answers. `values` has one for the name of each Given."""
-        if not self.sql:
-            return []
-        connection = connections[self.alias]
-        parameters = [
-            each.prepare(values[each.name], connection) if isinstance(each, Given) else each for each in self.parameters
-        ]
-        if self.prepared and can_prepare(connection):
-            rows = self._execute(connection, parameters)
-        else:
-            rows = fetch(connection, self.sql, parameters)
-        return [self._converted(row, connection) for row in rows] if self.converters else rows
-
-    def _execute(self, connection: Any, parameters: list[Any]) -> list[Row]:
+    def execute(self, connection: Any, parameters: list[Any]) -> list[Row]:
         # As a cursor would do; but by then this would have looked at what the old connection knew.
         connection.close_if_health_check_failed()
         connection.ensure_connection()
@@ -97,7 +73,7 @@ class KeptQuery:
                 raise
             if connection.in_atomic_block:
                 raise OperationalError(*error.args) from error.__cause__
-            return self._execute(connection, parameters)
+            return self.execute(connection, parameters)
         except Error:
             plans.names.pop(self, None)
             raise
@@ -109,6 +85,39 @@ class KeptQuery:
         sql = self.sql % tuple(f"${number}" for number in range(1, len(parameters) + 1))
         sql = sql.replace("%", "%%") if parameters else sql
         return fetch(connection, f"PREPARE {name} AS {sql};\n{_call(name, parameters)}", parameters)
+
+
+class KeptQuery(Planned):
+    """The query that `queryset`, made by `.values_list()`, comes to with the values for its Givens.
+
+    `prepared` has PostgreSQL keep its plan too. That is for queries that go by keys: with other values in it, a query may
+    be better off with another plan.
+    """
+
+    def __init__(self, queryset: "QuerySet[Any, Any]", *, prepared: bool = False) -> None:
+        self.alias, self.prepared = queryset.db, prepared
+        compiler = queryset.query.get_compiler(self.alias)
+        try:
+            sql, self.parameters = compiler.as_sql()
+        except EmptyResultSet:  # what no row can have was asked for, such as an id that is too large for any
+            sql, self.parameters = "", ()
+        super().__init__(sql)
+        # SQLite has no moments, decimals and UUIDs of its own, so there the columns are converted.
+        self.converters = list(compiler.get_converters([column for column, _, _ in compiler.select]).items())
+
+    def rows(self, values: Mapping[Any, Any]) -> list[Row]:
+        """What the database answers. `values` has one for the name of each Given."""
+        if not self.sql:
+            return []
+        connection = connections[self.alias]
+        parameters = [
+            each.prepare(values[each.name], connection) if isinstance(each, Given) else each for each in self.parameters
+        ]
+        if self.prepared and can_prepare(connection):
+            rows = self.execute(connection, parameters)
+        else:
+            rows = fetch(connection, self.sql, parameters)
+        return [self._converted(row, connection) for row in rows] if self.converters else rows
 
     def _converted(self, row: Row, connection: Any) -> Row:
         values = list(row)

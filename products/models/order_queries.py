@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.db import IntegrityError, models
 from django.db.models import Sum
@@ -68,11 +69,16 @@ class OrderQuerySet(models.QuerySet["Order"]):
         """These orders, locked until the transaction ends. NO KEY, as their lines refer to them."""
         return self.order_by("pk").select_for_update(no_key=True)
 
-    def overdue(self) -> "OrderQuerySet":
-        return self.filter(status=Status.PLACED, pay_by__lt=timezone.now())
+    def overdue(self, now: "datetime | Given | None" = None) -> "OrderQuerySet":
+        return self.filter(status=Status.PLACED, pay_by__lt=now or timezone.now())
 
-    def holding(self, product_ids: Iterable[int]) -> "OrderQuerySet":
-        return self.filter(pk__in=OrderLine.objects.filter(product__in=product_ids).values("order"))
+    def holding(self, product_ids: Iterable[Any]) -> "OrderQuerySet":
+        return self.filter(pk__in=OrderLine.objects.filter(product__id__in=product_ids).values("order"))
+
+    def overdue_holding(self, product_ids: Collection[int]) -> list[UUID]:
+        """The ids of the overdue orders that hold any of these products."""
+        values: dict[Any, Any] = dict(enumerate(product_ids)) | {"now": timezone.now()}
+        return [pk for (pk,) in kept(_overdue_holding, self.model, len(product_ids)).rows(values)]
 
     def pieces_of(self, product_ids: Iterable[int]) -> dict[int, int]:
         """How many of each of these products these orders hold: {product id: pieces}."""
@@ -127,3 +133,9 @@ class OrderQuerySet(models.QuerySet["Order"]):
 def _with_key(model: "type[Order]") -> "models.QuerySet[Order, Any]":
     customer, key = Given("customer", models.BigAutoField()), Given("key", models.CharField())
     return model.objects.filter(customer__id=customer, idempotency_key=key).order_by().values_list("pk")
+
+
+def _overdue_holding(model: "type[Order]", products: int) -> "models.QuerySet[Order, Any]":
+    overdue = model.objects.overdue(Given("now", models.DateTimeField()))
+    ids = [Given(place, models.BigAutoField()) for place in range(products)]
+    return overdue.holding(ids).order_by("pk").values_list("pk")

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from products.models.at_once import can_place_at_once, place_at_once
 from products.models.basket import Basket, Item
 from products.models.catalogue import Product
 from products.models.events import Event
@@ -85,7 +86,8 @@ class Order(models.Model):
 
         Raises InvalidOrder, InsufficientStock, ForbiddenMove; AlreadyPlaced and KeyReused where the key is taken.
         """
-        self._settle(lambda: self._write(options))
+        at_once = self._place_at_once if self._is_new() and options.get("update_fields") is None else None
+        self._settle(lambda: self._write(options), at_once)
 
     @property
     def items(self) -> list[Item] | None:
@@ -131,8 +133,8 @@ class Order(models.Model):
         """The goods came back, and go back on the shelf. Raises ForbiddenMove."""
         self._move(Status.RETURNED, by)
 
-    def _settle(self, work: Callable[[], None]) -> None:
-        """Do `work` in one transaction, or leave this object as it was."""
+    def _settle(self, work: Callable[[], None], at_once: Callable[[], bool] | None = None) -> None:
+        """Do `work` in one transaction, unless `at_once` has done it already, or leave this object as it was."""
         as_it_was = Snapshot(self)
 
         def work_afresh() -> None:
@@ -141,7 +143,8 @@ class Order(models.Model):
 
         try:
             try:
-                self._look_twice(work_afresh)
+                if at_once is None or not at_once():
+                    self._look_twice(work_afresh)
             except IntegrityError:
                 # The key is taken: by an earlier try, or by another request that did not wait for our product locks.
                 if self.status == Status.PLACED:
@@ -242,6 +245,26 @@ class Order(models.Model):
             send(*goods)
         mark_written(self, lines)
         count_placed(lines)
+
+    def _is_new(self) -> bool:
+        return self._state.adding and self.status == Status.PLACED
+
+    def _place_at_once(self) -> bool:
+        """Place this new order as _take_goods() would, where nothing is in the way; whether that was so.
+
+        Whatever there is to refuse is left to the one who looks at it under lock.
+        """
+        if self.customer_id is None or not can_place_at_once():
+            return False
+        placement = Placement(self, None, locked=False)
+        if not placement.is_acceptable():
+            return False
+        lines = placement.freeze()
+        if not place_at_once(self, lines, Event.objects.of_move(self, None, self.customer)):
+            return False
+        mark_written(self, lines)
+        count_placed(lines)
+        return True
 
     def _refuse_a_second_time(self) -> None:
         earlier = Order.objects.with_key(self.customer_id, self.idempotency_key)

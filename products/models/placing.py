@@ -24,14 +24,14 @@ FROM_CART = "cart"
 class Placement:
     """An order that is about to be placed and was `before` (a status, or None where it is new).
 
-    It locks its products when it is made. All of it happens inside the order's own transaction.
+    Its products are locked from when it is made, inside the order's own transaction, unless `locked` says otherwise.
     """
 
-    def __init__(self, order: "Order", before: str | None) -> None:
+    def __init__(self, order: "Order", before: str | None, *, locked: bool = True) -> None:
         self.order = order
         self.basket = Basket(self._items(before))
         order.request_digest = self.basket.digest if before is None else FROM_CART
-        self.basket.look_up(locked=True)
+        self.basket.look_up(locked=locked)
 
     def check(self) -> None:
         """Raise InvalidOrder or InsufficientStock, the latter with the overdue orders that hold what is missing."""
@@ -39,9 +39,12 @@ class Placement:
             self.basket.check()
         except InsufficientStock as shortage:
             # Asked while the products are locked, so that nobody can have returned an overdue order's stock since.
-            holding = type(self.order).objects.overdue().holding(shortage.product_ids)
-            shortage.overdue = list(holding.values_list("pk", flat=True))
+            shortage.overdue = type(self.order).objects.overdue_holding(shortage.product_ids)
             raise
+
+    def is_acceptable(self) -> bool:
+        """Whether there is nothing to refuse, as far as that can be told without a lock."""
+        return not (self.basket.faults() or self.basket.shortages())
 
     def freeze(self) -> list[OrderLine]:
         """Put what the order comes to now on the order; its lines, not written yet, with SKU, name and price."""

@@ -16,25 +16,36 @@ def insert(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> Statement:
 
     `vars(instance)` is such a row. What the ORM would write, 0.3 ms sooner.
     """
-    database = connections[DEFAULT_DB_ALIAS]
-    columns = _columns(model, database.vendor)
-    values = [
-        prepare(value, database) if prepare else value
-        for row in rows
-        for _, name, default, prepare in columns
-        for value in (row[name] if name in row else default(),)
-    ]
-    names, row = ", ".join(column for column, *_ in columns), f"({', '.join(['%s'] * len(columns))})"
-    return f"INSERT INTO {model._meta.db_table} ({names}) VALUES {', '.join([row] * len(rows))}", values  # noqa: S608
+    columns = columns_of_new(model)
+    names, places = ", ".join(columns), f"({', '.join(['%s'] * len(columns))})"
+    values = [value for row in rows for value in values_of_new(model, row)]
+    return f"INSERT INTO {model._meta.db_table} ({names}) VALUES {', '.join([places] * len(rows))}", values  # noqa: S608
 
 
 @functools.cache
-def _columns(
-    model: type[Model], vendor: str
-) -> list[tuple[str, str, Callable[[], Any], Callable[[Any, Any], Any] | None]]:
-    """(column, attribute, its default, what has to be done to a value) of each column that does not count itself."""
-    fields = [field for field in model._meta.concrete_fields if field is not model._meta.auto_field]
-    return [(str(field.column), field.attname, field.get_default, _preparing(field, vendor)) for field in fields]
+def columns_of_new(model: type[Model]) -> list[str]:
+    """The columns that a new row is given: all but the one that counts itself."""
+    return [str(field.column) for field in _fields_of_new(model)]
+
+
+def values_of_new(model: type[Model], row: Mapping[str, Any]) -> list[Any]:
+    """A row's values, as `insert` takes it, in the order of columns_of_new()."""
+    database = connections[DEFAULT_DB_ALIAS]
+    return [
+        prepare(value, database) if prepare else value
+        for name, default, prepare in _making(model, database.vendor)
+        for value in (row[name] if name in row else default(),)
+    ]
+
+
+@functools.cache
+def _making(model: type[Model], vendor: str) -> list[tuple[str, Callable[[], Any], Callable[[Any, Any], Any] | None]]:
+    """(attribute, its default, what has to be done to a value) of each column of a new row."""
+    return [(field.attname, field.get_default, _preparing(field, vendor)) for field in _fields_of_new(model)]
+
+
+def _fields_of_new(model: type[Model]) -> "list[Field[Any, Any]]":
+    return [field for field in model._meta.concrete_fields if field is not model._meta.auto_field]
 
 
 def _preparing(field: "Field[Any, Any]", vendor: str) -> Callable[[Any, Any], Any] | None:
