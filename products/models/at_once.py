@@ -9,13 +9,12 @@ import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, models
+from django.db import DEFAULT_DB_ALIAS, Error, connections, models
 
 from products.models.catalogue import Product
 from products.models.events import Event
 from products.models.kept_queries import Planned, can_prepare
 from products.models.order_lines import OrderLine
-from products.models.outages import CONFLICTS, code_of
 from products.models.statements import columns_of_new, values_of_new
 from products.models.stock import Reason, StockMovement
 
@@ -58,19 +57,19 @@ def can_place_at_once() -> bool:
 
 
 def place_at_once(order: "Order", lines: Sequence[OrderLine], event: dict[str, Any]) -> bool:
-    """Whether the order was placed; if not, nothing was changed: the goods are not any more what they were, or somebody
-    else was in the way.
+    """Whether the order was placed. If not, its goods are not any more what they were, and nothing was changed.
 
-    Raises what the database raises, IntegrityError where the order's key is taken.
+    Raises what the database raises, such as IntegrityError where the order's key is taken.
     """
     columns = zip(*(values_of_new(OrderLine, vars(line)) for line in lines), strict=True)
     values = [*values_of_new(type(order), vars(order)), *map(list, columns), *values_of_new(Event, event)]
+    database = connections[DEFAULT_DB_ALIAS]
     try:
-        return bool(_statement(type(order)).execute(connections[DEFAULT_DB_ALIAS], values))
-    except OperationalError as error:
-        if code_of(error) not in CONFLICTS:
-            raise
-        return False
+        return bool(_statement(type(order)).execute(database, values))
+    except Error:
+        # As the end of a transaction would, or whoever comes next would still have a connection that broke.
+        database.close_if_unusable_or_obsolete()
+        raise
 
 
 @functools.cache

@@ -133,8 +133,8 @@ class Order(models.Model):
         """The goods came back, and go back on the shelf. Raises ForbiddenMove."""
         self._move(Status.RETURNED, by)
 
-    def _settle(self, work: Callable[[], None], at_once: Callable[[], bool] | None = None) -> None:
-        """Do `work` in one transaction, unless `at_once` has done it already, or leave this object as it was."""
+    def _settle(self, work: Callable[[], Any], at_once: Callable[[], Any] | None = None) -> None:
+        """Do `work` in one transaction (see whole()), or leave this object as it was."""
         as_it_was = Snapshot(self)
 
         def work_afresh() -> None:
@@ -143,8 +143,7 @@ class Order(models.Model):
 
         try:
             try:
-                if at_once is None or not at_once():
-                    self._look_twice(work_afresh)
+                self._look_twice(work_afresh, at_once)
             except IntegrityError:
                 # The key is taken: by an earlier try, or by another request that did not wait for our product locks.
                 if self.status == Status.PLACED:
@@ -156,10 +155,10 @@ class Order(models.Model):
             as_it_was.restore()
             raise
 
-    def _look_twice(self, work: Callable[[], None]) -> None:
+    def _look_twice(self, work: Callable[[], Any], at_once: Callable[[], Any] | None) -> None:
         """Do `work`; where it is short of stock, expire the overdue orders that hold some, and do it again."""
         try:
-            whole(work)
+            whole(work, at_once)
         except InsufficientStock as shortage:
             if not shortage.overdue:
                 raise
@@ -249,22 +248,22 @@ class Order(models.Model):
     def _is_new(self) -> bool:
         return self._state.adding and self.status == Status.PLACED
 
-    def _place_at_once(self) -> bool:
-        """Place this new order as _take_goods() would, where nothing is in the way; whether that was so.
+    def _place_at_once(self) -> "Order | None":
+        """Place this new order as _take_goods() would; None where that cannot be done without looking under lock.
 
-        Whatever there is to refuse is left to the one who looks at it under lock.
+        So whatever there is to refuse is left to _take_goods().
         """
         if self.customer_id is None or not can_place_at_once():
-            return False
+            return None
         placement = Placement(self, None, locked=False)
         if not placement.is_acceptable():
-            return False
+            return None
         lines = placement.freeze()
         if not place_at_once(self, lines, Event.objects.of_move(self, None, self.customer)):
-            return False
+            return None
         mark_written(self, lines)
         count_placed(lines)
-        return True
+        return self
 
     def _refuse_a_second_time(self) -> None:
         earlier = Order.objects.with_key(self.customer_id, self.idempotency_key)

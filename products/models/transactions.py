@@ -15,8 +15,11 @@ TRIES = 4
 LONGEST_PAUSE = 0.05  # seconds, doubled with every try
 
 
-def whole(work: Callable[[], Result]) -> Result:
+def whole(work: Callable[[], Result], at_once: Callable[[], Result | None] | None = None) -> Result:
     """Run `work` in one transaction and return its answer; after a conflict try again, three times at the most.
+
+    `at_once` is the same as one statement, which is a transaction by itself: it comes first, and is all of it unless it
+    answers None, where it cannot be done like that and nothing was changed.
 
     Inside a transaction of the caller's it is tried once: only who opened a transaction can begin it anew. A connection
     that broke is no conflict, as the transaction may have been committed before: nothing is tried again then.
@@ -25,6 +28,9 @@ def whole(work: Callable[[], Result]) -> Result:
     tries = 1 if transaction.get_connection().in_atomic_block else TRIES
     for attempt in range(1, tries + 1):
         try:
+            done = at_once() if at_once and attempt == 1 else None
+            if done is not None:
+                return done
             with transaction.atomic():
                 return work()
         except OperationalError as error:

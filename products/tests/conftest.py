@@ -46,6 +46,12 @@ def _flush_may_empty_the_ledger():
 
 
 @pytest.fixture
+def step_by_step(monkeypatch) -> None:
+    """Have orders placed as on SQLite and inside a caller's transaction, where one statement does not do it all."""
+    monkeypatch.setattr("products.models.orders.can_place_at_once", lambda: False)
+
+
+@pytest.fixture
 def alice(db) -> User:
     return User.objects.create_user("alice")
 

@@ -2,6 +2,20 @@
 
 from collections.abc import Iterable
 
+AT_ONCE = ["SELECT", "SELECT"]
+"""Placing an order: the products, and the statement that does all the rest. Prepared ones look like queries here."""
+
+STEP_BY_STEP = [
+    "BEGIN",
+    "SELECT",  # the products, locked
+    "INSERT",  # the order
+    "INSERT",  # its lines
+    "UPDATE",  # the stock
+    "INSERT",  # the ledger
+    "INSERT",  # the event
+    "COMMIT",
+]
+
 
 def verbs(captured: Iterable[dict[str, str]]) -> list[str]:
     """The first word of each statement, also of those that crossed together (products.models.statements.send).

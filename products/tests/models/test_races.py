@@ -1,5 +1,6 @@
 """Races: what happens when several want something at the same moment."""
 
+import itertools
 import time
 from collections import Counter
 from datetime import timedelta
@@ -30,6 +31,18 @@ MOMENT = timedelta(milliseconds=1)
 def _the_ledger_is_right_in_the_end(db):
     yield
     assert list(Product.objects.out_of_balance()) == []
+
+
+@pytest.fixture(params=["at once", "step by step", "either way"])
+def way(request, monkeypatch):
+    """How orders are placed: PostgreSQL can do it in one statement, and not all of them are."""
+    if connection.vendor != "postgresql" and request.param != "step by step":
+        pytest.skip("SQLite can do it step by step only")
+    if request.param == "step by step":
+        request.getfixturevalue("step_by_step")
+    if request.param == "either way":
+        turns = itertools.cycle([True, False])
+        monkeypatch.setattr("products.models.orders.can_place_at_once", lambda: next(turns))
 
 
 @pytest.fixture
@@ -80,7 +93,7 @@ def on_record(order):
 
 
 @pytest.mark.parametrize(("quantity", "sold"), [(1, 20), (3, 6)])
-def test_fifty_buyers_get_exactly_what_there_is(alice, a_product, quantity, sold):
+def test_fifty_buyers_get_exactly_what_there_is(alice, a_product, quantity, sold, way):
     mug = a_product(stock=20)
 
     outcomes = side_by_side(*[place(alice, (mug, quantity))] * 50)
@@ -117,7 +130,7 @@ def test_the_second_buyer_of_the_last_piece_gets_it_where_the_first_gives_up(ali
     assert mug.on_record().stock == 0
 
 
-def test_orders_of_the_same_products_in_opposite_orders_never_deadlock(alice, a_product, deadlocks):
+def test_orders_of_the_same_products_in_opposite_orders_never_deadlock(alice, a_product, deadlocks, way):
     products = [a_product(stock=1_000) for _ in range(10)]
 
     def order_several_times(turn):
@@ -136,7 +149,7 @@ def test_orders_of_the_same_products_in_opposite_orders_never_deadlock(alice, a_
 
 @on_postgresql
 @pytest.mark.parametrize("move", ["place", "cancel"])
-def test_products_are_locked_in_id_order_however_they_lie_in_the_database(alice, a_product, move):
+def test_products_are_locked_in_id_order_however_they_lie_in_the_database(alice, a_product, move, way):
     mug, lamp = a_product(stock=2), a_product(stock=2)
     order = Order.objects.create(customer=alice, items=[(lamp, 1), (mug, 1)])
     mug.receive(1)  # PostgreSQL writes the new version behind the others, and finds it there
@@ -165,7 +178,7 @@ def test_filling_a_cart_does_not_hold_up_a_sale(alice, bob, a_product):
     assert kinds([his.outcome()]) == {Order: 1}
 
 
-def test_whatever_moves_the_stock_at_once_the_ledger_agrees(alice, staff, a_product):
+def test_whatever_moves_the_stock_at_once_the_ledger_agrees(alice, staff, a_product, way):
     mug = a_product(stock=50)
     moves = [
         *[place(alice, (mug, 1))] * 10,
@@ -210,7 +223,7 @@ def test_a_stale_form_that_is_saved_while_pieces_are_sold_brings_none_of_them_ba
 # Under the same key
 
 
-def test_the_same_request_sent_twenty_times_at_once_makes_one_order(alice, a_product):
+def test_the_same_request_sent_twenty_times_at_once_makes_one_order(alice, a_product, way):
     mug = a_product(stock=1)
 
     outcomes = side_by_side(*[place_once(alice, "k", (mug, 1))] * 20)
@@ -246,7 +259,7 @@ def test_a_retry_whose_first_try_is_undone_places_the_order(alice, a_product):
     assert order != first
 
 
-def test_the_same_key_for_different_products_at_once_makes_one_order(alice, a_product):
+def test_the_same_key_for_different_products_at_once_makes_one_order(alice, a_product, way):
     products = [a_product(stock=1) for _ in range(10)]
 
     outcomes = side_by_side(*[place_once(alice, "k", (product, 1)) for product in products])
@@ -397,7 +410,7 @@ def test_a_cart_is_not_changed_while_it_is_placed(alice, a_product):
 # For the stock of an overdue order
 
 
-def test_of_those_who_want_what_an_overdue_order_holds_as_many_get_it_as_there_is(alice, bob, a_product):
+def test_of_those_who_want_what_an_overdue_order_holds_as_many_get_it_as_there_is(alice, bob, a_product, way):
     mug = a_product(stock=3)
     overdue = Order.objects.create(customer=bob, items=[(mug, 3)], pay_by=timezone.now() - MOMENT)
 

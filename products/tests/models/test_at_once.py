@@ -1,0 +1,158 @@
+"""Placing an order in one statement: the same as step by step, and only where nothing has changed since the look-up."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.core.serializers import serialize
+from django.db import DataError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from products.models import (
+    AlreadyPlaced,
+    Event,
+    InsufficientStock,
+    InvalidOrder,
+    Order,
+    OrderLine,
+    Product,
+    StockMovement,
+    kept_queries,
+)
+from products.tests.side_by_side import just_before, on_postgresql
+from products.tests.statements import AT_ONCE, STEP_BY_STEP, verbs
+
+pytestmark = [on_postgresql, pytest.mark.django_db(transaction=True)]
+
+OF_ITS_OWN = {"id", "pk", "order", "line", "idempotency_key", "at", "created_at", "placed_at"}
+"""What no two orders can have in common."""
+
+
+@pytest.fixture
+def in_between(a_product):
+    """`in_between(work)`: place an order of two mugs and a lamp, and do `work` when they have just been looked up."""
+    mug, lamp = a_product(sku="MUG", stock=5, price="4.50"), a_product(sku="LAMP", stock=5)
+
+    def place(customer, work):
+        kept_queries.plans_of.clear()  # so that the statement is sent, and not only its name
+        with just_before("WITH new", lambda: work(mug.on_record())):
+            return Order.objects.create(customer=customer, items=[(lamp, 1), (mug, 2)], idempotency_key="k")
+
+    return place
+
+
+def everything_about(order):
+    """The rows that placing it wrote, with every column, but for what is its own."""
+    rows = [order, *order.lines.all(), *order.movements, *order.events.all()]
+    written = serialize("python", [type(row).objects.get(pk=row.pk) for row in rows])
+    return [{name: value for name, value in row["fields"].items() if name not in OF_ITS_OWN} for row in written]
+
+
+def has_written_nothing():
+    of_orders = StockMovement.objects.exclude(line=None), Event.objects.exclude(order=None)
+    return not any(rows.exists() for rows in (Order.objects.all(), OrderLine.objects.all(), *of_orders))
+
+
+def test_it_writes_what_is_written_step_by_step(alice, a_product, request, django_assert_num_queries):
+    mug, lamp = a_product(sku="MUG", stock=9, price="4.50"), a_product(sku="LAMP", stock=9, price="30.00")
+    details = {
+        "payment_reference": "%s, a 'reference' \\",
+        "carrier": "Post",
+        "tracking_number": "ü 1",
+        "pay_by": timezone.now() + timedelta(days=1),
+    }
+
+    def place(key):
+        with CaptureQueriesContext(connection) as statements:
+            order = Order(customer=alice, items=[(lamp, 2), ("MUG", 1), (lamp, 1)], idempotency_key=key, **details)
+            order.save()
+        return order, verbs(statements)
+
+    at_once, how = place("one")
+    request.getfixturevalue("step_by_step")
+    step_by_step, how_else = place("two")
+
+    assert (how, how_else) == (AT_ONCE, STEP_BY_STEP)
+    assert everything_about(at_once) == everything_about(step_by_step)
+    assert [line.sku for line in at_once.lines.all()] == ["LAMP", "MUG"]
+    assert (at_once.total, mug.on_record().stock, lamp.on_record().stock) == (Decimal("94.50"), 7, 3)
+    with django_assert_num_queries(0):
+        assert [line.sku for line in step_by_step.lines.all()] == ["LAMP", "MUG"]
+    assert not Product.objects.out_of_balance().exists()
+
+
+def test_what_is_short_by_then_is_refused_and_nothing_is_written(alice, in_between):
+    with pytest.raises(InsufficientStock) as refusal:
+        in_between(alice, lambda mug: mug.correct(-4))
+
+    assert [problem.facts["available"] for problem in refusal.value.problems] == [1]
+    assert has_written_nothing()
+    assert {product.sku: product.stock for product in Product.objects.all()} == {"MUG": 1, "LAMP": 5}
+
+
+def test_what_is_retired_by_then_is_refused(alice, in_between):
+    with pytest.raises(InvalidOrder):
+        in_between(alice, lambda mug: mug.retire())
+
+    assert has_written_nothing()
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("price", Decimal("5.00")), ("sku", "CUP"), ("name", "Cup"), ("description", "Of tin.")]
+)
+def test_what_is_changed_by_then_is_sold_as_it_is_then(alice, in_between, column, value):
+    def change(mug):
+        setattr(mug, column, value)
+        mug.save()
+
+    order = in_between(alice, change)
+
+    mug = Product.objects.earliest("pk")
+    line = Order.objects.get().lines.get(product=mug)
+    assert getattr(mug, column) == value
+    assert (line.unit_price, line.sku, line.name) == (mug.price, mug.sku, mug.name)
+    assert order.total == Order.objects.get().total == sum(line.amount for line in order.lines.all())
+
+
+def test_what_the_first_try_of_the_same_request_takes_by_then_is_its_order(alice, in_between):
+    first = []
+
+    def place_it_already(mug):
+        lamp = Product.objects.get(sku="LAMP")
+        with transaction.atomic():  # and so not by the statement that is being looked for
+            first.append(Order.objects.create(customer=alice, items=[(lamp, 1), (mug, 2)], idempotency_key="k"))
+
+    with pytest.raises(AlreadyPlaced) as refusal:
+        in_between(alice, place_it_already)
+
+    assert [refusal.value.order] == first == list(Order.objects.all())
+
+
+def test_a_text_that_is_too_long_is_refused_and_not_cut(alice, a_product):
+    mug = a_product(stock=1)
+
+    with pytest.raises(DataError):
+        Order.objects.create(customer=alice, items=[(mug, 1)], carrier="x" * 101)
+
+    assert has_written_nothing()
+    assert mug.on_record().stock == 1
+
+
+def test_in_a_transaction_of_the_callers_it_is_done_step_by_step(alice, a_product):
+    mug = a_product(stock=1)
+
+    with transaction.atomic(), CaptureQueriesContext(connection) as statements:
+        Order.objects.create(customer=alice, items=[(mug, 1)])
+
+    assert verbs(statements) == ["SAVEPOINT", *STEP_BY_STEP[1:-1], "RELEASE"]
+
+
+def test_where_nothing_can_be_prepared_it_is_done_step_by_step(alice, a_product, monkeypatch):
+    mug = a_product(stock=1)
+    monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
+
+    with CaptureQueriesContext(connection) as statements:
+        Order.objects.create(customer=alice, items=[(mug, 1)])
+
+    assert verbs(statements) == STEP_BY_STEP
