@@ -1,8 +1,7 @@
 """Placing a new order in one statement, which PostgreSQL checks, writes and commits by itself.
 
-It is what `Order._take_goods` does step by step, for an order that can be placed as it was looked up: nobody waits for
-Python while its goods are locked, which sells a product that everybody wants half as fast again, and of five trips to the
-database three are left.
+It is what `Order._take_goods` does step by step, for an order that can be placed as it was looked up. Of five trips to
+the database three are left, and nobody holds a lock while Python works, which counts where all want the same product.
 """
 
 import functools

@@ -90,8 +90,8 @@ class Planned:
 class KeptQuery(Planned):
     """The query that `queryset`, made by `.values_list()`, comes to with the values for its Givens.
 
-    `prepared` has PostgreSQL keep its plan too. That is for queries that go by keys: with other values in it, a query may
-    be better off with another plan.
+    `prepared` has PostgreSQL keep its plan too. That is for queries that go by keys: with other values in it, a query
+    may be better off with another plan.
     """
 
     def __init__(self, queryset: "QuerySet[Any, Any]", *, prepared: bool = False) -> None:

@@ -27,6 +27,11 @@ CONTROLS = [
         sql=["ALTER TABLE products_product DROP CONSTRAINT stock_is_not_negative"],
     ),
     Control(
+        "without_second_look",
+        ["stock_was_never_negative"],
+        sql=["ALTER TABLE products_product DROP CONSTRAINT stock_is_not_negative"],
+    ),
+    Control(
         "without_keys",
         ["one_order_for_a_key", "a_key_retried_to_its_end_has_its_order"],
         faults=["clients_hang_up"],

@@ -4,6 +4,7 @@ Each function makes such a shop, for `gunicorn "products.tests.chaos.sabotage:wi
 """
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -13,7 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 import shop.wsgi
-from products.models import Order
+from products.models import Order, at_once, orders
 from products.models.order_queries import OrderQuerySet
 from products.models.placing import Placement
 from products.models.product_queries import ProductQuerySet
@@ -36,8 +37,23 @@ def without_row_lock() -> Application:
         check(self)
         time.sleep(0.03)  # so that it happens in every run, and not in most of them
 
+    orders.can_place_at_once = lambda: False  # as that takes the lock by itself
     ProductQuerySet.locked = lambda self: self.order_by("pk")  # type: ignore[method-assign]
     Placement.check = check_and_dawdle  # type: ignore[method-assign]
+    return shop.wsgi.application
+
+
+def without_second_look() -> Application:
+    """What is sold by one statement is sold as it was looked up, whatever has become of it by then."""
+    is_acceptable = Placement.is_acceptable
+
+    def look_and_dawdle(self: Placement) -> bool:
+        acceptable = is_acceptable(self)
+        time.sleep(0.03)
+        return acceptable
+
+    at_once.SQL = re.sub(r"WHERE product.stock .*?(?=ORDER BY)", "", at_once.SQL, flags=re.DOTALL)
+    Placement.is_acceptable = look_and_dawdle  # type: ignore[method-assign]
     return shop.wsgi.application
 
 
@@ -49,6 +65,7 @@ def without_keys() -> Application:
 
 def without_ledger() -> Application:
     """Now and then stock moves, and nobody writes it down."""
+    orders.can_place_at_once = lambda: False  # as that writes its own
     move = ProductQuerySet._move_for
 
     def move_and_forget(self: ProductQuerySet, lines: Any, reason: Any, sign: int) -> list[Statement]:
