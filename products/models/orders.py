@@ -249,15 +249,16 @@ class Order(models.Model):
         return self._state.adding and self.status == Status.PLACED
 
     def _place_at_once(self) -> "Order | None":
-        """Place this new order as _take_goods() would; None where that cannot be done without looking under lock.
-
-        So whatever there is to refuse is left to _take_goods().
-        """
+        """Place this new order as _take_goods() would; None where that cannot be done without looking under lock."""
         if self.customer_id is None or not can_place_at_once():
             return None
         placement = Placement(self, None, locked=False)
-        if not placement.is_acceptable():
-            return None
+        try:
+            if not placement.check_unlocked():
+                return None
+        except Refusal:
+            self._refuse_a_second_time()
+            raise
         lines = placement.freeze()
         if not place_at_once(self, lines, Event.objects.of_move(self, None, self.customer)):
             return None

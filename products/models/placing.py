@@ -42,9 +42,22 @@ class Placement:
             shortage.overdue = type(self.order).objects.overdue_holding(shortage.product_ids)
             raise
 
-    def is_acceptable(self) -> bool:
-        """Whether there is nothing to refuse, as far as that can be told without a lock."""
-        return not (self.basket.faults() or self.basket.shortages())
+    def check_unlocked(self) -> bool:
+        """Whether there is nothing to refuse, as far as that can be told without a lock.
+
+        Raises InsufficientStock where even that is sure: too little was there both before and after no overdue order
+        held any of it. So who comes too late for a product that everybody wants holds up nobody who does not.
+        """
+        basket = self.basket
+        if basket.faults():
+            return False
+        short = basket.shortages()
+        if not short:
+            return True
+        if not type(self.order).objects.overdue_holding([shortage.facts["product"] for shortage in short]):
+            basket.look_up()
+            basket.check()
+        return False
 
     def freeze(self) -> list[OrderLine]:
         """Put what the order comes to now on the order; its lines, not written yet, with SKU, name and price."""

@@ -45,15 +45,15 @@ def without_row_lock() -> Application:
 
 def without_second_look() -> Application:
     """What is sold by one statement is sold as it was looked up, whatever has become of it by then."""
-    is_acceptable = Placement.is_acceptable
+    check = Placement.check_unlocked
 
-    def look_and_dawdle(self: Placement) -> bool:
-        acceptable = is_acceptable(self)
+    def check_and_dawdle(self: Placement) -> bool:
+        acceptable = check(self)
         time.sleep(0.03)
         return acceptable
 
     at_once.SQL = re.sub(r"WHERE product.stock .*?(?=ORDER BY)", "", at_once.SQL, flags=re.DOTALL)
-    Placement.is_acceptable = look_and_dawdle  # type: ignore[method-assign]
+    Placement.check_unlocked = check_and_dawdle  # type: ignore[method-assign]
     return shop.wsgi.application
 
 

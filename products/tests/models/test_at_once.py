@@ -20,7 +20,7 @@ from products.models import (
     StockMovement,
     kept_queries,
 )
-from products.tests.side_by_side import just_before, on_postgresql
+from products.tests.side_by_side import just_before, meanwhile, on_postgresql
 from products.tests.statements import AT_ONCE, STEP_BY_STEP, verbs
 
 pytestmark = [on_postgresql, pytest.mark.django_db(transaction=True)]
@@ -127,6 +127,47 @@ def test_what_the_first_try_of_the_same_request_takes_by_then_is_its_order(alice
         in_between(alice, place_it_already)
 
     assert [refusal.value.order] == first == list(Order.objects.all())
+
+
+# Without a lock, too little is refused only where that is sure.
+
+
+def test_who_is_refused_waits_for_nobody(alice, bob, a_product):
+    mug = a_product(stock=1)
+
+    with transaction.atomic():
+        Product.objects.locked().get(pk=mug.pk)
+        his = meanwhile(lambda: Order.objects.create(customer=bob, items=[(mug, 2)]))
+        assert not his.waits()
+
+    assert isinstance(his.outcome(), InsufficientStock)
+
+
+def test_what_comes_back_from_an_overdue_order_in_between_is_sold(alice, bob, a_product):
+    mug = a_product(stock=1)
+    overdue = Order.objects.create(customer=bob, items=[(mug, 1)], pay_by=timezone.now() - timedelta(seconds=1))
+
+    with just_before("pay_by", lambda: Order.objects.get(pk=overdue.pk).expire()):
+        order = Order.objects.create(customer=alice, items=[(mug, 1)])
+
+    assert order.lines.get().product == mug
+    assert mug.on_record().stock == 0
+
+
+def test_what_comes_in_between_the_looks_is_sold(alice, a_product):
+    mug = a_product(stock=0)
+
+    with just_before("pay_by", lambda: mug.on_record().receive(1)):
+        order = Order.objects.create(customer=alice, items=[(mug, 1)])
+
+    assert order.lines.get().product == mug
+
+
+def test_what_is_retired_in_between_the_looks_is_refused_for_that(alice, a_product):
+    mug = a_product(stock=0)
+
+    with just_before("pay_by", lambda: mug.on_record().retire()), pytest.raises(InvalidOrder):
+        Order.objects.create(customer=alice, items=[(mug, 1)])
 
 
 def test_a_text_that_is_too_long_is_refused_and_not_cut(alice, a_product):
