@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import os
 import signal
 import socket
 import time
@@ -54,6 +55,16 @@ def answers_on(connection, number):
 
 def get(path):
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+
+
+def has_ended(connection):
+    connection.settimeout(0.1)
+    try:
+        return connection.recv(1) == b""
+    except TimeoutError:
+        return False
+    except ConnectionResetError:
+        return True
 
 
 def test_many_kept_connections_at_once_each_have_their_own_answers(server):
@@ -182,8 +193,7 @@ def test_who_is_idle_for_too_long_is_left_and_who_is_not_stays():
                 assert ask(busy, "/echo?busy") == (200, b"busy", False)
                 time.sleep(0.1)
 
-        idle.sock.settimeout(0.1)
-        assert idle.sock.recv(1) == b""
+        assert has_ended(idle.sock)
 
 
 def test_who_is_idle_does_not_keep_a_worker_that_is_told_to_go():
@@ -207,20 +217,30 @@ def test_no_more_connections_are_kept_than_leave_room_for_new_ones():
     assert ends == [False, False, True, True]
 
 
-def test_who_is_sent_away_to_make_room_while_speaking_is_not_heard_any_more():
-    def speak(_):
-        with contextlib.suppress(OSError), socket.create_connection(server.address, timeout=PATIENCE) as connection:
-            for byte in get("/echo")[:-2]:
-                connection.sendall(bytes([byte]))
+def test_who_is_sent_away_at_the_moment_of_speaking_is_not_heard_any_more(tmp_path):
+    limits, log = "--worker-connections 8", tmp_path / "log"
+    with Plain(workers=1, GUNICORN_CMD_ARGS=limits, log=log) as server, contextlib.ExitStack() as stack:
 
-    limits = "--worker-connections 8"
-    with Plain(workers=1, GUNICORN_CMD_ARGS=limits) as server, ThreadPoolExecutor(24) as threads:
-        workers = server.workers()
-        list(threads.map(speak, range(300)))
-        with connected(server.address) as client:
-            assert ask(client, "/echo?new")[:2] == (200, b"new")
+        def begin():
+            connection = stack.enter_context(socket.create_connection(server.address, PATIENCE))
+            connection.sendall(b"GET /ec")
+            return connection
 
-        assert server.workers() == workers
+        begun = [begin() for _ in range(7)]
+        time.sleep(0.2)
+        [worker] = server.workers()
+        os.kill(worker, signal.SIGSTOP)  # so that all of it has happened when it looks again
+        last = begin()
+        for connection in begun:
+            connection.sendall(b"h")
+        os.kill(worker, signal.SIGCONT)
+        time.sleep(0.2)
+        last.sendall(get("/echo?last").removeprefix(b"GET /ec"))
+
+        assert list(answers_on(last, 1)) == [b"last"]
+        assert [has_ended(connection) for connection in begun].count(True) == 1
+
+    assert "Traceback" not in log.read_text()
 
 
 def test_after_so_many_requests_there_is_another_worker_and_nobody_is_lost():
