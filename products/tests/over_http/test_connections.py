@@ -211,6 +211,7 @@ def test_who_is_idle_does_not_keep_a_worker_that_is_told_to_go():
 def test_no_more_connections_are_kept_than_leave_room_for_new_ones():
     limits = "--worker-connections 6"
     with Plain(workers=1, GUNICORN_CMD_ARGS=limits) as server, contextlib.ExitStack() as stack:
+        time.sleep(0.5)  # Whoever asked whether it serves is gone by then.
         clients = [stack.enter_context(connected(server.address)) for _ in range(4)]
         ends = [ask(client, "/echo")[2] for client in clients]
 
@@ -226,6 +227,7 @@ def test_who_is_sent_away_at_the_moment_of_speaking_is_not_heard_any_more(tmp_pa
             connection.sendall(b"GET /ec")
             return connection
 
+        time.sleep(0.5)  # Whoever asked whether it serves is gone by then.
         begun = [begin() for _ in range(7)]
         time.sleep(0.2)
         [worker] = server.workers()
