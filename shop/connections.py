@@ -1,10 +1,13 @@
 """A client's connection: how much of its next request has arrived, and how the rest is read."""
 
 import re
+import socket
 import threading
 import time
 from typing import Any
 
+from gunicorn.http.body import LengthReader
+from gunicorn.http.message import Request
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers import gthread
 
@@ -32,6 +35,7 @@ class Client(SocketUnreader):
 
     patience = 20.0
     slots = threading.Semaphore(1)
+    is_trusted: bool | None = None
 
     def begin(self, arrived: bytes, ends_at: float) -> None:
         """A request is there as far as `arrived`, and whole at `ends_at` (time.monotonic) at the latest."""
@@ -72,15 +76,29 @@ class Client(SocketUnreader):
             Client.slots.release()
 
 
+class Head(Request):
+    """gunicorn's, which works out anew for each request of a connection whether it is from a proxy that it trusts."""
+
+    def _peer_is_trusted_proxy(self) -> bool:
+        if self.unreader.is_trusted is None:
+            self.unreader.is_trusted = bool(super()._peer_is_trusted_proxy())
+        return bool(self.unreader.is_trusted)
+
+
 class Connection(gthread.TConn):
     """A connection that is read ahead until a thread can work on its request without waiting for the client."""
 
-    reader: Client | None = None
+    reader: Client
+    idle_since: float | None
+    """When the last answer was sent, until there is something to read again."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.data_ready = True  # As far as gunicorn is to know, which would have a thread wait for the first byte.
         self.begin()
+
+    def fileno(self) -> int:
+        return self.sock.fileno()
 
     def begin(self, arrived: bytes = b"") -> None:
         """Another request is coming, and perhaps its beginning has come with the last one."""
@@ -88,19 +106,27 @@ class Connection(gthread.TConn):
         self.has_ended = False
         self.ends_at = time.monotonic() + Client.patience
         self.whole_since: float | None = None
+        self.idle_since = None
         self._searched, self._needed = 0, 0
 
     def init(self) -> None:
-        super().init()
-        if self.reader is None:
+        if not self.initialized:
+            super().init()
             self.reader = self.parser.unreader = Client(self.sock)
+            self.parser.mesg_class = Head
+        self.parser.mesg = None  # whose body is out of the way (see is_read), or gunicorn would look for it once more
         self.reader.begin(bytes(self.arrived), self.ends_at)
         self.arrived.clear()
+
+    def is_read(self) -> bool:
+        """Whether the body of the last request is out of the way. False where only reading on would tell."""
+        body = self.parser.mesg.body.reader
+        return isinstance(body, LengthReader) and not body.length
 
     def receive(self) -> None:
         """Take what is there, without waiting."""
         try:
-            data = self.sock.recv(LARGEST_HEAD)
+            data = self.sock.recv(LARGEST_HEAD, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         except OSError:

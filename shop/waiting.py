@@ -1,18 +1,16 @@
 """Where connections wait for their clients without a thread."""
 
 import itertools
-import selectors
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from shop.connections import Connection
 
 
 class WaitingRoom:
-    """Connections in the order in which they have to be gone; each tells when there is something to read."""
+    """Connections in the order in which they have to be gone."""
 
-    def __init__(self, poller: selectors.BaseSelector) -> None:
-        self.poller = poller
+    def __init__(self) -> None:
         self.ends: dict[Connection, float] = {}
 
     def __contains__(self, connection: Connection) -> bool:
@@ -21,16 +19,14 @@ class WaitingRoom:
     def __iter__(self) -> Iterator[Connection]:
         return iter(self.ends)
 
-    def admit(self, connection: Connection, ends_at: float, is_readable: Callable[[Connection], None]) -> None:
+    def admit(self, connection: Connection, ends_at: float) -> None:
         """Let it wait until `ends_at` (time.monotonic), which is no earlier than those of who is here already."""
-        connection.sock.setblocking(False)
-        self.poller.register(connection.sock, selectors.EVENT_READ, lambda _: is_readable(connection))
+        self.ends.pop(connection, None)
         self.ends[connection] = ends_at
 
     def release(self, connection: Connection) -> None:
-        """It has waited for long enough."""
-        del self.ends[connection]
-        self.poller.unregister(connection.sock)
+        """It has waited for long enough, if it is here at all."""
+        self.ends.pop(connection, None)
 
     def overdue(self) -> list[Connection]:
         now = time.monotonic()
