@@ -1,21 +1,18 @@
-"""What each area of the shop allows a browser, who has a session there, and that the API is spoken over HTTPS."""
+"""What each area of the shop allows a browser, and who has a session there."""
 
 from collections.abc import Callable
 from typing import Any
 
-from csp.constants import HEADER, NONE, SELF
+from csp.constants import NONE, SELF
 from csp.middleware import CSPMiddleware, PolicyParts
-from csp.utils import build_policy
-from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseForbidden
+from django.http import HttpRequest, HttpResponseBase, HttpResponseForbidden
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
-from products.api.errors import problem_response
-from shop.middleware import API, Handler, is_api
+from shop.middleware import API
 
 # --- What a browser may do with an answer -----------------------------------------------------------------------
 
@@ -53,24 +50,16 @@ POLICIES: dict[str, Directives] = {
 class ContentPolicy(CSPMiddleware):
     """Send the area's Content-Security-Policy. A view can change its own by django-csp's decorators."""
 
-    nothing = build_policy(NOTHING)
-
-    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        if is_api(request) and _policy_of(request) is NOTHING:
-            response.headers[HEADER] = self.nothing  # made once, as most answers are of the API
-            return response
-        return super().process_response(request, response)
-
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
     ) -> PolicyParts:
         parts = super().get_policy_parts(request, response, report_only)
         if not report_only:
-            parts.config = parts.config or _policy_of(request)
+            parts.config = parts.config or policy_of(request)
         return parts
 
 
-def _policy_of(request: HttpRequest) -> Directives:
+def policy_of(request: HttpRequest) -> Directives:
     path = f"{request.path_info}/"
     return next((policy for beginning, policy in POLICIES.items() if path.startswith(beginning)), NOTHING)
 
@@ -114,26 +103,3 @@ class Forms(PagesOnly, CsrfViewMiddleware):
         self, request: HttpRequest, callback: Callable[..., HttpResponseBase], args: tuple[Any, ...], kwargs: Any
     ) -> HttpResponseForbidden | None:
         return super().process_view(request, callback, args, kwargs) if has_session(request) else None
-
-
-# --- HTTPS --------------------------------------------------------------------------------------------------------
-
-
-class HttpsOnly:
-    """Refuse the API over plain HTTP, before anything is looked up (settings.HTTPS_ONLY).
-
-    Not a redirect, which clients follow unseen: the token would cross the network in the clear with every request.
-    """
-
-    def __init__(self, get_response: Handler) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        if settings.HTTPS_ONLY and is_api(request) and not request.is_secure():
-            return problem_response(403, request, code="https_required", detail=HTTPS_REQUIRED)
-        return self.get_response(request)
-
-
-HTTPS_REQUIRED = (
-    "Use https://. This request crossed the network in the clear: revoke the token, or change the password, in it."
-)

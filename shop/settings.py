@@ -48,17 +48,13 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "shop.middleware.RequestId",  # First, so that every answer and every log line has its id.
     "shop.request_log.RequestLog",
+    "shop.api_door.ApiDoor",  # From here the API's requests go straight to the views.
     # Outside of all that answers by itself, so that files and refusals have their headers too.
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "shop.security.ContentPolicy",
     "django.middleware.security.SecurityMiddleware",
     "shop.health.Health",  # Before whatever looks at the host or at who is asking.
     "shop.middleware.DatabaseDeadline",  # Around everything that asks the database.
-    "shop.middleware.ApiHeaders",
-    "shop.middleware.ProblemsAsJson",
-    "shop.security.HttpsOnly",
-    "shop.middleware.NothingIgnored",
-    "shop.middleware.TokenUse",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "shop.middleware.SlashOptional",
     "shop.security.Sessions",
@@ -66,6 +62,7 @@ MIDDLEWARE = [
     "shop.security.Forms",
     "shop.security.Users",
     "shop.security.Messages",
+    "shop.api_door.views",  # Last: the other end of the door's way.
 ]
 
 ROOT_URLCONF = "shop.urls"
@@ -201,7 +198,7 @@ CSRF_TRUSTED_ORIGINS = env.names(
     wish="origins separated by commas, such as https://shop.example.com",
 )
 
-# The API is refused over plain HTTP (shop.security.HttpsOnly), and pages are redirected: a browser's first request
+# The API is refused over plain HTTP (shop.api_door), and pages are redirected: a browser's first request
 # carries no secret, a program's does.
 HTTPS_ONLY = env.boolean("HTTPS_ONLY", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS_ONLY

@@ -1,9 +1,11 @@
 """Pages by key: each continues behind the last row of the one before, however many rows there are or come."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.core import signing
 from django.db.models import BooleanField, Expression, F, Field, Func, Model, QuerySet, Value
 from django.http import HttpResponse
@@ -11,9 +13,11 @@ from rest_framework.request import Request
 
 from products.api.conditions import answer
 from products.api.errors import InvalidQuery
+from products.api.requests import kept_by_query, parameters_in
 
 DEFAULT_LIMIT = 20
 MOST = 100
+MOST_SIGNERS = 100
 RELATION = {"next": "next", "previous": "prev"}
 """What the body calls a link, and what RFC 8288 calls it."""
 
@@ -67,7 +71,7 @@ class KeysetPage:
         self.query, self.limit = query, query.get("limit") or DEFAULT_LIMIT
         self.names = tuple(name.lstrip("-") for name in ordering)
         self.fields: list[Field[Any, Any]] = [model._meta.get_field(name) for name in self.names]  # type: ignore[misc]
-        self.signer = signing.Signer(salt=f"page of {model.__name__} by {','.join(ordering)}")
+        self.signer = signer_of(model, tuple(ordering), settings.SECRET_KEY)
         self.back, self.behind = self._read_cursor(query.get("cursor"))
         self.down = ordering[0].startswith("-") != self.back
 
@@ -90,11 +94,23 @@ class KeysetPage:
             return None
         edge = self.rows[0 if back else -1]
         values = [field.value_to_string(edge) for field in self.fields]
-        others = {name: value for name, value in request.query_params.items() if name != "cursor"}
-        query = f"{urlencode(others)}&" if others else ""
+        others, asked = without_cursor(request.META.get("QUERY_STRING", "")), request._request
         # Nothing in a cursor or in a list's path has to be quoted.
         cursor = self.signer.sign_object((back, values))
-        return f"{request.scheme}://{request.get_host()}{request.path}?{query}cursor={cursor}"
+        return f"{asked.scheme}://{asked.get_host()}{asked.path}?{others}cursor={cursor}"
+
+
+@kept_by_query
+def without_cursor(query: str) -> str:
+    """A query string without its cursor, to go on with."""
+    others = {name: value for name, value in parameters_in(query).items() if name != "cursor"}
+    return f"{urlencode(others)}&" if others else ""
+
+
+@functools.lru_cache(MOST_SIGNERS)
+def signer_of(model: type[Model], ordering: tuple[str, ...], key: str) -> signing.Signer:
+    """Whose cursors are good for a list of these in this order, and for no other."""
+    return signing.Signer(key=key, salt=f"page of {model.__name__} by {','.join(ordering)}")
 
 
 def page_of(

@@ -2,8 +2,10 @@
 
 import functools
 import re
+from collections.abc import Callable
 from typing import Any
 
+from django.http import QueryDict
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
@@ -12,21 +14,51 @@ from rest_framework.request import Request
 from products.api.errors import InvalidHeader, InvalidQuery
 from products.api.parsers import check_text
 
+MOST_QUERIES = 1_000
+LONGEST_QUERY = 500
+"""Characters; with those above some 1.5 MB for each function, whatever is asked for."""
+
+
+def kept_by_query(read: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep what `read(query string, …)` returns, for the query strings that are asked for all day.
+
+    What they mean depends on nothing else, and understanding one takes longer than finding what is asked for. What is
+    kept is for all requests, so nobody may change it. Nothing is kept of what raises.
+    """
+    keeping = functools.lru_cache(MOST_QUERIES)(read)
+
+    @functools.wraps(read)
+    def reading(query: str, *details: Any) -> Any:
+        return (keeping if len(query) <= LONGEST_QUERY else read)(query, *details)
+
+    return reading
+
 
 def read_query(request: Request, serializer_class: type[serializers.Serializer]) -> dict[str, Any]:
     """The query string's parameters, each at most once, checked by `serializer_class`. Raises InvalidQuery."""
-    if not request.META.get("QUERY_STRING"):
-        return {}  # No parameter is required anywhere, and none has a default.
+    query = request.META.get("QUERY_STRING")
+    # No parameter is required anywhere, and none has a default.
+    return dict(_read(query, serializer_class)) if query else {}
+
+
+@kept_by_query
+def _read(query: str, serializer_class: type[serializers.Serializer]) -> dict[str, Any]:
     parameters = {}
-    for name, values in request.query_params.lists():
+    for name, values in parameters_in(query).lists():
         check_text(name + "".join(values))
         if len(values) > 1:
             raise InvalidQuery({name: [ErrorDetail("Give this parameter once.", "repeated")]})
         parameters[name] = values[0]
     try:
-        return dict(_reader(serializer_class).run_validation(parameters))
+        read: dict[str, Any] = _reader(serializer_class).run_validation(parameters)
+        return read
     except serializers.ValidationError as error:
         raise InvalidQuery(error.detail) from error
+
+
+def parameters_in(query: str) -> QueryDict:
+    """What a query string, as WSGI has it, says. It is UTF-8, whatever the request says of its body."""
+    return QueryDict(query.encode("latin-1"), encoding="utf-8")
 
 
 @functools.cache

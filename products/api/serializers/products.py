@@ -44,10 +44,10 @@ class ProductQuery(PageQuery):
         [f"{sign}{name}" for name in ORDERINGS for sign in ("", "-")], required=False, help_text="`-` turns it around."
     )
 
-    def validate_ordering(self, ordering: str) -> list[str]:
+    def validate_ordering(self, ordering: str) -> tuple[str, ...]:
         """The columns to order by."""
         sign = "-" if ordering.startswith("-") else ""
-        return [f"{sign}{column}" for column in ORDERINGS[ordering.lstrip("-")]]
+        return tuple(f"{sign}{column}" for column in ORDERINGS[ordering.lstrip("-")])
 
 
 class ProductAnswer(serializers.Serializer):

@@ -1,0 +1,75 @@
+"""Query strings are understood once; no request sees what another has made of one."""
+
+import pytest
+from django.test import RequestFactory
+from rest_framework.exceptions import ParseError
+from rest_framework.request import Request
+
+from products.api.errors import InvalidQuery
+from products.api.requests import LONGEST_QUERY, kept_by_query, read_query
+from products.api.serializers.orders import OrderQuery
+from products.api.serializers.pages import NoQuery, PageQuery
+from products.api.serializers.products import LedgerQuery, ProductQuery
+from products.api.serializers.tokens import TokenQuery
+
+
+def asking(query, **extra):
+    return Request(RequestFactory().get("/", QUERY_STRING=query, **extra))
+
+
+EVERYTHING = [
+    (ProductQuery, "search=red+mug&category=mugs&sku=A&price_min=1&price_max=2.50&in_stock=true&retired=false"),
+    (ProductQuery, "changed_since=2026-01-31T12:00:00Z&ordering=-price&limit=5&cursor=x&count=true"),
+    (OrderQuery, "status=PLACED,PAID&placed_after=2026-01-31T12:00:00Z&key=k&customer=7"),
+    (LedgerQuery, "at=2026-01-31T12:00:00Z"),
+    (TokenQuery, "all=true"),
+]
+
+
+@pytest.mark.parametrize(("serializer", "query"), EVERYTHING)
+def test_nothing_that_is_given_out_can_change_what_is_kept(serializer, query):
+    given = read_query(asking(query), serializer)
+    before = dict(given)
+
+    given["limit"] = 99
+    given.pop("search", None)
+
+    assert read_query(asking(query), serializer) == before
+    for value in before.values():
+        hash(value)  # raises for what could be changed
+
+
+def test_each_list_understands_a_query_string_in_its_own_way():
+    assert read_query(asking("limit=5"), PageQuery) == {"limit": 5}
+
+    with pytest.raises(InvalidQuery):
+        read_query(asking("limit=5"), NoQuery)
+
+
+@pytest.mark.parametrize(
+    ("query", "error"), [("nope=1", InvalidQuery), ("limit=1&limit=1", InvalidQuery), ("search=%00", ParseError)]
+)
+def test_what_is_wrong_is_wrong_again(query, error):
+    for _ in range(2):
+        with pytest.raises(error):
+            read_query(asking(query), ProductQuery)
+
+
+def test_what_is_asked_for_is_utf_8_whatever_the_body_is_said_to_be():
+    asked = asking("search=%C3%A4", CONTENT_TYPE="text/plain; charset=latin-1")
+
+    assert read_query(asked, ProductQuery) == {"search": "ä"}
+
+
+def test_only_short_query_strings_are_kept():
+    understood = []
+
+    @kept_by_query
+    def read(query):
+        understood.append(query)
+
+    short, long = "a" * LONGEST_QUERY, "a" * (LONGEST_QUERY + 1)
+    for query in (short, long, short, long):
+        read(query)
+
+    assert understood == [short, long, long]
