@@ -45,7 +45,9 @@ class WordSample:
         ids = range(ends["oldest"], ends["newest"] + 1)
         guesses = random.sample(ids, min(PICKED, len(ids)))
         found = products.filter(pk__in=guesses).order_by()
-        self.texts = list(found.values_list(Left("search_text", BEGINNING), flat=True))
+        texts = list(found.values_list(Left("search_text", BEGINNING), flat=True))
+        random.shuffle(texts)  # They came in the order of ids, and the first of them would tell of old products only.
+        self.texts = texts
         self.products = len(ids) * len(self.texts) // max(1, len(guesses))
 
     def walk(self, words: Sequence[str], rows: int) -> int:

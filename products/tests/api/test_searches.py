@@ -181,6 +181,17 @@ def test_a_sample_is_of_products_that_are_there_however_many_ids_are_not():
     assert not sample.is_old
 
 
+def test_the_first_of_a_sample_are_of_all_products_and_not_of_the_oldest():
+    lamps(1_200)
+    newest = Product.objects.order_by("-pk")[:300]
+    Product.objects.filter(pk__in=newest).update(search_text="brand new")
+    sample = WordSample()
+
+    sample.take(Product.objects.all())
+
+    assert 50 < sample.texts[: word_sample.FIRST].count("brand new") < 250
+
+
 def test_a_sample_of_no_products_tells_nothing():
     sample = WordSample()
 
