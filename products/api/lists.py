@@ -53,7 +53,14 @@ class KeptList:
         parameters = {name: self._given(name, value) if name in self.values else value for name, value in shape}
         fields: list[Any] = [self.model._meta.get_field(name) for name in names]
         behind = [Given(place, field) for place, field in enumerate(fields)] if goes_on else None
-        return page_of(self.wanted(parameters), names, down, limit, behind).values_list(*self.columns)
+        wanted = self.among(parameters, names, down, behind)
+        return page_of(wanted, names, down, limit, behind).values_list(*self.columns)
+
+    def among(
+        self, parameters: Parameters, names: Sequence[str], down: bool, behind: Sequence[Any] | None
+    ) -> "QuerySet[Any, Any]":
+        """The rows among which the page is."""
+        return self.wanted(parameters)
 
     def _given(self, name: str, length: int | None) -> Any:
         field = self.values[name]

@@ -15,11 +15,12 @@ from rest_framework.viewsets import GenericViewSet
 
 from products.api.bodies import product_body
 from products.api.conditions import IF_MATCH, IF_MATCH_REQUIRED, answer, check_if_match, etag_of
-from products.api.lists import KeptList, KeptPage, Parameters
+from products.api.lists import KeptPage, Parameters
 from products.api.permissions import MayReadCatalogue, staff_may
 from products.api.requests import read_query
 from products.api.rows import PRODUCT_COLUMNS, ProductRow
 from products.api.schema import pages_of
+from products.api.searches import SearchedList
 from products.api.serializers.pages import NoQuery
 from products.api.serializers.products import NewProduct, ProductAnswer, ProductChange, ProductQuery
 from products.models import Product
@@ -138,7 +139,7 @@ FILTERS = {
     "price_max": "price__lte",
     "changed_since": "updated_at__gte",
 }
-PRODUCTS = KeptList(
+PRODUCTS = SearchedList(
     Product,
     wanted,
     ProductRow,
