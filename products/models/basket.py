@@ -15,6 +15,8 @@ MOST_LINES = 100
 MOST_TOTAL = Decimal("999999999999.99")
 BIGGEST_ID = 2**63 - 1
 
+encode = json.JSONEncoder(default=str).encode
+
 Item = tuple[Product | int | str, int]
 """A line as it is asked for: (the product, its id or its SKU; how many)."""
 
@@ -73,7 +75,7 @@ class Basket:
     def digest(self) -> str:
         """A fingerprint (SHA-256, hex) of what was asked for, to tell a retry from another request."""
         asked = [[_name(product), quantity] for product, quantity in self.items]
-        return hashlib.sha256(json.dumps(asked, default=str).encode()).hexdigest()
+        return hashlib.sha256(encode(asked).encode()).hexdigest()
 
     def check(self) -> None:
         """Raise InvalidOrder with everything that is not acceptable, else InsufficientStock with all that is short."""

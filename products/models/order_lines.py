@@ -43,14 +43,11 @@ class OrderLine(models.Model):
     @classmethod
     def freeze(cls, order: "Order", product: Product, quantity: int) -> "OrderLine":
         """A line, not written yet, with the product's SKU, name and price as they are now."""
-        return cls(
-            order=order,
-            product=product,
-            quantity=quantity,
-            sku=product.sku,
-            name=product.name,
-            unit_price=product.price,
-        )
+        # In the order of the fields, with the two instances put where their descriptors would put them: by name, making
+        # the lines took a fifth of an order's time.
+        line = cls(uuid7(), order.pk, product.pk, quantity, product.sku, product.name, product.price)
+        line._state.fields_cache.update(order=order, product=product)
+        return line
 
     @property
     def amount(self) -> Decimal:

@@ -106,7 +106,8 @@ def wanted_items(request: Request) -> list[tuple[int | str, int]]:
 
 def placed(request: Request, order: Order, *, new: bool) -> HttpResponse:
     """The answer to who has placed an order, now or with an earlier try of the same request."""
-    headers = {"Location": request.build_absolute_uri(f"/api/orders/{order.pk}")}
+    asked = request._request
+    headers = {"Location": f"{asked.scheme}://{asked.get_host()}/api/orders/{order.pk}"}
     if not new:
         headers["Idempotency-Replayed"] = "true"
     return answer(request, order_body(order), code=status.HTTP_201_CREATED, headers=headers)
