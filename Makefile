@@ -70,8 +70,9 @@ test: ## pass every test on SQLite and on PostgreSQL, and hold coverage at its t
 # Tests that start servers, kill them and look at the clock have the machine to themselves; the others share it.
 APART := products/tests/over_http products/tests/chaos products/tests/browser products/tests/test_postgres.py \
 	shop/tests/test_postgresql.py
-# The tests of the throw-away server need no database, and once is enough for them.
-ONCE := products/tests/test_postgres.py
+# What has nothing to do with the database, or starts its own; once is enough for it.
+ONCE := products/tests/test_postgres.py products/tests/over_http/test_connections.py \
+	products/tests/over_http/test_slow_clients.py products/tests/over_http/test_nginx.py
 
 test-sqlite: install ## pass every test on SQLite (ARGS='-k cart' picks some)
 ifdef ARGS
@@ -83,10 +84,10 @@ endif
 
 test-postgres: install ## pass every test on PostgreSQL: DATABASE_URL's, the system's, or a wheel's (ARGS as above)
 ifdef ARGS
-	@$(BIN)/python -m products.tests.postgres $(PYTEST) --ignore=$(ONCE) $(ARGS)
+	@$(BIN)/python -m products.tests.postgres $(PYTEST) $(ONCE:%=--ignore=%) $(ARGS)
 else
 	@$(BIN)/python -m products.tests.postgres $(PYTEST) --numprocesses 2 $(APART:%=--ignore=%)
-	@$(BIN)/python -m products.tests.postgres $(PYTEST) $(filter-out $(ONCE),$(APART))
+	@$(BIN)/python -m products.tests.postgres $(PYTEST) $(ONCE:%=--ignore=%) $(filter-out $(ONCE),$(APART))
 endif
 
 # coverage's own total mixes lines and branches, so the branches are looked at once more alone.

@@ -15,14 +15,16 @@ STEPS = [
     ("log and metrics", r"/logging/|/pythonjsonlogger/|/prometheus_client/|/shop/(logs|metrics)"),
     ("DRF: the rest", r"/rest_framework/|/drf_spectacular/"),
     ("Django: middleware, URLs, requests", r"/django/|/whitenoise/|/csp/"),
-    ("gunicorn", r"/gunicorn/|/shop/worker"),
+    ("gunicorn and its worker", r"/gunicorn/|/shop/(worker|loop|polling|threads|answers|connections|waiting|refusing)"),
     ("ours: models", r"/products/models/"),
     ("ours: API", r"/products/api/"),
     ("ours: middleware and the rest", r"/products/|/shop/"),
 ]
 OTHER = "Python itself"
 FRAME = re.compile(r"(?P<function>.+) \((?P<file>.+?)(:\d+)?\)$")
-IDLE = re.compile(r"(^|\.)(wait|select|poll|accept|_worker|get) \(.*/(threading|selectors|queue|thread)\.py")
+IDLE = re.compile(
+    r"(^|\.)(wait|select|poll|accept|_worker|_work|get) \(.*/(threading|selectors|queue|threads?|polling)\.py"
+)
 """A thread that waits for work, where py-spy has not seen that by itself."""
 
 
