@@ -55,12 +55,12 @@ class JsonLines(JsonFormatter):
 
 
 def encode(log_data: dict[str, Any]) -> str:
-    """The data as JSON in ASCII. Nearly always they are ASCII already, and orjson, which escapes nothing, is enough."""
+    """The data as JSON in ASCII that can be printed. Nearly always orjson's is that, and it takes a tenth of the time."""
     try:
         line = orjson.dumps(log_data, default=str, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
     except TypeError:  # numbers past 64 bits, keys that are no text, halves of surrogate pairs
         return in_ascii(log_data)
-    return line if line.isascii() else in_ascii(log_data)
+    return line if line.isascii() and line.isprintable() else in_ascii(log_data)
 
 
 class TextLines(logging.Formatter):

@@ -3,6 +3,8 @@
 import json
 import logging
 import re
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +18,7 @@ NASTY = [
     'a "quote" and a \\',
     "\x1b[31mred\x1b[0m",
     "\x00\x07\x7f\x9b",
+    "\x7f",
     "next\x85line\u2028separator\u2029paragraph",
     "\u202eright to left",
     "a lone \ud800",
@@ -73,6 +76,29 @@ def test_no_input_ends_the_line_or_reaches_a_terminal(nasty):
 
     assert all(SAFE_LINE.fullmatch(line) for line in lines)
     assert json.loads(lines[0])["message"] == json.loads(lines[1])["message"] == json.loads(lines[2])["path"] == nasty
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "plain",
+        "Grüße",
+        "\ud800",
+        "\x7f\n",
+        2**70,
+        -1,
+        0.1,
+        None,
+        True,
+        datetime(2026, 1, 31, 12, tzinfo=UTC),
+        Path("/"),
+    ],
+)
+def test_a_line_says_the_same_whether_or_not_it_needs_escapes(value):
+    line = logs.encode({"value": value})
+
+    assert line.isascii()
+    assert json.loads(line) == json.loads(logs.in_ascii({"value": value}))
 
 
 @pytest.mark.parametrize("nasty", NASTY)
