@@ -7,9 +7,11 @@ BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null)
 INSTALLED := .venv/.installed
 
-# Coverage of both runs is gathered in one file, and only then held against the threshold.
+# Coverage is gathered in one file, and only then held against the threshold. Tests that run on both
+# are counted on PostgreSQL: counting takes as long as testing.
 COVERAGE := 95
-PYTEST := $(BIN)/python -m pytest --cov --cov-append --cov-report=
+QUICK_PYTEST := $(BIN)/python -m pytest
+PYTEST := $(QUICK_PYTEST) --cov --cov-append --cov-report=
 NO_DATABASE := env -u DATABASE_URL -u DATABASE_URL_FILE
 
 # Without this machine's own indexes, so that hashes are PyPI's and no local address gets into a lock.
@@ -70,15 +72,15 @@ test: ## pass every test on SQLite and on PostgreSQL, and hold coverage at its t
 # Tests that start servers, kill them and look at the clock have the machine to themselves; the others share it.
 APART := products/tests/over_http products/tests/chaos products/tests/browser products/tests/test_postgres.py \
 	shop/tests/test_postgresql.py
-# What has nothing to do with the database, or starts its own; once is enough for it.
+# What has nothing to do with the database, starts its own, or is about what a browser makes of pages; once is enough.
 ONCE := products/tests/test_postgres.py products/tests/over_http/test_connections.py \
-	products/tests/over_http/test_slow_clients.py products/tests/over_http/test_nginx.py
+	products/tests/over_http/test_slow_clients.py products/tests/over_http/test_nginx.py products/tests/browser
 
 test-sqlite: install ## pass every test on SQLite (ARGS='-k cart' picks some)
 ifdef ARGS
 	@$(NO_DATABASE) $(PYTEST) $(ARGS)
 else
-	@$(NO_DATABASE) $(PYTEST) --numprocesses 2 $(APART:%=--ignore=%)
+	@$(NO_DATABASE) $(QUICK_PYTEST) --numprocesses 2 $(APART:%=--ignore=%)
 	@$(NO_DATABASE) $(PYTEST) $(APART)
 endif
 
