@@ -73,22 +73,29 @@ def place_at_once(order: "Order", lines: Sequence[OrderLine], event: dict[str, A
 
 @functools.cache
 def _statement(order: "type[Order]") -> Planned:
-    return Planned(
-        SQL.format(
-            order=", ".join(f"%s::{type_}" for type_ in _types(order)),
-            lines=", ".join(f"%s::{type_}[]" for type_ in _types(OrderLine)),
-            event=", ".join(f"%s::{type_}" for type_ in _types(Event)),
-            order_columns=", ".join(columns_of_new(order)),
-            line_columns=", ".join(columns_of_new(OrderLine)),
-            event_columns=", ".join(columns_of_new(Event)),
-            product_table=Product._meta.db_table,
-            order_table=order._meta.db_table,
-            line_table=OrderLine._meta.db_table,
-            movement_table=StockMovement._meta.db_table,
-            event_table=Event._meta.db_table,
-            sold=Reason.SOLD,
-        )
+    order_types, event_types = _types(order), _types(Event)
+    line_types = [f"{type_}[]" for type_ in _types(OrderLine)]
+    sql = SQL.format(
+        order=_typed(order_types),
+        lines=_typed(line_types),
+        event=_typed(event_types),
+        order_columns=", ".join(columns_of_new(order)),
+        line_columns=", ".join(columns_of_new(OrderLine)),
+        event_columns=", ".join(columns_of_new(Event)),
+        product_table=Product._meta.db_table,
+        order_table=order._meta.db_table,
+        line_table=OrderLine._meta.db_table,
+        movement_table=StockMovement._meta.db_table,
+        event_table=Event._meta.db_table,
+        sold=Reason.SOLD,
     )
+    statement = Planned(sql)
+    statement.casts = [f"::{type_}" for type_ in (*order_types, *line_types, *event_types)]
+    return statement
+
+
+def _typed(types: Sequence[str]) -> str:
+    return ", ".join(f"%s::{type_}" for type_ in types)
 
 
 def _types(model: type[models.Model]) -> list[str]:

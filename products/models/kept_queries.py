@@ -4,7 +4,7 @@ A queryset still defines each of them, so they follow every change of a model, a
 """
 
 import functools
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -50,6 +50,9 @@ class Planned:
     """SQL, with %s for each value, whose plan PostgreSQL keeps for each connection: making it takes longer than
     following it."""
 
+    casts: Sequence[str] = ()
+    """What follows each %s where the plan is called, such as "::uuid[]": psycopg2 makes text of a list of texts."""
+
     def __init__(self, sql: str) -> None:
         self.sql = sql
 
@@ -64,7 +67,7 @@ class Planned:
         try:
             if name is None:
                 return self._prepare(connection, plans, parameters)
-            return fetch(connection, _call(name, parameters), parameters)
+            return fetch(connection, self._call(name, parameters), parameters)
         except NotSupportedError as error:
             plans.names.clear()
             # A column has another type now ("cached plan must not change result type"), so it is prepared anew; in a
@@ -84,7 +87,11 @@ class Planned:
         name = plans.names[self] = f"kept_{plans.asked}"
         sql = self.sql % tuple(f"${number}" for number in range(1, len(parameters) + 1))
         sql = sql.replace("%", "%%") if parameters else sql
-        return fetch(connection, f"PREPARE {name} AS {sql};\n{_call(name, parameters)}", parameters)
+        return fetch(connection, f"PREPARE {name} AS {sql};\n{self._call(name, parameters)}", parameters)
+
+    def _call(self, name: str, parameters: list[Any]) -> str:
+        places = [f"%s{cast}" for cast in self.casts] or ["%s"] * len(parameters)
+        return f"EXECUTE {name} ({', '.join(places)})" if places else f"EXECUTE {name}"
 
 
 class KeptQuery(Planned):
@@ -125,10 +132,6 @@ class KeptQuery(Planned):
             for convert in converters:
                 values[place] = convert(values[place], expression, connection)
         return tuple(values)
-
-
-def _call(name: str, parameters: list[Any]) -> str:
-    return f"EXECUTE {name} ({', '.join(['%s'] * len(parameters))})" if parameters else f"EXECUTE {name}"
 
 
 def can_prepare(connection: Any) -> bool:

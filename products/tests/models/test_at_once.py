@@ -169,6 +169,14 @@ def test_what_is_retired_in_between_the_looks_is_refused_for_that(alice, a_produ
         Order.objects.create(customer=alice, items=[(mug, 1)])
 
 
+def test_an_id_that_is_given_as_text_is_one(alice, a_product):
+    mug, lamp = a_product(stock=1), a_product(stock=1)
+
+    Order(id="01a21351-a740-73a0-b1a8-b2e70689d26d", customer=alice, items=[(mug, 1), (lamp, 1)]).save()
+
+    assert Order.objects.get().lines.count() == 2
+
+
 def test_a_text_that_is_too_long_is_refused_and_not_cut(alice, a_product):
     mug = a_product(stock=1)
 
