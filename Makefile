@@ -7,11 +7,9 @@ BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null)
 INSTALLED := .venv/.installed
 
-# Coverage is gathered in one file, and only then held against the threshold. Tests that run on both
-# are counted on PostgreSQL: counting takes as long as testing.
+# Coverage of both runs is gathered in one file, and only then held against the threshold.
 COVERAGE := 95
-QUICK_PYTEST := $(BIN)/python -m pytest
-PYTEST := $(QUICK_PYTEST) --cov --cov-append --cov-report=
+PYTEST := $(BIN)/python -m pytest --cov --cov-append --cov-report=
 NO_DATABASE := env -u DATABASE_URL -u DATABASE_URL_FILE
 
 # Without this machine's own indexes, so that hashes are PyPI's and no local address gets into a lock.
@@ -80,7 +78,7 @@ test-sqlite: install ## pass every test on SQLite (ARGS='-k cart' picks some)
 ifdef ARGS
 	@$(NO_DATABASE) $(PYTEST) $(ARGS)
 else
-	@$(NO_DATABASE) $(QUICK_PYTEST) --numprocesses 2 $(APART:%=--ignore=%)
+	@$(NO_DATABASE) $(PYTEST) --numprocesses 2 $(APART:%=--ignore=%)
 	@$(NO_DATABASE) $(PYTEST) $(APART)
 endif
 
