@@ -13,7 +13,7 @@ from rest_framework.request import Request
 
 from products.api.conditions import answer
 from products.api.errors import InvalidQuery
-from products.api.requests import kept_by_query, parameters_in
+from products.api.requests import address_of, kept_by_query, parameters_in
 
 DEFAULT_LIMIT = 20
 MOST = 100
@@ -94,10 +94,10 @@ class KeysetPage:
             return None
         edge = self.rows[0 if back else -1]
         values = [field.value_to_string(edge) for field in self.fields]
-        others, asked = without_cursor(request.META.get("QUERY_STRING", "")), request._request
+        others = without_cursor(request.META.get("QUERY_STRING", ""))
         # Nothing in a cursor or in a list's path has to be quoted.
         cursor = self.signer.sign_object((back, values))
-        return f"{asked.scheme}://{asked.get_host()}{asked.path}?{others}cursor={cursor}"
+        return f"{address_of(request, request.path)}?{others}cursor={cursor}"
 
 
 @kept_by_query

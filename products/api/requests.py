@@ -56,6 +56,12 @@ def _read(query: str, serializer_class: type[serializers.Serializer]) -> dict[st
         raise InvalidQuery(error.detail) from error
 
 
+def address_of(request: Request, path: str) -> str:
+    """The whole address of a path that has nothing in it to be quoted. Django's own takes it apart first."""
+    asked = request._request
+    return f"{asked.scheme}://{asked.get_host()}{path}"
+
+
 def parameters_in(query: str) -> QueryDict:
     """What a query string, as WSGI has it, says. It is UTF-8, whatever the request says of its body."""
     return QueryDict(query.encode("latin-1"), encoding="utf-8")

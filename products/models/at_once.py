@@ -6,14 +6,17 @@ the database three are left, and nobody holds a lock while Python works, which c
 
 import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import DEFAULT_DB_ALIAS, Error, connections, models
 
 from products.models.catalogue import Product
 from products.models.events import Event
 from products.models.kept_queries import Planned, can_prepare
+from products.models.lifecycle import Status
 from products.models.order_lines import OrderLine
+from products.models.placing import Placement, count_placed, mark_written
+from products.models.refusals import Refusal
 from products.models.statements import columns_of_new, values_of_new
 from products.models.stock import Reason, StockMovement
 
@@ -55,13 +58,34 @@ def can_place_at_once() -> bool:
     return can_prepare(database) and not database.in_atomic_block and database.get_autocommit()
 
 
-def place_at_once(order: "Order", lines: Sequence[OrderLine], event: dict[str, Any]) -> bool:
-    """Whether the order was placed. If not, its goods are not any more what they were, and nothing was changed.
+def place_at_once(order: "Order") -> "Order | None":
+    """Place a new order; None, and nothing changed, where that cannot be done without looking at its goods under lock.
 
-    Raises what the database raises, such as IntegrityError where the order's key is taken.
+    Raises what `Order.save()` does, and what the database does, such as IntegrityError where the order's key is taken.
     """
+    is_new = order._state.adding and order.status == Status.PLACED and order.customer_id is not None
+    if not (is_new and can_place_at_once()):
+        return None
+    placement = Placement(order, None, locked=False)
+    try:
+        if not placement.check_unlocked():
+            return None
+    except Refusal:
+        order.refuse_a_second_time()
+        raise
+    lines = placement.freeze()
+    if not _write(order, lines):
+        return None
+    mark_written(order, lines)
+    count_placed(lines)
+    return order
+
+
+def _write(order: "Order", lines: Sequence[OrderLine]) -> bool:
+    """Whether its goods were still what they were, and everything is written and committed."""
     columns = zip(*(values_of_new(OrderLine, vars(line)) for line in lines), strict=True)
-    values = [*values_of_new(type(order), vars(order)), *map(list, columns), *values_of_new(Event, event)]
+    event = values_of_new(Event, Event.objects.of_move(order, None, order.customer))
+    values = [*values_of_new(type(order), vars(order)), *map(list, columns), *event]
     database = connections[DEFAULT_DB_ALIAS]
     try:
         return bool(_statement(type(order)).execute(database, values))
@@ -73,12 +97,13 @@ def place_at_once(order: "Order", lines: Sequence[OrderLine], event: dict[str, A
 
 @functools.cache
 def _statement(order: "type[Order]") -> Planned:
-    order_types, event_types = _types(order), _types(Event)
-    line_types = [f"{type_}[]" for type_ in _types(OrderLine)]
+    casts_of = {
+        "order": _casts(order),
+        "lines": [f"{cast}[]" for cast in _casts(OrderLine)],
+        "event": _casts(Event),
+    }
     sql = SQL.format(
-        order=_typed(order_types),
-        lines=_typed(line_types),
-        event=_typed(event_types),
+        **{values: ", ".join(f"%s{cast}" for cast in casts) for values, casts in casts_of.items()},
         order_columns=", ".join(columns_of_new(order)),
         line_columns=", ".join(columns_of_new(OrderLine)),
         event_columns=", ".join(columns_of_new(Event)),
@@ -89,17 +114,11 @@ def _statement(order: "type[Order]") -> Planned:
         event_table=Event._meta.db_table,
         sold=Reason.SOLD,
     )
-    statement = Planned(sql)
-    statement.casts = [f"::{type_}" for type_ in (*order_types, *line_types, *event_types)]
-    return statement
+    return Planned(sql, [cast for casts in casts_of.values() for cast in casts])
 
 
-def _typed(types: Sequence[str]) -> str:
-    return ", ".join(f"%s::{type_}" for type_ in types)
-
-
-def _types(model: type[models.Model]) -> list[str]:
-    """The type of each column without its bounds, to which a cast would silently cut a value."""
+def _casts(model: type[models.Model]) -> list[str]:
+    """To the type of each column without its bounds, to which a cast would silently cut a value."""
     database = connections[DEFAULT_DB_ALIAS]
     types = [str(model._meta.get_field(column).db_type(database)) for column in columns_of_new(model)]
-    return [type_.partition("(")[0] for type_ in types]
+    return [f"::{type_.partition('(')[0]}" for type_ in types]

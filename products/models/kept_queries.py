@@ -48,13 +48,13 @@ class Given(Expression):
 
 class Planned:
     """SQL, with %s for each value, whose plan PostgreSQL keeps for each connection: making it takes longer than
-    following it."""
+    following it.
 
-    casts: Sequence[str] = ()
-    """What follows each %s where the plan is called, such as "::uuid[]": psycopg2 makes text of a list of texts."""
+    `casts` follow each %s where the plan is called, such as "::uuid[]": to psycopg2 a list of texts is text[].
+    """
 
-    def __init__(self, sql: str) -> None:
-        self.sql = sql
+    def __init__(self, sql: str, casts: Sequence[str] = ()) -> None:
+        self.sql, self.casts = sql, casts
 
     def execute(self, connection: Any, parameters: list[Any]) -> list[Row]:
         # As a cursor would do; but by then this would have looked at what the old connection knew.

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from products.models.at_once import can_place_at_once, place_at_once
+from products.models.at_once import place_at_once
 from products.models.basket import Basket, Item
 from products.models.catalogue import Product
 from products.models.events import Event
@@ -86,7 +86,7 @@ class Order(models.Model):
 
         Raises InvalidOrder, InsufficientStock, ForbiddenMove; AlreadyPlaced and KeyReused where the key is taken.
         """
-        at_once = self._place_at_once if self._is_new() and options.get("update_fields") is None else None
+        at_once = (lambda: place_at_once(self)) if options.get("update_fields") is None else None
         self._settle(lambda: self._write(options), at_once)
 
     @property
@@ -147,7 +147,7 @@ class Order(models.Model):
             except IntegrityError:
                 # The key is taken: by an earlier try, or by another request that did not wait for our product locks.
                 if self.status == Status.PLACED:
-                    self._refuse_a_second_time()
+                    self.refuse_a_second_time()
                 raise
         except BaseException as error:
             if self.status == Status.PLACED:
@@ -182,7 +182,7 @@ class Order(models.Model):
             for name, value in details.items():
                 setattr(self, name, value)
             if to == Status.PLACED:
-                self._refuse_a_second_time()
+                self.refuse_a_second_time()
             check_move(before, to)
             self._enter(before, by, {})
 
@@ -229,7 +229,7 @@ class Order(models.Model):
         except Refusal:
             # Perhaps the stock is gone because a first try of this very request took it. That held the lock until it
             # was committed, so now it is seen. A second try that is not refused meets the unique key in the end.
-            self._refuse_a_second_time()
+            self.refuse_a_second_time()
             raise
         lines = placement.freeze()
         event = insert(Event, [Event.objects.of_move(self, before, by)])
@@ -245,28 +245,8 @@ class Order(models.Model):
         mark_written(self, lines)
         count_placed(lines)
 
-    def _is_new(self) -> bool:
-        return self._state.adding and self.status == Status.PLACED
-
-    def _place_at_once(self) -> "Order | None":
-        """Place this new order as _take_goods() would; None where that cannot be done without looking under lock."""
-        if self.customer_id is None or not can_place_at_once():
-            return None
-        placement = Placement(self, None, locked=False)
-        try:
-            if not placement.check_unlocked():
-                return None
-        except Refusal:
-            self._refuse_a_second_time()
-            raise
-        lines = placement.freeze()
-        if not place_at_once(self, lines, Event.objects.of_move(self, None, self.customer)):
-            return None
-        mark_written(self, lines)
-        count_placed(lines)
-        return self
-
-    def _refuse_a_second_time(self) -> None:
+    def refuse_a_second_time(self) -> None:
+        """Raise AlreadyPlaced or KeyReused where this customer's key has placed an order before."""
         earlier = Order.objects.with_key(self.customer_id, self.idempotency_key)
         if earlier is not None:
             raise AlreadyPlaced(earlier) if earlier.request_digest == self.request_digest else KeyReused

@@ -12,7 +12,7 @@ from products import metrics
 from products.models.basket import Basket, Item
 from products.models.lifecycle import Status
 from products.models.order_lines import OrderLine
-from products.models.refusals import InsufficientStock, Refusal
+from products.models.refusals import InsufficientStock, InvalidOrder, Refusal
 
 if TYPE_CHECKING:
     from products.models.orders import Order
@@ -38,7 +38,7 @@ class Placement:
         try:
             self.basket.check()
         except InsufficientStock as shortage:
-            # Asked while the products are locked, so that nobody can have returned an overdue order's stock since.
+            # While the products are locked, nobody can have returned an overdue order's stock since.
             shortage.overdue = type(self.order).objects.overdue_holding(shortage.product_ids)
             raise
 
@@ -48,15 +48,17 @@ class Placement:
         Raises InsufficientStock where even that is sure: too little was there both before and after no overdue order
         held any of it. So who comes too late for a product that everybody wants holds up nobody who does not.
         """
-        basket = self.basket
-        if basket.faults():
+        try:
+            self.check()
+        except InvalidOrder:
             return False
-        short = basket.shortages()
-        if not short:
+        except InsufficientStock as shortage:
+            if shortage.overdue:
+                return False
+        else:
             return True
-        if not type(self.order).objects.overdue_holding([shortage.facts["product"] for shortage in short]):
-            basket.look_up()
-            basket.check()
+        self.basket.look_up()
+        self.basket.check()
         return False
 
     def freeze(self) -> list[OrderLine]:

@@ -48,7 +48,7 @@ def _flush_may_empty_the_ledger():
 @pytest.fixture
 def step_by_step(monkeypatch) -> None:
     """Have orders placed as on SQLite and inside a caller's transaction, where one statement does not do it all."""
-    monkeypatch.setattr("products.models.orders.can_place_at_once", lambda: False)
+    monkeypatch.setattr("products.models.at_once.can_place_at_once", lambda: False)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from products.api.bodies import event_body, order_body, quote_body
 from products.api.conditions import answer
 from products.api.order_lists import ORDERS, OrderPage
 from products.api.pagination import KeysetPage
-from products.api.requests import IDEMPOTENCY_KEY, read_idempotency_key, read_query
+from products.api.requests import IDEMPOTENCY_KEY, address_of, read_idempotency_key, read_query
 from products.api.schema import pages_of
 from products.api.serializers.order_moves import EventAnswer
 from products.api.serializers.orders import OrderAnswer, OrderQuery, OrderRequest, plain_items
@@ -106,8 +106,7 @@ def wanted_items(request: Request) -> list[tuple[int | str, int]]:
 
 def placed(request: Request, order: Order, *, new: bool) -> HttpResponse:
     """The answer to who has placed an order, now or with an earlier try of the same request."""
-    asked = request._request
-    headers = {"Location": f"{asked.scheme}://{asked.get_host()}/api/orders/{order.pk}"}
+    headers = {"Location": address_of(request, f"/api/orders/{order.pk}")}
     if not new:
         headers["Idempotency-Replayed"] = "true"
     return answer(request, order_body(order), code=status.HTTP_201_CREATED, headers=headers)

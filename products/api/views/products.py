@@ -17,7 +17,7 @@ from products.api.bodies import product_body
 from products.api.conditions import IF_MATCH, IF_MATCH_REQUIRED, answer, check_if_match, etag_of
 from products.api.lists import KeptPage, Parameters
 from products.api.permissions import MayReadCatalogue, staff_may
-from products.api.requests import read_query
+from products.api.requests import address_of, read_query
 from products.api.rows import PRODUCT_COLUMNS, ProductRow
 from products.api.schema import pages_of
 from products.api.searches import SearchedList
@@ -75,7 +75,7 @@ class ProductViewSet(GenericViewSet):
         product = Product(**new.validated_data)
         product.save(by=cast("Any", request.user))
         product = self.get_queryset().get(pk=product.pk)
-        headers = {"Location": request.build_absolute_uri(f"/api/products/{product.pk}")}
+        headers = {"Location": address_of(request, f"/api/products/{product.pk}")}
         return shown(request, product, status.HTTP_201_CREATED, headers)
 
     @extend_schema(

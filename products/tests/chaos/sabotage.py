@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 import shop.wsgi
-from products.models import Order, at_once, orders
+from products.models import Order, at_once
 from products.models.order_queries import OrderQuerySet
 from products.models.placing import Placement
 from products.models.product_queries import ProductQuerySet
@@ -37,7 +37,7 @@ def without_row_lock() -> Application:
         check(self)
         time.sleep(0.03)  # so that it happens in every run, and not in most of them
 
-    orders.can_place_at_once = lambda: False  # as that takes the lock by itself
+    at_once.can_place_at_once = lambda: False  # as that takes the lock by itself
     ProductQuerySet.locked = lambda self: self.order_by("pk")  # type: ignore[method-assign]
     Placement.check = check_and_dawdle  # type: ignore[method-assign]
     return shop.wsgi.application
@@ -59,13 +59,13 @@ def without_second_look() -> Application:
 
 def without_keys() -> Application:
     """Nobody looks whether a key has been used before."""
-    Order._refuse_a_second_time = lambda self: None  # type: ignore[method-assign]
+    Order.refuse_a_second_time = lambda self: None  # type: ignore[method-assign]
     return shop.wsgi.application
 
 
 def without_ledger() -> Application:
     """Now and then stock moves, and nobody writes it down."""
-    orders.can_place_at_once = lambda: False  # as that writes its own
+    at_once.can_place_at_once = lambda: False  # as that writes its own
     move = ProductQuerySet._move_for
 
     def move_and_forget(self: ProductQuerySet, lines: Any, reason: Any, sign: int) -> list[Statement]:

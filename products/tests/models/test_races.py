@@ -42,7 +42,7 @@ def way(request, monkeypatch):
         request.getfixturevalue("step_by_step")
     if request.param == "either way":
         turns = itertools.cycle([True, False])
-        monkeypatch.setattr("products.models.orders.can_place_at_once", lambda: next(turns))
+        monkeypatch.setattr("products.models.at_once.can_place_at_once", lambda: next(turns))
 
 
 @pytest.fixture
