@@ -94,6 +94,11 @@ def keep_no_large_blocks() -> None:
         glibc.mallopt(M_MMAP_THRESHOLD, 1_048_576)
 
 
+def child_exit(server: Any, worker: Any) -> None:
+    if isinstance(worker, Worker):
+        worker.share.end()
+
+
 def on_exit(server: Any) -> None:
     metrics_folder.remove()
 

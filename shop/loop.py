@@ -5,12 +5,14 @@ import errno
 import math
 import socket
 import time
+from typing import Any
 
 from gunicorn.workers import gthread
 
 from shop.connections import LARGEST_HEAD, Connection
 from shop.polling import Poller
 from shop.refusing import write_problem
+from shop.shares import Share
 from shop.waiting import WaitingRoom
 
 LAST_WORDS = 2.0
@@ -35,7 +37,12 @@ class Loop(gthread.ThreadWorker):
     poller: Poller
     looks_again_at, closes_at = 0.0, math.inf
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.share = Share()
+
     def run(self) -> None:
+        self.share.connections = 0
         self.poller.close()
         self.poller = Poller()
         self.arriving, self.leaving = WaitingRoom(), WaitingRoom()
@@ -45,6 +52,7 @@ class Loop(gthread.ThreadWorker):
 
     def accept(self, listener: socket.socket) -> bool:
         """Take a connection that is waiting; whether there was one."""
+        self.share.give_way()
         try:
             client, address = listener.accept()
         except OSError as error:
@@ -52,6 +60,7 @@ class Loop(gthread.ThreadWorker):
                 raise
             return False
         self.nr_conns += 1
+        self.share.connections = self.nr_conns
         self.take_in(Connection(self.cfg, client, address, listener.getsockname()))
         return True
 
@@ -128,6 +137,7 @@ class Loop(gthread.ThreadWorker):
 
     def drop(self, conn: Connection) -> None:
         self.nr_conns -= 1
+        self.share.connections = self.nr_conns
         self.kept.discard(conn)
         self.poller.unregister(conn)
         conn.close()
