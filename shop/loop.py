@@ -12,7 +12,7 @@ from gunicorn.workers import gthread
 from shop.connections import LARGEST_HEAD, Connection
 from shop.polling import Poller
 from shop.refusing import write_problem
-from shop.shares import Share
+from shop.shares import AWAY, Share
 from shop.waiting import WaitingRoom
 
 LAST_WORDS = 2.0
@@ -42,12 +42,12 @@ class Loop(gthread.ThreadWorker):
         self.share = Share()
 
     def run(self) -> None:
-        self.share.connections = 0
         self.poller.close()
         self.poller = Poller()
         self.arriving, self.leaving = WaitingRoom(), WaitingRoom()
         # Who has a request with a thread, or is idle between two of them.
         self.kept: set[Connection] = set()
+        self.tell_the_others()
         super().run()
 
     def accept(self, listener: socket.socket) -> bool:
@@ -60,9 +60,12 @@ class Loop(gthread.ThreadWorker):
                 raise
             return False
         self.nr_conns += 1
-        self.share.connections = self.nr_conns
+        self.tell_the_others()
         self.take_in(Connection(self.cfg, client, address, listener.getsockname()))
         return True
+
+    def tell_the_others(self) -> None:
+        self.share.connections = self.nr_conns if self.alive else AWAY
 
     def listen_to(self, conn: Connection) -> None:
         """Last of all, where another thread does it: from then on the connection is this one's."""
@@ -137,7 +140,7 @@ class Loop(gthread.ThreadWorker):
 
     def drop(self, conn: Connection) -> None:
         self.nr_conns -= 1
-        self.share.connections = self.nr_conns
+        self.tell_the_others()
         self.kept.discard(conn)
         self.poller.unregister(conn)
         conn.close()

@@ -1,6 +1,7 @@
-"""gunicorn's worker, with five differences: requests that could be read in two ways are refused (shop.refusing), no
-request takes a thread before all of it has arrived (shop.loop), it costs half as much to serve, probes have a thread of
-their own, and a worker that is told to go says so first, and serves on for a while."""
+"""gunicorn's worker, with six differences: requests that could be read in two ways are refused (shop.refusing), no
+request takes a thread before all of it has arrived (shop.loop), it costs half as much to serve, the workers share
+connections out among them (shop.shares), probes have a thread of their own, and a worker that is told to go says so
+first, and serves on for a while."""
 
 import socket
 import sys
@@ -115,6 +116,7 @@ class Worker(Loop):
     def set_accept_enabled(self, enabled: bool) -> None:
         super().set_accept_enabled(enabled)
         if not self.alive:
+            self.tell_the_others()
             self.close_listeners()
             self.arriving.hurry(time.monotonic() + LAST_WORDS)
 

@@ -1,7 +1,11 @@
 """An application that does what it is asked to by the path, for tests of how gunicorn serves any."""
 
 import io
+import json
+import os
 import time
+
+from shop import shares
 
 LARGE = bytes(range(256)) * 4_000  # about a MB, more than a socket takes at once
 
@@ -17,6 +21,14 @@ def application(environ, start_response):
 def echo(environ, start_response):
     """The query, and nothing of the body is read."""
     answer = environ["QUERY_STRING"].encode()
+    start_response("200 OK", [("Content-Length", str(len(answer)))])
+    return [answer]
+
+
+def process(environ, start_response):
+    """The worker's process id, and how many connections the workers say they have."""
+    said = [count for count in shares.counts if count != shares.FREE]
+    answer = json.dumps([os.getpid(), said]).encode()
     start_response("200 OK", [("Content-Length", str(len(answer)))])
     return [answer]
 
@@ -56,6 +68,7 @@ def broken(environ, start_response):
 
 ACTS = {
     "/echo": echo,
+    "/process": process,
     "/sleep": sleep,
     "/health/live": echo,
     "/pieces": pieces,

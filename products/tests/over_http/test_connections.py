@@ -2,10 +2,12 @@
 
 import contextlib
 import http.client
+import json
 import os
 import signal
 import socket
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 
 from products.tests.over_http import plain_application
 from products.tests.over_http.server import Gunicorn
+from shop import shares
 
 PATIENCE = 10
 
@@ -182,6 +185,78 @@ def test_an_answer_says_when_it_was_made(server):
             response.read()
             assert abs(parsedate_to_datetime(response.headers["Date"]).timestamp() - time.time()) < 2
             time.sleep(2)
+
+
+def test_connections_that_come_at_once_are_shared_out_among_the_workers():
+    with two_workers() as server, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(connected(server.address)) for _ in range(40)]
+
+        served_by = Counter(pid for pid, _ in map(process_behind, clients))
+
+        assert sorted(served_by) == sorted(server.workers())
+        assert min(served_by.values()) >= 16
+
+
+def test_a_worker_that_is_new_gets_what_comes_until_it_has_as_many():
+    with two_workers() as server, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(connected(server.address)) for _ in range(20)]
+        old = {pid for pid, _ in map(process_behind, clients)}
+        gone = server.kill_a_worker()
+        wait_until(lambda: len(server.workers()) == 2 and gone not in server.workers())
+        wait_until(lambda: shares.AWAY not in answer_of_a_new_connection(server)[1])
+
+        late = [stack.enter_context(connected(server.address)) for _ in range(6)]
+        served_by = Counter(pid for pid, _ in map(process_behind, late))
+
+        assert sum(number for pid, number in served_by.items() if pid not in old) >= 5
+
+
+def test_whoever_is_gone_has_no_share_any_more():
+    with two_workers() as server:
+        for _ in range(3):
+            gone = server.kill_a_worker()
+            wait_until(lambda gone=gone: len(server.workers()) == 2 and gone not in server.workers())
+
+        with connected(server.address) as client:
+            _, said = process_behind(client)
+
+        assert len(said) == 2
+
+
+def test_nobody_waits_for_a_worker_that_goes():
+    with Plain(workers=1) as server, connected(server.address) as client:
+        [old] = server.workers()
+        client.request("GET", "/sleep")
+        server.tell(signal.SIGHUP)
+
+        wait_until(lambda: answer_of_a_new_connection(server)[0] != old)
+
+        assert shares.AWAY in answer_of_a_new_connection(server)[1]
+        assert client.getresponse().status == 200
+
+
+@contextlib.contextmanager
+def two_workers():
+    with Plain(workers=2) as server:
+        wait_until(lambda: sorted(answer_of_a_new_connection(server)[1]) == [0, 1])
+        yield server
+
+
+def process_behind(client):
+    """(the id of the process that answers, how many connections each worker says it has)."""
+    return json.loads(ask(client, "/process")[1])
+
+
+def answer_of_a_new_connection(server):
+    with connected(server.address) as client:
+        return process_behind(client)
+
+
+def wait_until(is_so):
+    deadline = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < deadline, "It took too long."
+        time.sleep(0.02)
 
 
 def test_who_is_idle_for_too_long_is_left_and_who_is_not_stays():
