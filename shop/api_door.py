@@ -93,7 +93,8 @@ class ApiDoor:
         # With and without the trailing slash: never a redirect, which would lose a POST's body.
         if request.path_info.endswith("/") and request.path_info.startswith(WITH_SLASH):
             request.path_info = request.path_info[:-1]
-        request.get_host()  # Raises DisallowedHost for what is not in ALLOWED_HOSTS.
+        # Raises DisallowedHost for what is not in ALLOWED_HOSTS.
+        request.origin = f"{request.scheme}://{request.get_host()}"  # type: ignore[attr-defined]
         response = self.views(request)
         if not response.has_header("Content-Length"):
             response["Content-Length"] = str(len(response.content))

@@ -12,9 +12,9 @@ from products.models import ApiToken, Event, Order, OrderLine, Problem, Product,
 from products.models.basket import Basket, WantedLine
 
 
-def money(amount: Decimal | None) -> str | None:
-    """A decimal string with two places; None stays None."""
-    return None if amount is None else f"{amount:.2f}"
+def money(amount: Decimal | str | None) -> str | None:
+    """A decimal string with two places; None stays None, and so does what the database has written already."""
+    return amount if amount is None or isinstance(amount, str) else f"{amount:.2f}"
 
 
 def product_body(product: Product | ProductRow, currency: str | None = None) -> dict[str, Any]:

@@ -5,18 +5,17 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Func, UUIDField
+from django.db.models import Func
 
 
 class AsText(Func):
-    """A UUID as the text that it is in an answer, where the database can write it.
+    """A column as the text that it is in an answer, where the database can write it.
 
-    Python takes 3 µs to make a UUID of what PostgreSQL sends, which for a page of 20 orders is a tenth of its time.
-    SQLite has no UUIDs, so there it stays one.
+    Python takes 3 µs to make a UUID of what PostgreSQL sends, which for a page of 20 orders is a tenth of its time, and
+    1 µs to make a Decimal of a price and a text of that. SQLite has neither, so there they are what they were.
     """
 
     template = "%(expressions)s"
-    output_field = UUIDField()
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         return self.as_sql(compiler, connection, template="%(expressions)s::text", **context)
@@ -30,7 +29,7 @@ class ProductRow(NamedTuple):
     name: str
     description: str
     category_slug: str | None
-    price: Decimal
+    price: Decimal | str
     stock: int
     retired_at: datetime | None
     created_at: datetime
@@ -69,6 +68,8 @@ class LineRow(NamedTuple):
         return (self.unit_price or Decimal("0.00")) * self.quantity
 
 
-PRODUCT_COLUMNS = [name.replace("_slug", "__slug") for name in ProductRow._fields]
+PRODUCT_COLUMNS: list[str | Func] = [
+    AsText("price") if name == "price" else name.replace("_slug", "__slug") for name in ProductRow._fields
+]
 ORDER_COLUMNS: list[str | Func] = [AsText("id"), *OrderRow._fields[1:]]
 LINE_COLUMNS: list[str | Func] = [AsText("order_id"), AsText("id"), *LineRow._fields[2:]]

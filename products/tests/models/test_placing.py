@@ -75,6 +75,17 @@ def test_the_order_in_hand_shows_its_lines_without_a_look_into_the_database(
         assert [(line.product, line.quantity) for line in order.lines.all()] == [(mug, 2)]
 
 
+def test_whoever_asks_on_about_the_lines_of_the_order_in_hand_hears_of_no_other_order(alice, a_product):
+    mug, lamp = a_product(stock=9), a_product(stock=9)
+    Order.objects.create(customer=alice, items=[(mug, 2)])
+
+    order = Order.objects.create(customer=alice, items=[(mug, 2), (lamp, 1)])
+
+    assert [line.product for line in order.lines.filter(quantity=2)] == [mug]
+    assert order.lines.order_by("-id")[0].product == lamp
+    assert order.lines.count() == 2
+
+
 def test_the_last_piece_can_be_sold(alice, a_product):
     mug = a_product(stock=2)
 
