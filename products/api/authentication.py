@@ -30,8 +30,8 @@ class TokenAuthentication(BaseAuthentication):
         header = request.META.get("HTTP_AUTHORIZATION", "")
         if not header.strip(" \t"):
             return None
-        match = SHOWN.fullmatch(header)
-        token = ApiToken.objects.find(match[1]) if match else None
+        secret = secret_in(header)
+        token = ApiToken.objects.find(secret) if secret else None
         if token is None:
             raise InvalidToken
         return token.user, token
@@ -40,3 +40,9 @@ class TokenAuthentication(BaseAuthentication):
         """What a 401 asks for (RFC 9110, section 11.6.1)."""
         asked = bool(request.META.get("HTTP_AUTHORIZATION", "").strip(" \t"))
         return f'{CHALLENGE}, error="invalid_token"' if asked else CHALLENGE
+
+
+def secret_in(header: str) -> str | None:
+    """The secret in an Authorization header; None where it is no header of this kind."""
+    match = SHOWN.fullmatch(header)
+    return match[1] if match else None

@@ -77,12 +77,12 @@ def answer(
     """
     content = rendered(body)
     etag = etag or _etag_of(content)
-    headers = {**(headers or {}), "ETag": etag}
     if is_known(request, etag):
-        response = HttpResponse(status=status.HTTP_304_NOT_MODIFIED, headers=headers)
+        # Nothing else, as what the client has is still right (RFC 9110, section 15.4.5).
+        response = HttpResponse(status=status.HTTP_304_NOT_MODIFIED, headers={"ETag": etag})
         del response["Content-Type"]  # which would be that of a page
         return response
-    return HttpResponse(content, JSONRenderer.media_type, code, headers=headers)
+    return HttpResponse(content, JSONRenderer.media_type, code, headers={**(headers or {}), "ETag": etag})
 
 
 def is_known(request: Request, etag: str) -> bool:

@@ -8,6 +8,7 @@ from django.db.models import Expression, Field, Model, QuerySet
 
 from products.api.pagination import KeysetPage, page_of
 from products.models.kept_queries import Given, kept
+from products.models.tokens import ShownToken, facts, guarded
 
 Parameters = Mapping[str, Any]
 
@@ -28,9 +29,15 @@ class KeptList:
     keys: Set[str]
 
     def rows(
-        self, parameters: Parameters, names: tuple[str, ...], down: bool, limit: int, behind: list[Any] | None
+        self,
+        parameters: Parameters,
+        names: tuple[str, ...],
+        down: bool,
+        limit: int,
+        behind: list[Any] | None,
+        token: ShownToken | None = None,
     ) -> list[Any]:
-        """The rows of one page; see pagination.page_of."""
+        """The rows of one page; see pagination.page_of. None where `token` is given and not good."""
         values, shape = dict[Any, Any](enumerate(behind or ())), []
         for name, value in parameters.items():
             if name not in self.values:
@@ -41,20 +48,34 @@ class KeptList:
             else:
                 shape.append((name, None))
                 values[name] = value
-        query = kept(
-            self.define, tuple(shape), names, down, limit, behind is not None, prepared=parameters.keys() <= self.keys
-        )
-        return [self.row(*row) for row in query.rows(values)]
+        is_planned = parameters.keys() <= self.keys
+        if token is not None and not is_planned:
+            # With a plan for each request, one that is about the token as well costs more than a statement of its own.
+            if not token.look_up():
+                return []
+            token = None
+        how = (names, down, limit, behind is not None, token is not None)
+        query = kept(self.define, tuple(shape), *how, prepared=is_planned)
+        rows = query.rows(values) if token is None else token.check(query.rows(values | token.values))
+        return [self.row(*row) for row in rows]
 
     def define(
-        self, shape: tuple[tuple[str, Any], ...], names: tuple[str, ...], down: bool, limit: int, goes_on: bool
+        self,
+        shape: tuple[tuple[str, Any], ...],
+        names: tuple[str, ...],
+        down: bool,
+        limit: int,
+        goes_on: bool,
+        is_guarded: bool,
     ) -> "QuerySet[Any, Any]":
         """The queryset of a page, with Givens in the place of values."""
         parameters = {name: self._given(name, value) if name in self.values else value for name, value in shape}
         fields: list[Any] = [self.model._meta.get_field(name) for name in names]
         behind = [Given(place, field) for place, field in enumerate(fields)] if goes_on else None
         wanted = self.among(parameters, names, down, behind)
-        return page_of(wanted, names, down, limit, behind).values_list(*self.columns)
+        if not is_guarded:
+            return page_of(wanted, names, down, limit, behind).values_list(*self.columns)
+        return page_of(guarded(wanted), names, down, limit, behind).values_list(*self.columns, facts())
 
     def among(
         self, parameters: Parameters, names: Sequence[str], down: bool, behind: Sequence[Any] | None
@@ -70,12 +91,19 @@ class KeptList:
 class KeptPage(KeysetPage):
     """A page of a KeptList: what `parameters` ask for, in the order and with the limits of a KeysetPage."""
 
-    def __init__(self, of: KeptList, parameters: Parameters, ordering: Sequence[str], query: dict[str, Any]) -> None:
-        self.list, self.parameters = of, parameters
+    def __init__(
+        self,
+        of: KeptList,
+        parameters: Parameters,
+        ordering: Sequence[str],
+        query: dict[str, Any],
+        token: ShownToken | None = None,
+    ) -> None:
+        self.list, self.parameters, self.token = of, parameters, token
         self._read(of.model, ordering, query)
 
     def fetch(self) -> list[Any]:
-        return self.list.rows(self.parameters, self.names, self.down, self.limit, self.behind)
+        return self.list.rows(self.parameters, self.names, self.down, self.limit, self.behind, self.token)
 
     def total(self) -> int:
         return self.list.wanted(self.parameters).order_by().count()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from django.http import HttpRequest
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -18,6 +19,11 @@ class ContentNegotiation(DefaultContentNegotiation):
     ) -> tuple[BaseRenderer, str]:
         """The renderer for this request and its media type. Raises NotAcceptable."""
         first = renderers[0]
-        if first.media_type == "application/json" and request.META.get("HTTP_ACCEPT", "*/*") in ANYTHING:
+        if first.media_type == "application/json" and is_plain(request):
             return first, "application/json"
         return super().select_renderer(request, renderers, format_suffix)
+
+
+def is_plain(request: HttpRequest | Request) -> bool:
+    """Whether JSON is what is wanted, without a closer look."""
+    return request.META.get("HTTP_ACCEPT", "*/*") in ANYTHING
