@@ -187,3 +187,23 @@ def test_a_product_out_of_balance_is_found_with_what_the_ledger_says(a_product):
     found = Product.objects.out_of_balance()
 
     assert [(product, product.stock, product.ledger) for product in found] == [(mug, 7, 3), (lamp, 4, 0)]
+
+
+@on_postgresql
+def test_a_sale_finds_room_on_the_page_of_its_product_and_touches_no_index(db):
+    goods = Product.objects.bulk_create(
+        Product(sku=f"M-{number}", name=f"Mug {number}", price=1, description="A mug. " * 20) for number in range(1_000)
+    )
+    numbers = "pg_stat_get_xact_tuples_updated(oid), pg_stat_get_xact_tuples_hot_updated(oid)"
+
+    def counted():
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {numbers} FROM pg_class WHERE relname = 'products_product'")
+            return cursor.fetchone()
+
+    before = counted()
+    for product in goods[::50]:
+        product.receive(1)
+    after = counted()
+
+    assert [now - then for now, then in zip(after, before, strict=True)] == [20, 20]
