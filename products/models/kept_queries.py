@@ -63,11 +63,11 @@ class Planned:
         plans = plans_of.setdefault(connection.connection, Plans())
         name = plans.names.get(self)
         if name is None and plans.asked >= MOST_PREPARED:
-            return fetch(connection, self.sql, parameters)
+            return ask(connection, self.sql, parameters)
         try:
             if name is None:
                 return self._prepare(connection, plans, parameters)
-            return fetch(connection, self._call(name, parameters), parameters)
+            return ask(connection, self._call(name, parameters), parameters)
         except NotSupportedError as error:
             plans.names.clear()
             # A column has another type now ("cached plan must not change result type"), so it is prepared anew; in a
@@ -87,7 +87,7 @@ class Planned:
         name = plans.names[self] = f"kept_{plans.asked}"
         sql = self.sql % tuple(f"${number}" for number in range(1, len(parameters) + 1))
         sql = sql.replace("%", "%%") if parameters else sql
-        return fetch(connection, f"PREPARE {name} AS {sql};\n{self._call(name, parameters)}", parameters)
+        return ask(connection, f"PREPARE {name} AS {sql};\n{self._call(name, parameters)}", parameters)
 
     def _call(self, name: str, parameters: list[Any]) -> str:
         places = [f"%s{cast}" for cast in self.casts] or ["%s"] * len(parameters)
@@ -144,6 +144,24 @@ def fetch(connection: Any, sql: str, parameters: list[Any]) -> list[Row]:
         cursor.execute(sql, parameters)
         rows: list[Row] = cursor.fetchall()
         return rows
+
+
+def ask(connection: Any, sql: str, parameters: list[Any]) -> list[Row]:
+    """The same of a connection that is open, with the driver's cursor: making and asking Django's takes 20 us more."""
+    if connection.queries_logged:
+        return fetch(connection, sql, parameters)
+    connection.validate_no_broken_transaction()
+    cursor = connection.create_cursor()
+
+    def execute(sql: str, parameters: list[Any], many: bool, context: dict[str, Any]) -> None:
+        with connection.wrap_database_errors:
+            cursor.execute(sql, parameters)
+
+    for wrapper in reversed(connection.execute_wrappers):
+        execute = functools.partial(wrapper, execute)
+    execute(sql, parameters, False, {"connection": connection, "cursor": cursor})
+    rows: list[Row] = cursor.fetchall()
+    return rows
 
 
 @functools.lru_cache(MOST_KEPT)

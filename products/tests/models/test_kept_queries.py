@@ -5,7 +5,8 @@ from threading import Thread
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import NotSupportedError, OperationalError, connection, models
+from django.db import NotSupportedError, OperationalError, connection, models, transaction
+from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -119,6 +120,40 @@ def test_a_prepared_query_is_prepared_once_a_connection_and_executed_from_then_o
     with CaptureQueriesContext(connection) as statements:
         assert query.rows(values) == [(mug.pk, "A mug")]
     assert [said["sql"].split()[0] for said in statements] == ["PREPARE"]
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_whoever_listens_to_the_connection_hears_of_a_prepared_query_and_may_stop_it(a_product):
+    mug = a_product(sku="MUG", name="A mug")
+    query, heard = KeptQuery(with_sku(), prepared=True), []
+
+    def listen(execute, sql, parameters, many, context):
+        heard.append((sql.split()[0], parameters[0], many, context["connection"].alias))
+        return execute(sql, parameters, many, context)
+
+    def stop(execute, *arguments):
+        raise RuntimeError("Not now.")
+
+    query.rows({"sku": "MUG"})
+    with connection.execute_wrapper(listen):
+        assert query.rows({"sku": "MUG"}) == [(mug.pk, "A mug")]
+        with connection.execute_wrapper(stop), pytest.raises(RuntimeError):
+            query.rows({"sku": "MUG"})
+
+    assert heard == [("EXECUTE", "MUG", False, "default")] * 2
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_in_a_transaction_that_is_broken_no_prepared_query_is_asked(a_product):
+    query = KeptQuery(with_sku(), prepared=True)
+    query.rows({"sku": "MUG"})
+
+    with transaction.atomic():
+        transaction.set_rollback(True)
+        with pytest.raises(TransactionManagementError):
+            query.rows({"sku": "MUG"})
 
 
 @on_postgresql
