@@ -10,6 +10,7 @@ STEPS = [
         r"/psycopg2/|_execute\w* .*/db/backends/utils|(_commit|_rollback|is_usable) .*/db/backends/",
     ),
     ("psycopg2 and the wire", r"(fetch\w+|cursor_iter|create_cursor) .*/django/db/"),
+    ("psycopg2 and the wire", r"^ask\b.* .*/products/models/kept_queries"),
     ("ORM: building SQL and models", r"/django/db/"),
     ("JSON: reading and writing", r"/json/|/rest_framework/(renderers|parsers|utils/encoders|utils/json)"),
     ("log and metrics", r"/logging/|/pythonjsonlogger/|/prometheus_client/|/shop/(logs|metrics)"),
