@@ -151,17 +151,18 @@ def ask(connection: Any, sql: str, parameters: list[Any]) -> list[Row]:
     if connection.queries_logged:
         return fetch(connection, sql, parameters)
     connection.validate_no_broken_transaction()
-    cursor = connection.create_cursor()
+    with connection.wrap_database_errors:  # A connection that broke makes no cursor, and is no bug.
+        cursor = connection.create_cursor()
 
-    def execute(sql: str, parameters: list[Any], many: bool, context: dict[str, Any]) -> None:
-        with connection.wrap_database_errors:
-            cursor.execute(sql, parameters)
+        def execute(sql: str, parameters: list[Any], many: bool, context: dict[str, Any]) -> None:
+            with connection.wrap_database_errors:
+                cursor.execute(sql, parameters)
 
-    for wrapper in reversed(connection.execute_wrappers):
-        execute = functools.partial(wrapper, execute)
-    execute(sql, parameters, False, {"connection": connection, "cursor": cursor})
-    rows: list[Row] = cursor.fetchall()
-    return rows
+        for wrapper in reversed(connection.execute_wrappers):
+            execute = functools.partial(wrapper, execute)
+        execute(sql, parameters, False, {"connection": connection, "cursor": cursor})
+        rows: list[Row] = cursor.fetchall()
+        return rows
 
 
 @functools.lru_cache(MOST_KEPT)

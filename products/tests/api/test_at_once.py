@@ -11,6 +11,7 @@ from products.api.at_once import ReadAtOnce
 from products.api.views.products import PRODUCTS
 from products.models import ApiToken, Product
 from products.models.tokens import ShownToken
+from products.tests.side_by_side import on_postgresql
 from products.tests.statements import verbs
 
 pytestmark = pytest.mark.django_db
@@ -208,6 +209,25 @@ def test_a_database_that_cannot_serve_is_told_of_as_by_drf(api, alice, goods, bo
 
     assert all_of(at_once) == all_of(by_drf)
     assert at_once.status_code == 503
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", ["/api/products", "/api/products?search=mug"])
+def test_a_connection_that_breaks_while_it_is_asked_is_an_outage_and_no_bug(api, alice, goods, path):
+    client = api(alice)
+    client.get(path)
+
+    def cut(execute, *arguments):
+        connection.connection.close()
+        return execute(*arguments)
+
+    with connection.execute_wrapper(cut):
+        broken = client.get(path)
+    connection.close()
+
+    assert (broken.status_code, broken.json()["code"]) == (503, "unavailable")
+    assert client.get(path).status_code == 200
 
 
 def test_a_catalogue_that_is_public_needs_no_token_and_refuses_a_bad_one(api, goods, settings, both_ways):

@@ -5,7 +5,7 @@ from threading import Thread
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import NotSupportedError, OperationalError, connection, models, transaction
+from django.db import InterfaceError, NotSupportedError, OperationalError, connection, models, transaction
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -142,6 +142,21 @@ def test_whoever_listens_to_the_connection_hears_of_a_prepared_query_and_may_sto
             query.rows({"sku": "MUG"})
 
     assert heard == [("EXECUTE", "MUG", False, "default")] * 2
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_is_gone_is_told_of_as_by_django(a_product):
+    a_product(sku="MUG", name="A mug")
+    query = KeptQuery(with_sku(), prepared=True)
+    query.rows({"sku": "MUG"})
+
+    connection.connection.close()
+    with pytest.raises(InterfaceError):
+        query.rows({"sku": "MUG"})
+    connection.close()
+
+    assert len(query.rows({"sku": "MUG"})) == 1
 
 
 @on_postgresql
