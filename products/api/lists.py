@@ -37,7 +37,7 @@ class KeptList:
         behind: list[Any] | None,
         token: ShownToken | None = None,
     ) -> list[Any]:
-        """The rows of one page; see pagination.page_of. None where `token` is given and not good."""
+        """The rows of one page; see pagination.page_of. No row where `token` is given and not good."""
         values, shape = dict[Any, Any](enumerate(behind or ())), []
         for name, value in parameters.items():
             if name not in self.values:

@@ -17,8 +17,16 @@ class AsText(Func):
 
     template = "%(expressions)s"
 
+    def get_db_converters(self, connection: Any) -> list[Any]:
+        # Django gives SQLite's decimals their places again, but only those of plain columns.
+        return [*super().get_db_converters(connection), _with_its_places]
+
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         return self.as_sql(compiler, connection, template="%(expressions)s::text", **context)
+
+
+def _with_its_places(value: Any, column: Any, connection: Any) -> Any:
+    return round(value, column.output_field.decimal_places) if isinstance(value, Decimal) else value
 
 
 class ProductRow(NamedTuple):

@@ -155,6 +155,12 @@ def test_for_a_bad_token_the_database_looks_for_nothing(alice, goods, words):
     assert (good.found.user_id, bad.found) == (alice.pk, None)
 
 
+def test_a_price_has_two_places_whoever_has_written_it(goods):
+    rows = PRODUCTS.rows({"out_of_stock": True}, ("id",), False, 20, None)
+
+    assert [str(row.price) for row in rows] == ["0.50", "1.50", "2.50", "3.50", "4.50"]
+
+
 def test_what_was_found_of_a_token_is_what_is_on_record(alice, goods):
     token, secret = ApiToken.objects.issue(alice)
     alice.password = "argon2$ with spaces $ and ünïcode in it"
