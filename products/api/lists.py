@@ -7,8 +7,8 @@ from typing import Any
 from django.db.models import Expression, Field, Model, QuerySet
 
 from products.api.pagination import KeysetPage, page_of
-from products.models.kept_queries import Given, kept
-from products.models.tokens import ShownToken, facts, guarded
+from products.models.kept_queries import Given
+from products.models.tokens import ShownToken, facts, guarded, rows_for
 
 Parameters = Mapping[str, Any]
 
@@ -54,10 +54,8 @@ class KeptList:
             if not token.look_up():
                 return []
             token = None
-        how = (names, down, limit, behind is not None, token is not None)
-        query = kept(self.define, tuple(shape), *how, prepared=is_planned)
-        rows = query.rows(values) if token is None else token.check(query.rows(values | token.values))
-        return [self.row(*row) for row in rows]
+        how = (tuple(shape), names, down, limit, behind is not None)
+        return [self.row(*row) for row in rows_for(token, values, self.define, *how, prepared=is_planned)]
 
     def define(
         self,

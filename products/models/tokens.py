@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -134,8 +134,7 @@ FACTS = ("id", "user_id", "last_used_on", "password_digest", "user__password")
 class ShownToken:
     """A secret that is looked at by the very statement that reads what it is shown for, instead of by one before it.
 
-    A queryset of kept queries is guarded with `guarded`, and takes `facts` as its last column and `values` when it is
-    asked; `check` then takes them off its rows.
+    See rows_for(), which asks it.
     """
 
     found: "ApiToken | None" = None
@@ -159,6 +158,21 @@ class ShownToken:
             values = (int(pk), int(user), self.digest, date.fromisoformat(used) if used else None)
             self.found = ApiToken.from_db(None, ("id", "user_id", "digest", "last_used_on"), values)
         return [row[:-1] for row in rows]
+
+
+def rows_for(
+    token: ShownToken | None,
+    values: dict[Any, Any],
+    define: "Callable[..., QuerySet[Any, Any]]",
+    *shape: Hashable,
+    prepared: bool = True,
+) -> list[Row]:
+    """The rows of a kept query, none where a `token` is shown that is not good.
+
+    `define` is told last whether one is: then its queryset is `guarded`, and `facts` are its last column.
+    """
+    query = kept(define, *shape, token is not None, prepared=prepared)
+    return query.rows(values) if token is None else token.check(query.rows(values | token.values))
 
 
 def guarded(queryset: "QuerySet[Any, Any]") -> "QuerySet[Any, Any]":

@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import closing
 
 import psutil
@@ -11,6 +10,7 @@ import pytest
 
 from products.tests.postgres import PostgresServer
 from products.tests.postgres_binaries import NoPostgres, find_binaries
+from products.tests.waiting import until
 
 # Says where its database is, then waits to be told to go.
 DATABASE_URL_THEN_SLEEP = "import os, time; print(os.environ['DATABASE_URL'], flush=True); time.sleep(60)"
@@ -133,7 +133,7 @@ def test_a_command_that_is_told_to_go_leaves_no_trace(command, number):
     assert process.wait(20) == expected[number]
     if number == signal.SIGKILL:
         child.kill()  # nobody was left to pass anything on; the server went by itself
-    until(lambda: traces_of(home) == [] and not os.path.exists(home))
+    until(lambda: traces_of(home) == [] and not os.path.exists(home), 5)
 
 
 def answer(url, question, rows=True):
@@ -150,10 +150,3 @@ def traces_of(home):
     """The processes that a server left behind: PostgreSQL's work in its folder, the guardian was told of it."""
     told = [process.info for process in psutil.process_iter(["cwd", "cmdline"])]
     return [process for process in told if str(home) in f"{process['cwd']} {process['cmdline']}"]
-
-
-def until(condition, seconds=5):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)

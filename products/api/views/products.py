@@ -26,9 +26,9 @@ from products.api.serializers.pages import NoQuery
 from products.api.serializers.products import NewProduct, ProductAnswer, ProductChange, ProductQuery
 from products.models import Product
 from products.models.basket import BIGGEST_ID
-from products.models.kept_queries import Given, Row, kept
+from products.models.kept_queries import Given
 from products.models.product_queries import ProductQuerySet, searchable
-from products.models.tokens import ShownToken, facts, guarded
+from products.models.tokens import ShownToken, facts, guarded, rows_for
 from products.models.transactions import whole
 
 # What a change cannot touch. A sale in between moves the stock, and does not make a change of the price stale.
@@ -63,7 +63,7 @@ class ProductViewSet(ReadAtOnce, GenericViewSet):
     def retrieve(self, request: Request, pk: int, token: ShownToken | None = None) -> HttpResponse:
         """One product, retired or not: old orders still name it."""
         read_query(request, NoQuery)
-        rows = rows_of_product(pk, token) if pk <= BIGGEST_ID else []
+        rows = rows_for(token, {"pk": pk}, one_product) if pk <= BIGGEST_ID else []
         if not rows:
             raise Http404
         return shown(request, ProductRow(*rows[0]))
@@ -156,13 +156,6 @@ PRODUCTS = SearchedList(
     },
     keys={"out_of_stock"},
 )
-
-
-def rows_of_product(pk: int, token: ShownToken | None) -> list[Row]:
-    """Its row, if there is one and `token`, where one is given, is good."""
-    if token is None:
-        return kept(one_product, False, prepared=True).rows({"pk": pk})
-    return token.check(kept(one_product, True, prepared=True).rows({"pk": pk, **token.values}))
 
 
 def one_product(is_guarded: bool) -> "QuerySet[Product, Any]":

@@ -16,6 +16,7 @@ import pytest
 
 from products.tests.over_http import plain_application
 from products.tests.over_http.server import Gunicorn
+from products.tests.waiting import until
 from shop import shares
 
 PATIENCE = 10
@@ -202,8 +203,8 @@ def test_a_worker_that_is_new_gets_what_comes_until_it_has_as_many():
         clients = [stack.enter_context(connected(server.address)) for _ in range(20)]
         old = {pid for pid, _ in map(process_behind, clients)}
         gone = server.kill_a_worker()
-        wait_until(lambda: len(server.workers()) == 2 and gone not in server.workers())
-        wait_until(lambda: shares.AWAY not in answer_of_a_new_connection(server)[1])
+        until(lambda: len(server.workers()) == 2 and gone not in server.workers(), PATIENCE)
+        until(lambda: shares.AWAY not in answer_of_a_new_connection(server)[1], PATIENCE)
 
         late = [stack.enter_context(connected(server.address)) for _ in range(6)]
         served_by = Counter(pid for pid, _ in map(process_behind, late))
@@ -215,7 +216,7 @@ def test_whoever_is_gone_has_no_share_any_more():
     with two_workers() as server:
         for _ in range(3):
             gone = server.kill_a_worker()
-            wait_until(lambda gone=gone: len(server.workers()) == 2 and gone not in server.workers())
+            until(lambda gone=gone: len(server.workers()) == 2 and gone not in server.workers(), PATIENCE)
 
         with connected(server.address) as client:
             _, said = process_behind(client)
@@ -229,7 +230,7 @@ def test_nobody_waits_for_a_worker_that_goes():
         client.request("GET", "/sleep")
         server.tell(signal.SIGHUP)
 
-        wait_until(lambda: answer_of_a_new_connection(server)[0] != old)
+        until(lambda: answer_of_a_new_connection(server)[0] != old, PATIENCE)
 
         assert shares.AWAY in answer_of_a_new_connection(server)[1]
         assert client.getresponse().status == 200
@@ -238,7 +239,7 @@ def test_nobody_waits_for_a_worker_that_goes():
 @contextlib.contextmanager
 def two_workers():
     with Plain(workers=2) as server:
-        wait_until(lambda: sorted(answer_of_a_new_connection(server)[1]) == [0, 1])
+        until(lambda: sorted(answer_of_a_new_connection(server)[1]) == [0, 1], PATIENCE)
         yield server
 
 
@@ -250,13 +251,6 @@ def process_behind(client):
 def answer_of_a_new_connection(server):
     with connected(server.address) as client:
         return process_behind(client)
-
-
-def wait_until(is_so):
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < deadline, "It took too long."
-        time.sleep(0.02)
 
 
 def test_who_is_idle_for_too_long_is_left_and_who_is_not_stays():

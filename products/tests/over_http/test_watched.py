@@ -6,7 +6,6 @@ import os
 import re
 import secrets
 import signal
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from products.models import ApiToken, Product
 from products.tests.over_http.server import Gunicorn
+from products.tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -99,7 +99,7 @@ def test_what_a_killed_worker_has_counted_stays_and_is_read_on(mug, alices_token
             place(server, alices_token, mug.pk, number)
         for _ in range(2):
             victim = server.kill_a_worker()
-            wait_for(lambda gone=victim: gone not in server.workers() and len(server.workers()) == 2)
+            until(lambda gone=victim: gone not in server.workers() and len(server.workers()) == 2, 20)
         for number in range(12, 16):
             place(server, alices_token, mug.pk, number)
         after = figures(server)
@@ -110,19 +110,12 @@ def test_what_a_killed_worker_has_counted_stays_and_is_read_on(mug, alices_token
     assert not folder.exists()
 
 
-def wait_for(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_a_reload_begins_no_new_count(mug, alices_token):
     with Gunicorn(workers=2, **PRODUCTION) as server:
         place(server, alices_token, mug.pk, 1)
         [before, [master]] = server.workers(), [int(Path(f"/proc/{server.workers()[0]}/stat").read_text().split()[3])]
         os.kill(master, signal.SIGHUP)
-        wait_for(lambda: len(server.workers()) == 2 and not set(before) & set(server.workers()))
+        until(lambda: len(server.workers()) == 2 and not set(before) & set(server.workers()), 20)
         place(server, alices_token, mug.pk, 2)
         after = figures(server)
 
