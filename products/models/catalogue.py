@@ -1,5 +1,7 @@
 """What the shop sells: categories and products. A product's stock moves through its verbs only."""
 
+import functools
+from collections.abc import Collection
 from typing import Any
 
 from django.core.validators import MaxLengthValidator, MinValueValidator, RegexValidator
@@ -53,6 +55,9 @@ class Product(models.Model):
     # that every sale writes would cost every sale.
     updated_at = models.DateTimeField(auto_now=True)
 
+    loaded_stock: int | None = None
+    """The stock this instance was loaded with or last moved to; None where the column is deferred."""
+
     # What search looks into. Kept here and not computed by the database, so that every database finds the same.
     search_text = models.TextField(default="", editable=False)
 
@@ -75,11 +80,14 @@ class Product(models.Model):
         return f"{self.name} ({self.sku})"
 
     def save(self, *, by: Person = None, **options: Any) -> None:
-        """Write the product and what happened to it. A new one's `stock` is received; a known one's is left alone.
+        """Write the product and record what changed; a new product's `stock` is booked as its opening stock.
 
-        A form opened before a sale and saved after it must not bring the sold pieces back.
+        Raises TypeError where the stock of an existing product was assigned: the ledger's verbs move it. A stock that
+        is merely stale (others have sold since it was loaded) is not written and not an error.
         """
-        if "stock" in (options.get("update_fields") or ()):
+        fields = options.get("update_fields")
+        assigned = not self._state.adding and fields is None and self.__dict__.get("stock") != self.loaded_stock
+        if assigned or "stock" in (fields or ()):
             raise TypeError(NOT_BY_HAND)
         try:
             self._save_new(by, options) if self._state.adding else whole(lambda: self._write_change(by, options))
@@ -147,6 +155,21 @@ class Product(models.Model):
 
     # Mechanics
 
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> "Product":
+        """Load a row, and remember its stock, so that save() can tell an assignment from a stale figure."""
+        product = super().from_db(db, field_names, values)
+        product.loaded_stock = product.__dict__.get("stock")
+        return product
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        super().refresh_from_db(*args, **kwargs)
+        self.loaded_stock = self.__dict__.get("stock")
+
+    def set_stock(self, stock: int) -> None:
+        """Show the stock that the ledger has come to. For the code that moves it, not for callers."""
+        self.stock = self.loaded_stock = stock
+
     def _save_new(self, by: Person, options: dict[str, Any]) -> None:
         as_it_was, opening = Snapshot(self), self.stock
         try:
@@ -156,7 +179,7 @@ class Product(models.Model):
             raise
 
     def _write_new(self, opening: int, by: Person, options: dict[str, Any]) -> None:
-        self.stock = 0  # here, as a try that the database has undone may have received the opening stock already
+        self.set_stock(0)  # here, as a try that the database has undone may have received the opening stock already
         self.search_text = searchable(self.name, self.sku, self.description)
         super().save(**{**options, "force_insert": True})
         Event.objects.create(kind="product.created", product=self, by=by, facts={"price": str(self.price)})
@@ -164,12 +187,14 @@ class Product(models.Model):
             self.receive(opening, by=by, note="Opening stock")
 
     def _write_change(self, by: Person, options: dict[str, Any]) -> None:
-        fields = options.get("update_fields") or WRITTEN_BY_STAFF
+        fields = options.get("update_fields")
+        if fields is None:
+            fields = writable_fields() - self.get_deferred_fields()
         before = Product.objects.locked().get(pk=self.pk)
         # What is not written may be stale here, and the search has to find what is on record.
         self.search_text = searchable(*(getattr(self if name in fields else before, name) for name in SEARCHED))
         super().save(**{**options, "update_fields": {*fields, "search_text"}})
-        changed = [name for name in fields if name != "updated_at" and self._differs(before, name)]
+        changed = sorted(name for name in {*fields} - NOT_A_CHANGE if self._differs(before, name))
         if changed:
             Event.objects.create(kind="product.changed", product=self, by=by, facts={"fields": changed})
 
@@ -180,4 +205,11 @@ class Product(models.Model):
 
 
 SEARCHED = ["name", "sku", "description"]
-WRITTEN_BY_STAFF = ["sku", "name", "description", "category", "price", "retired_at", "updated_at"]
+NOT_A_CHANGE = {"updated_at", "search_text"}
+"""Columns that follow from the others, so that writing them is no event."""
+
+
+@functools.cache
+def writable_fields() -> frozenset[str]:
+    """Every column of a product but its key and its stock, which only the ledger's verbs move."""
+    return frozenset(field.name for field in Product._meta.concrete_fields) - {"id", "stock"}

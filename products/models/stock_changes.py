@@ -53,13 +53,13 @@ class StockChange:
         stock = products.locked().values_list("stock", flat=True).get(pk=self.product.pk)
         earlier = self._earlier()
         if earlier is not None:
-            self.product.stock = stock
+            self.product.set_stock(stock)
             return earlier
         delta = self._delta(stock)
         self._check_stock(stock, delta)
         if delta:
             send(products.move_stock({self.product.pk: delta}))
-        self.product.stock = stock + delta
+        self.product.set_stock(stock + delta)
         return self._book(delta) if delta else None
 
     def _check_number(self) -> None:

@@ -1,5 +1,6 @@
 """The catalogue: products, and the verbs that move their stock."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -205,19 +206,68 @@ def test_saving_a_product_never_brings_sold_pieces_back(alice, a_product):
     assert (on_record.name, on_record.stock) == ("Cup", 1)
 
 
-def test_saving_a_product_never_writes_its_stock(a_product):
+def test_a_product_can_be_saved_after_its_stock_has_moved_through_the_ledger(a_product):
     mug = a_product(stock=3)
+    mug.receive(4)
+    mug.name = "Cup"
 
-    mug.stock = 50
     mug.save()
 
-    assert mug.on_record().stock == 3
-    assert not Product.objects.out_of_balance().exists()
+    assert (mug.on_record().name, mug.on_record().stock) == ("Cup", 7)
+
+
+def test_a_product_loaded_without_its_stock_can_be_saved(a_product):
+    mug = Product.objects.only("name").get(pk=a_product(stock=3).pk)
+    mug.name = "Cup"
+
+    mug.save()
+
+    assert (mug.on_record().name, mug.on_record().stock) == ("Cup", 3)
+
+
+def test_a_refreshed_product_can_be_saved_with_the_stock_that_it_shows_now(alice, a_product):
+    mug = a_product(stock=3)
+    Order.objects.create(customer=alice, items=[(mug, 2)])
+    mug.refresh_from_db()
+    mug.name = "Cup"
+
+    mug.save()
+
+    assert (mug.on_record().name, mug.on_record().stock) == ("Cup", 1)
+
+
+CHANGED = {
+    "sku": "CUP-9",
+    "name": "Cup",
+    "description": "Holds 200 ml.",
+    "price": Decimal("7.25"),
+    "retired_at": datetime(2026, 1, 31, 12, tzinfo=UTC),
+    "created_at": datetime(2026, 1, 30, 12, tzinfo=UTC),
+}
+FOLLOWS = {"id", "stock", "updated_at", "search_text", "category"}
+"""Columns that are not the caller's to write, or (the category) are tested below."""
+
+
+def test_saving_a_product_writes_every_column_that_a_caller_may_set(a_product, a_category):
+    mug = a_product(stock=3)
+    assert CHANGED.keys() | FOLLOWS == {field.name for field in Product._meta.concrete_fields}
+    for name, value in CHANGED.items():
+        setattr(mug, name, value)
+    mug.category = a_category
+
+    mug.save()
+
+    on_record = mug.on_record()
+    assert {name: getattr(on_record, name) for name in CHANGED} == CHANGED
+    assert (on_record.category, on_record.stock) == (a_category, 3)
+    assert events(mug)[-1] == ("product.changed", None, {"fields": sorted({*CHANGED, "category"})})
 
 
 @pytest.mark.parametrize(
     "write",
     [
+        lambda mug: mug.save(),
+        lambda mug: mug.save(force_update=True),
         lambda mug: mug.save(update_fields=["stock"]),
         lambda mug: Product.objects.update(stock=50),
         lambda mug: mug.save(update_fields=["name", "stock"]),
