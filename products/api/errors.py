@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db import DataError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.permissions import SAFE_METHODS
@@ -109,6 +110,9 @@ def problem(exc: Exception, context: Mapping[str, Any]) -> Response | None:
         case exceptions.APIException():
             status, body = exc.status_code, {"detail": str(exc.detail), "code": exc.get_codes()}
             headers = _headers_of(exc)
+        case DataError():
+            # A value that the database has no room for: the client's mistake, although a field should have caught it.
+            status, body = 400, {"code": "value_out_of_range", "detail": "A value is too large or too long."}
         case _ if cannot_serve(exc):
             metrics.count_database_error(exc)
             status, body, headers = 503, {"detail": outage(exc, request._request)}, {"Retry-After": str(RETRY_AFTER)}

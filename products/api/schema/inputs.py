@@ -74,12 +74,12 @@ class StrictBody(OpenApiSerializerExtension):
 
 
 class StrictInteger(OpenApiSerializerFieldExtension):
-    """A JSON integer or a string of digits, with the range that the model is going to hold it to."""
+    """A JSON integer or a string of digits, with its range."""
 
     target_class = "products.api.fields.StrictIntegerField"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
-        least, most = self.target.least, self.target.most
+        least, most = self.target.minimum, self.target.maximum
         number = {"type": "integer", "minimum": least, "maximum": most}
         if most > 2**31:
             number["format"] = "int64"

@@ -41,14 +41,16 @@ class OrderQuery(PageQuery):
         help_text="The order with this idempotency key.",
     )
     customer = StrictIntegerField(
-        least=0, most=10**19 - 1, required=False, help_text="A user's id; of those whose orders you may see."
+        minimum=0, maximum=10**19 - 1, required=False, help_text="A user's id; of those whose orders you may see."
     )
 
 
 class LineRequest(StrictSerializer):
-    product = StrictIntegerField(required=False, help_text="The product's id; or else give its SKU.")
+    product = StrictIntegerField(
+        checked_by_model=True, required=False, help_text="The product's id; or else give its SKU."
+    )
     sku = StrictTextField(required=False, max_length=64)
-    quantity = StrictIntegerField(most=MOST_PER_LINE, help_text="1 to 10,000")
+    quantity = StrictIntegerField(maximum=MOST_PER_LINE, checked_by_model=True, help_text="1 to 10,000")
 
     def validate(self, line: dict[str, Any]) -> dict[str, Any]:
         if ("product" in line) == ("sku" in line):
@@ -59,7 +61,7 @@ class LineRequest(StrictSerializer):
 class OrderRequest(LineRequest):
     """One line, `{"product": 1, "quantity": 2}`, or several, `{"lines": [{"sku": "MUG", "quantity": 2}, …]}`."""
 
-    quantity = StrictIntegerField(most=MOST_PER_LINE, required=False, help_text="1 to 10,000")
+    quantity = StrictIntegerField(maximum=MOST_PER_LINE, checked_by_model=True, required=False, help_text="1 to 10,000")
     lines = LineRequest(many=True, required=False)
 
     def validate(self, body: dict[str, Any]) -> dict[str, Any]:

@@ -118,14 +118,28 @@ class StockRequest(StrictSerializer):
     """`{"delta": -3}`, or `{"set": 41}` for a count, with `"expected": 44` only if that is what there is now."""
 
     delta = StrictIntegerField(
-        least=-MOST_STOCK, most=MOST_STOCK, required=False, help_text="Pieces; positive come in, negative go out."
+        minimum=-MOST_STOCK,
+        maximum=MOST_STOCK,
+        checked_by_model=True,
+        required=False,
+        help_text="Pieces; positive come in, negative go out.",
     )
     reason = serializers.ChoiceField(
         ["RECEIVED", "CORRECTED"], required=False, help_text="For a delta; CORRECTED unless given."
     )
-    set = StrictIntegerField(least=0, most=MOST_STOCK, required=False, help_text="How many there are, as counted.")
+    set = StrictIntegerField(
+        minimum=0,
+        maximum=MOST_STOCK,
+        checked_by_model=True,
+        required=False,
+        help_text="How many there are, as counted.",
+    )
     expected = StrictIntegerField(
-        least=0, most=MOST_STOCK, required=False, help_text="How many there are now, as far as you know."
+        minimum=0,
+        maximum=MOST_STOCK,
+        checked_by_model=True,
+        required=False,
+        help_text="How many there are now, as far as you know.",
     )
     note = StrictTextField(required=False, allow_blank=True, max_length=200)
 
@@ -142,7 +156,7 @@ class StockRequest(StrictSerializer):
 class StockRow(StockRequest):
     """One row of many: which product, by id or SKU, and its change."""
 
-    product = StrictIntegerField(required=False)
+    product = StrictIntegerField(checked_by_model=True, required=False)
     sku = StrictTextField(required=False, max_length=64)
 
     def validate(self, change: dict[str, Any]) -> dict[str, Any]:

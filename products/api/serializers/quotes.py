@@ -7,7 +7,9 @@ from products.models.basket import MOST_PER_LINE
 
 
 class CartLineRequest(StrictSerializer):
-    quantity = StrictIntegerField(most=MOST_PER_LINE, help_text="1 to 10,000: how many there are to be in the cart.")
+    quantity = StrictIntegerField(
+        maximum=MOST_PER_LINE, checked_by_model=True, help_text="1 to 10,000: the quantity the cart will hold."
+    )
 
 
 class QuoteLineAnswer(serializers.Serializer):
