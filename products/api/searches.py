@@ -14,7 +14,6 @@ from products.api.lists import KeptList, Parameters
 from products.api.pagination import Comes, Row, page_of
 from products.models import Product
 from products.models.product_queries import ProductQuerySet
-from products.models.tokens import ShownToken
 from products.models.word_sample import WordSample
 
 TOLD_BY_A_SAMPLE = {"words", "out_of_stock", "in_stock"}
@@ -39,14 +38,13 @@ class SearchedList(KeptList):
         down: bool,
         limit: int,
         behind: list[Any] | None,
-        token: ShownToken | None = None,
     ) -> list[Any]:
         """The rows of one page; see KeptList.rows."""
         if far := self._walk(parameters, names, limit):
-            rows = super().rows({**parameters, "far": far}, names, down, limit, behind, token)
+            rows = super().rows({**parameters, "far": far}, names, down, limit, behind)
             if len(rows) > limit:
                 return rows
-        rows = super().rows(parameters, names, down, limit, behind, token)
+        rows = super().rows(parameters, names, down, limit, behind)
         if len(rows) > limit and self.sample.is_old and self._may_walk(parameters, names):
             self.sample.take(Product.objects.on_sale())
         return rows

@@ -3,18 +3,16 @@
 import hashlib
 import logging
 import secrets
-from collections.abc import Callable, Hashable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import Error, models, transaction
-from django.db.models import Exists, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Concat
+from django.db.models import Q
 from django.utils import timezone
 
-from products.models.kept_queries import Given, Row, columns_of, kept
+from products.models.kept_queries import Given, columns_of, kept
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -125,65 +123,6 @@ class ApiToken(models.Model):
                 ApiToken.objects.filter(pk=self.pk).exclude(last_used_on=today).update(last_used_on=today)
         except Error as error:
             logger.info("The use of token %s was not noted: %s", self, error)
-
-
-FACTS = ("id", "user_id", "last_used_on", "password_digest", "user__password")
-"""What there is to know of a token. A password's hash may have spaces in it, and so comes last."""
-
-
-class ShownToken:
-    """A secret that is looked at by the very statement that reads what it is shown for, instead of by one before it.
-
-    See rows_for(), which asks it.
-    """
-
-    found: "ApiToken | None" = None
-    """What has been found of it: enough to know whose it is and to note its use."""
-
-    def __init__(self, secret: str) -> None:
-        self.secret, self.digest = secret, _digest(secret)
-        self.values = {"digest": self.digest, "now": timezone.now()}
-
-    def look_up(self) -> "ApiToken | None":
-        """What there is to be found, by a statement of its own where no other one has found it yet."""
-        self.found = self.found or ApiToken.objects.find(self.secret)
-        return self.found
-
-    def check(self, rows: Sequence[Row]) -> list[Row]:
-        """The rows without their facts; none where these say that the token is not good."""
-        if rows:
-            pk, user, used, password_digest, password = rows[0][-1].split(" ", len(FACTS) - 1)
-            if password_digest != _digest(password):
-                return []
-            values = (int(pk), int(user), self.digest, date.fromisoformat(used) if used else None)
-            self.found = ApiToken.from_db(None, ("id", "user_id", "digest", "last_used_on"), values)
-        return [row[:-1] for row in rows]
-
-
-def rows_for(
-    token: ShownToken | None,
-    values: dict[Any, Any],
-    define: "Callable[..., QuerySet[Any, Any]]",
-    *shape: Hashable,
-    prepared: bool = True,
-) -> list[Row]:
-    """The rows of a kept query, none where a `token` is shown that is not good.
-
-    `define` is told last whether one is: then its queryset is `guarded`, and `facts` are its last column.
-    """
-    query = kept(define, *shape, token is not None, prepared=prepared)
-    return query.rows(values) if token is None else token.check(query.rows(values | token.values))
-
-
-def guarded(queryset: "QuerySet[Any, Any]") -> "QuerySet[Any, Any]":
-    """The same rows for a good token; for any other the database does not even look for them."""
-    return queryset.filter(Exists(_alive()))
-
-
-def facts() -> Subquery:
-    """What ShownToken.check wants to know of the token, in one column."""
-    spaced = [part for name in FACTS for part in (Value(" "), name)][1:]
-    return Subquery(_alive().values_list(Concat(*spaced, output_field=models.TextField())))
 
 
 def _alive() -> "ApiTokenQuerySet":

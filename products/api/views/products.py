@@ -13,7 +13,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from products.api.at_once import ReadAtOnce
 from products.api.bodies import product_body
 from products.api.conditions import IF_MATCH, IF_MATCH_REQUIRED, answer, check_if_match, etag_of
 from products.api.lists import KeptPage, Parameters
@@ -26,16 +25,15 @@ from products.api.serializers.pages import NoQuery
 from products.api.serializers.products import NewProduct, ProductAnswer, ProductChange, ProductQuery
 from products.models import Product
 from products.models.basket import BIGGEST_ID
-from products.models.kept_queries import Given
+from products.models.kept_queries import Given, kept
 from products.models.product_queries import ProductQuerySet, searchable
-from products.models.tokens import ShownToken, facts, guarded, rows_for
 from products.models.transactions import whole
 
 # What a change cannot touch. A sale in between moves the stock, and does not make a change of the price stale.
 NOT_CONTENT = ("stock", "in_stock")
 
 
-class ProductViewSet(ReadAtOnce, GenericViewSet):
+class ProductViewSet(GenericViewSet):
     """What the shop sells."""
 
     serializer_class = ProductAnswer
@@ -53,17 +51,17 @@ class ProductViewSet(ReadAtOnce, GenericViewSet):
         return Product.objects.select_related("category")
 
     @extend_schema(summary="List products", parameters=[ProductQuery], responses=pages_of(ProductAnswer))
-    def list(self, request: Request, token: ShownToken | None = None) -> HttpResponse:
+    def list(self, request: Request) -> HttpResponse:
         """The products on sale, searched, filtered, ordered, a page at a time."""
         query = read_query(request, ProductQuery)
-        page = KeptPage(PRODUCTS, asked_for(query), query.get("ordering", ["id"]), query, token)
+        page = KeptPage(PRODUCTS, asked_for(query), query.get("ordering", ["id"]), query)
         return page.respond(request, partial(product_body, currency=settings.CURRENCY))
 
     @extend_schema(summary="Read a product", responses=ProductAnswer)
-    def retrieve(self, request: Request, pk: int, token: ShownToken | None = None) -> HttpResponse:
+    def retrieve(self, request: Request, pk: int) -> HttpResponse:
         """One product, retired or not: old orders still name it."""
         read_query(request, NoQuery)
-        rows = rows_for(token, {"pk": pk}, one_product) if pk <= BIGGEST_ID else []
+        rows = kept(one_product, prepared=True).rows({"pk": pk}) if pk <= BIGGEST_ID else []
         if not rows:
             raise Http404
         return shown(request, ProductRow(*rows[0]))
@@ -158,11 +156,8 @@ PRODUCTS = SearchedList(
 )
 
 
-def one_product(is_guarded: bool) -> "QuerySet[Product, Any]":
-    product = Product.objects.filter(pk=Given("pk", models.BigAutoField())).order_by()
-    if not is_guarded:
-        return product.values_list(*PRODUCT_COLUMNS)
-    return guarded(product).values_list(*PRODUCT_COLUMNS, facts())
+def one_product() -> "QuerySet[Product, Any]":
+    return Product.objects.filter(pk=Given("pk", models.BigAutoField())).order_by().values_list(*PRODUCT_COLUMNS)
 
 
 def shown(
