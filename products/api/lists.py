@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Expression, Field, Model, QuerySet
 
 from products.api.pagination import KeysetPage, page_of
-from products.models.kept_queries import Given, kept
+from products.db.compiled_queries import Param, compile_once
 
 Parameters = Mapping[str, Any]
 
@@ -46,9 +46,8 @@ class KeptList:
             else:
                 shape.append((name, None))
                 values[name] = value
-        is_planned = parameters.keys() <= self.keys
         how = (tuple(shape), names, down, limit, behind is not None)
-        return [self.row(*row) for row in kept(self.define, *how, prepared=is_planned).rows(values)]
+        return [self.row(*row) for row in compile_once(self.define, *how).rows(values)]
 
     def define(
         self,
@@ -61,7 +60,7 @@ class KeptList:
         """The queryset of a page, with Givens in the place of values."""
         parameters = {name: self._given(name, value) if name in self.values else value for name, value in shape}
         fields: list[Any] = [self.model._meta.get_field(name) for name in names]
-        behind = [Given(place, field) for place, field in enumerate(fields)] if goes_on else None
+        behind = [Param(place, field) for place, field in enumerate(fields)] if goes_on else None
         wanted = self.among(parameters, names, down, behind)
         return page_of(wanted, names, down, limit, behind).values_list(*self.columns)
 
@@ -73,7 +72,7 @@ class KeptList:
 
     def _given(self, name: str, length: int | None) -> Any:
         field = self.values[name]
-        return Given(name, field) if length is None else tuple(Given((name, place), field) for place in range(length))
+        return Param(name, field) if length is None else tuple(Param((name, place), field) for place in range(length))
 
 
 class KeptPage(KeysetPage):

@@ -14,13 +14,13 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from products.client_address import client_address
+from products.client_ip import client_ip
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView  # which itself imports this module, by name
 
 MINUTE = 60.0
-MOST_WINDOWS = 50_000
+MAX_WINDOWS = 50_000
 """Some 14 MB. Past it the window that was used longest ago is forgotten."""
 
 
@@ -47,7 +47,7 @@ class Budget(NamedTuple):
 class Windows:
     """How often each key was used in its window, which opens with the first use."""
 
-    def __init__(self, most: int = MOST_WINDOWS) -> None:
+    def __init__(self, most: int = MAX_WINDOWS) -> None:
         self.most = most
         self._lock = Lock()
         self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()
@@ -78,7 +78,7 @@ def spend(request: HttpRequest) -> Budget | None:
     if not hasattr(request, "budget"):
         # Not DRF's request.auth, which would authenticate a request that came to log in.
         token = getattr(request, "auth", None)
-        key = f"token {token.digest}" if token else client_address(request)
+        key = f"token {token.digest}" if token else client_ip(request)
         request.budget = Budget(settings.REQUESTS_PER_MINUTE, *windows.use(key))  # type: ignore[attr-defined]
     budget: Budget = request.budget  # type: ignore[attr-defined]
     return budget
