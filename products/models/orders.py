@@ -32,13 +32,13 @@ from products.ordering import placement
 from products.ordering.validation import OrderDraft, RequestedItem
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+    from django.contrib.auth.models import AnonymousUser, User
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
     """Queries over orders, and the operations that concern several of them or may find one that exists already."""
 
-    def of(self, customer: "AbstractBaseUser") -> "OrderQuerySet":
+    def of(self, customer: "User") -> "OrderQuerySet":
         return self.filter(customer=customer)
 
     def visible_to(self, user: "User | AnonymousUser") -> "OrderQuerySet":
@@ -123,7 +123,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
             expired += 1
         return expired
 
-    def cart_of(self, customer: "AbstractBaseUser", *, tries: int = 5) -> "Order":
+    def cart_of(self, customer: "User", *, tries: int = 5) -> "Order":
         """Return the customer's one cart, creating it if there is none."""
         try:
             return self.get_or_create(customer=customer, status=Status.CART)[0]
@@ -234,33 +234,33 @@ class Order(models.Model):
 
     # Verbs: each locks the order and checks its status again, so the second of two concurrent calls is rejected.
 
-    def place(self, *, by: "AbstractBaseUser | None" = None, key: str | None = None) -> None:
+    def place(self, *, by: "User | None" = None, key: str | None = None) -> None:
         """Place the cart. Raises InvalidOrder, InsufficientStock, InvalidTransition, IdempotentReplay and
         IdempotencyKeyConflict."""
         self._transition(Status.PLACED, by, idempotency_key=key, request_digest=placement.FROM_CART)
 
-    def pay(self, *, reference: str = "", by: "AbstractBaseUser | None" = None) -> None:
+    def pay(self, *, reference: str = "", by: "User | None" = None) -> None:
         """Mark the order as paid; `reference` is the payment's. Raises PaymentOverdue past `pay_by`,
         InvalidTransition."""
         self._transition(Status.PAID, by, payment_reference=reference)
 
-    def ship(self, *, carrier: str = "", tracking_number: str = "", by: "AbstractBaseUser | None" = None) -> None:
+    def ship(self, *, carrier: str = "", tracking_number: str = "", by: "User | None" = None) -> None:
         """Mark the order as shipped. Raises InvalidTransition."""
         self._transition(Status.SHIPPED, by, carrier=carrier, tracking_number=tracking_number)
 
-    def deliver(self, *, by: "AbstractBaseUser | None" = None) -> None:
+    def deliver(self, *, by: "User | None" = None) -> None:
         """Mark the order as delivered. Raises InvalidTransition."""
         self._transition(Status.DELIVERED, by)
 
-    def cancel(self, *, by: "AbstractBaseUser | None" = None) -> None:
+    def cancel(self, *, by: "User | None" = None) -> None:
         """Cancel the order and put its stock back. Raises InvalidTransition."""
         self._transition(Status.CANCELLED, by)
 
-    def expire(self, *, by: "AbstractBaseUser | None" = None) -> None:
+    def expire(self, *, by: "User | None" = None) -> None:
         """Expire the unpaid order and put its stock back. Raises NotOverdue before `pay_by`, InvalidTransition."""
         self._transition(Status.EXPIRED, by)
 
-    def return_goods(self, *, by: "AbstractBaseUser | None" = None) -> None:
+    def return_goods(self, *, by: "User | None" = None) -> None:
         """Take the returned goods back into stock. Raises InvalidTransition."""
         self._transition(Status.RETURNED, by)
 

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import secrets
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -13,9 +13,6 @@ from django.db.models import Q
 from django.utils import timezone
 
 from products.db.compiled_queries import Param, column_names, compile_once
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +26,10 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def active(self, now: "datetime | Param | None" = None) -> "ApiTokenQuerySet":
         return self.filter(revoked_at=None, expires_at__gt=now or timezone.now(), user__is_active=True)
 
-    def of(self, user: "AbstractBaseUser") -> "ApiTokenQuerySet":
+    def of(self, user: "User") -> "ApiTokenQuerySet":
         return self.filter(user_id=user.pk)
 
-    def usable_by(self, user: "AbstractBaseUser") -> "ApiTokenQuerySet":
+    def usable_by(self, user: "User") -> "ApiTokenQuerySet":
         """Return the tokens that authenticate `user` now; a token from before a password change is no longer one."""
         return self.of(user).active().filter(password_digest=_digest(user.password))
 
@@ -41,9 +38,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         long_ago = timezone.now() - KEEP_INACTIVE
         return self.filter(Q(expires_at__lt=long_ago) | Q(revoked_at__lt=long_ago))
 
-    def issue(
-        self, user: "AbstractBaseUser", *, name: str = "", lifetime: timedelta | None = None
-    ) -> tuple["ApiToken", str]:
+    def issue(self, user: "User", *, name: str = "", lifetime: timedelta | None = None) -> tuple["ApiToken", str]:
         """Create a token for `user` and return it with its secret, which is not stored: (token, secret).
 
         `lifetime` defaults to settings.TOKEN_LIFETIME.
