@@ -12,7 +12,7 @@ from typing import Any
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Expression, Field, Model, QuerySet
+from django.db.models import Expression, Field, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 
 MAX_COMPILED = 1_000
@@ -81,9 +81,3 @@ def compile_once(define: "Callable[..., QuerySet[Any, Any]]", *shape: Hashable) 
     `shape` is whatever changes the SQL itself, such as the number of ids in an IN list.
     """
     return CompiledQuery(define(*shape))
-
-
-@functools.cache
-def column_names(model: type[Model], prefix: str = "") -> tuple[str, ...]:
-    """Return the names of all columns of a model, as values_list() and from_db() take them."""
-    return tuple(f"{prefix}{field.attname}" for field in model._meta.concrete_fields)

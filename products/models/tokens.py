@@ -12,7 +12,7 @@ from django.db import Error, models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from products.db.compiled_queries import Param, column_names, compile_once
+from products.db.compiled_queries import Param, compile_once
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +20,11 @@ PREFIX = "shop_"
 VISIBLE_LENGTH = len(PREFIX) + 6
 KEEP_INACTIVE = timedelta(days=30)
 """How long an expired or revoked token stays listed, to explain why a client is rejected."""
+
+TOKEN_COLUMNS = ("id", "user_id", "digest", "password_digest", "last_used_on")
+USER_COLUMNS = ("id", "password", "is_superuser", "username", "is_staff", "is_active")
+"""What a request needs of its token and user, in the models' order (from_db() expects it). The other columns are
+deferred: to load them would add a third to the lookup."""
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
@@ -60,10 +65,9 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         A token ends when it expires or is revoked, when its user is deactivated, and when the password changes.
         """
         for row in compile_once(_token_with_user).rows({"digest": _digest(secret), "now": timezone.now()}):
-            of_token = column_names(ApiToken)
-            token = ApiToken.from_db(self.db, of_token, row[: len(of_token)])
-            token.user = User.from_db(self.db, column_names(User), row[len(of_token) :])
-            return token if token.is_active() else None
+            token = ApiToken.from_db(self.db, TOKEN_COLUMNS, row[: len(TOKEN_COLUMNS)])
+            token.user = User.from_db(self.db, USER_COLUMNS, row[len(TOKEN_COLUMNS) :])
+            return token if token.is_issued_under(token.user.password) else None
         return None
 
     def revoke(self) -> int:
@@ -98,10 +102,14 @@ class ApiToken(models.Model):
     def __str__(self) -> str:
         return f"{self.prefix}…"
 
+    def is_issued_under(self, password: str) -> bool:
+        """Return whether this is the stored password that the token was issued under."""
+        return self.password_digest == _digest(password)
+
     def is_active(self) -> bool:
         """Return whether the token authenticates its user now."""
         in_time = self.revoked_at is None and self.expires_at > timezone.now()
-        return in_time and self.user.is_active and self.password_digest == _digest(self.user.password)
+        return in_time and self.user.is_active and self.is_issued_under(self.user.password)
 
     def revoke(self) -> None:
         """Revoke the token, effective immediately."""
@@ -126,7 +134,7 @@ def _active() -> "ApiTokenQuerySet":
 
 
 def _token_with_user() -> "models.QuerySet[ApiToken, Any]":
-    return _active().values_list(*column_names(ApiToken), *column_names(User, "user__"))
+    return _active().values_list(*TOKEN_COLUMNS, *(f"user__{name}" for name in USER_COLUMNS))
 
 
 def _digest(secret: str) -> str:
