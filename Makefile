@@ -68,7 +68,7 @@ test: ## pass every test on SQLite and on PostgreSQL, and hold coverage at its t
 	@$(MAKE) --no-print-directory coverage
 
 # Tests that start servers, kill them and look at the clock have the machine to themselves; the others share it.
-APART := products/tests/over_http products/tests/chaos products/tests/browser products/tests/test_postgres.py \
+APART := products/tests/over_http chaos products/tests/browser products/tests/test_postgres.py \
 	shop/tests/test_postgresql.py
 # What has nothing to do with the database, starts its own, or is about what a browser makes of pages; once is enough.
 ONCE := products/tests/test_postgres.py products/tests/over_http/test_connections.py \
@@ -106,8 +106,8 @@ fuzz: install ## let Schemathesis look for surprises for longer (EXAMPLES=50 SEC
 	@$(NO_DATABASE) $(FUZZ)
 	@$(BIN)/python -m products.tests.postgres env $(FUZZ)
 
-# SEED draws the schedule; FAULTS is all, or some of `products/tests/chaos/faults` with commas, or as many as fit.
-CHAOS := $(BIN)/python -m products.tests.chaos
+# SEED draws the schedule; FAULTS is all, or some of `chaos/faults` with commas, or as many as fit.
+CHAOS := $(BIN)/python -m chaos
 
 chaos: install ## break the shop, and audit what it promised (SEED=1 SECS=60 FAULTS=all; SQLITE=1)
 	@$(CHAOS) $(if $(SEED),--seed $(SEED)) $(if $(SECS),--seconds $(SECS)) $(if $(FAULTS),--faults $(FAULTS)) \
