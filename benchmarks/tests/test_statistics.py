@@ -1,7 +1,7 @@
 import pytest
 
-from benchmarks.figures import Sample, Spread, plain, spread
 from benchmarks.pgbench import percentile, read
+from benchmarks.statistics import Sample, Spread, plain, spread
 
 SAID = """transaction type: order_statement.sql
 number of transactions actually processed: 1628

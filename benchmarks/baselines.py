@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlencode
 
-from benchmarks.contestants import PASSWORD, WORKERS, Contestant
+from benchmarks.competitors import PASSWORD, WORKERS, Competitor
 from benchmarks.environments import HOMES, python_of
 from benchmarks.peer_tables import DRF, FASTAPI
-from benchmarks.shots import Shot
+from benchmarks.requests import Request
 
 
-class Textbook(Contestant):
+class Baseline(Competitor):
     def environment(self) -> dict[str, str]:
         return {
             "DATABASE_HOST": str(self.postgres.home),
@@ -29,7 +29,7 @@ class Textbook(Contestant):
         return {"lines": [{"product": product, "quantity": quantity} for product, quantity in lines]}
 
 
-class DrfTextbook(Textbook):
+class DrfBaseline(Baseline):
     """ModelViewSets and ModelSerializers behind gunicorn's own default, sync workers, which keep no connection."""
 
     name, title, scheme = "drf", "textbook DRF", "Token"
@@ -40,29 +40,29 @@ class DrfTextbook(Textbook):
         bind = "{}:{}".format(*self.address)
         return [python, "-m", "gunicorn", "--no-control-socket", "--workers", WORKERS, "--bind", bind, "bookshop.wsgi"]
 
-    def page(self, limit: int = 20) -> Shot:
-        return Shot(f"/api/products/?page_size={limit}")
+    def page(self, limit: int = 20) -> Request:
+        return Request(f"/api/products/?page_size={limit}")
 
-    def far_page(self, number: int, limit: int) -> Shot:
-        return Shot(f"/api/products/?page={number}&page_size={limit}")
+    def far_page(self, number: int, limit: int) -> Request:
+        return Request(f"/api/products/?page={number}&page_size={limit}")
 
-    def search(self, words: str) -> Shot:
-        return Shot(f"/api/products/?{urlencode({'search': words})}")
+    def search(self, words: str) -> Request:
+        return Request(f"/api/products/?{urlencode({'search': words})}")
 
-    def product(self, pk: int) -> Shot:
-        return Shot(f"/api/products/{pk}/")
+    def product(self, pk: int) -> Request:
+        return Request(f"/api/products/{pk}/")
 
-    def history(self) -> Shot:
-        return Shot("/api/orders/")
+    def history(self) -> Request:
+        return Request("/api/orders/")
 
-    def order(self, lines: Sequence[tuple[int, int]]) -> Shot:
-        return Shot("/api/orders/", "POST", self._lines(lines))
+    def order(self, lines: Sequence[tuple[int, int]]) -> Request:
+        return Request("/api/orders/", "POST", self._lines(lines))
 
-    def login(self, name: str) -> Shot:
-        return Shot("/api-token-auth/", "POST", {"username": name, "password": PASSWORD})
+    def login(self, name: str) -> Request:
+        return Request("/api-token-auth/", "POST", {"username": name, "password": PASSWORD})
 
 
-class FastApiTextbook(Textbook):
+class FastApiBaseline(Baseline):
     """Async SQLAlchemy over asyncpg behind uvicorn with uvloop and httptools; without its access log."""
 
     name, title, scheme = "fastapi", "textbook FastAPI", "Bearer"
@@ -73,23 +73,23 @@ class FastApiTextbook(Textbook):
         command = [python_of(self.name), "-m", "uvicorn", "--workers", WORKERS, "--host", host, "--port", port]
         return [*command, "--no-access-log", "--log-level", "warning", "store.main:app"]
 
-    def page(self, limit: int = 20) -> Shot:
-        return Shot(f"/products?limit={limit}")
+    def page(self, limit: int = 20) -> Request:
+        return Request(f"/products?limit={limit}")
 
-    def far_page(self, number: int, limit: int) -> Shot:
-        return Shot(f"/products?offset={(number - 1) * limit}&limit={limit}")
+    def far_page(self, number: int, limit: int) -> Request:
+        return Request(f"/products?offset={(number - 1) * limit}&limit={limit}")
 
-    def search(self, words: str) -> Shot:
-        return Shot(f"/products?{urlencode({'search': words})}")
+    def search(self, words: str) -> Request:
+        return Request(f"/products?{urlencode({'search': words})}")
 
-    def product(self, pk: int) -> Shot:
-        return Shot(f"/products/{pk}")
+    def product(self, pk: int) -> Request:
+        return Request(f"/products/{pk}")
 
-    def history(self) -> Shot:
-        return Shot("/orders?limit=20")
+    def history(self) -> Request:
+        return Request("/orders?limit=20")
 
-    def order(self, lines: Sequence[tuple[int, int]]) -> Shot:
-        return Shot("/orders", "POST", self._lines(lines))
+    def order(self, lines: Sequence[tuple[int, int]]) -> Request:
+        return Request("/orders", "POST", self._lines(lines))
 
-    def login(self, name: str) -> Shot:
-        return Shot("/token", "POST", {"username": name, "password": PASSWORD}, form=True)
+    def login(self, name: str) -> Request:
+        return Request("/token", "POST", {"username": name, "password": PASSWORD}, form=True)

@@ -1,4 +1,4 @@
-from benchmarks.stacks import OTHER, shares
+from benchmarks.profiles import OTHER, shares
 
 SITE = "/x/lib/python3.11/site-packages"
 ROOT = "SlowView.get (/x/products/api/views/products.py:50)"

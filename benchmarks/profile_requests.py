@@ -1,6 +1,6 @@
 """Where the time of a request goes: py-spy on the server, pg_stat_statements in the database.
 
-python -m benchmarks.profile [CASE…]   "order" and "page" unless named
+python -m benchmarks.profile_requests [CASE…]   "order" and "page" unless named
 """
 
 import subprocess
@@ -11,13 +11,13 @@ from pathlib import Path
 
 from benchmarks.cases import BY_NAME, Case
 from benchmarks.environments import python_of
-from benchmarks.figures import Sample, plain
 from benchmarks.goods import Size
 from benchmarks.processes import family
+from benchmarks.profiles import shares
 from benchmarks.rounds import measure, warm_up
 from benchmarks.servers import SETTINGS, tell
 from benchmarks.shop import Shop
-from benchmarks.stacks import shares
+from benchmarks.statistics import Sample, plain
 from benchmarks.tables import table
 from products.tests.postgres import PostgresServer
 

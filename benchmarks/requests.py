@@ -1,4 +1,4 @@
-"""What is sent to a contestant."""
+"""What is sent to a competitor."""
 
 import http.client
 import json
@@ -10,7 +10,7 @@ Address = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class Shot:
+class Request:
     """One request. `body` is sent as JSON, or as a form where `form` says so."""
 
     path: str
@@ -30,35 +30,35 @@ class Shot:
 
 
 @dataclass(frozen=True)
-class Magazine:
-    """Shots of one kind, taken at random, each with one of the `authorizations` (none at all where there are none).
+class RequestMix:
+    """Requests of one kind, taken at random, each with one of the `authorizations` (none at all where there are none).
 
     `headers` go with each of them; `keyed` gives each an Idempotency-Key of its own.
     """
 
-    shots: Sequence[Shot]
+    requests: Sequence[Request]
     authorizations: Sequence[str] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     keyed: bool = False
 
     @property
     def all_headers(self) -> dict[str, str]:
-        first = self.shots[0]
+        first = self.requests[0]
         return {**self.headers, **({} if first.body is None else {"Content-Type": first.content_type})}
 
 
-def fire(address: Address, magazine: Magazine, times: int, keys: str) -> list[tuple[int, bytes]]:
-    """Send the first `times` shots one after the other over plain connections: [(status, body), …]."""
+def send(address: Address, mix: RequestMix, times: int, keys: str) -> list[tuple[int, bytes]]:
+    """Send the first `times` requests one after the other over plain connections: [(status, body), …]."""
     answers = []
     connection = http.client.HTTPConnection(*address, timeout=30)
     for number in range(times):
-        shot = magazine.shots[number % len(magazine.shots)]
-        headers = magazine.all_headers
-        if magazine.authorizations:
-            headers["Authorization"] = magazine.authorizations[number % len(magazine.authorizations)]
-        if magazine.keyed:
+        request = mix.requests[number % len(mix.requests)]
+        headers = mix.all_headers
+        if mix.authorizations:
+            headers["Authorization"] = mix.authorizations[number % len(mix.authorizations)]
+        if mix.keyed:
             headers["Idempotency-Key"] = f"{keys}{number}"
-        connection.request(shot.method, shot.path, shot.text or None, headers)
+        connection.request(request.method, request.path, request.text or None, headers)
         response = connection.getresponse()
         answers.append((response.status, response.read()))
     connection.close()

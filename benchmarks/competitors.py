@@ -14,7 +14,7 @@ import psycopg2
 
 from benchmarks.goods import Size, Tables, fill
 from benchmarks.processes import cpu_seconds, memory_mb
-from benchmarks.shots import Shot
+from benchmarks.requests import Request
 from products.tests.postgres import PostgresServer, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +29,7 @@ PATIENCE = 30  # seconds for a start or a stop
 LEASH = '"$@" </dev/null & read -r nothing; kill -TERM $!; wait $!'
 
 
-class Contestant:
+class Competitor:
     """A shop that answers over HTTP. A context manager: its server runs inside the `with`."""
 
     name: ClassVar[str]
@@ -51,7 +51,7 @@ class Contestant:
         self.tokens: dict[str, str] = {}
         self.leash: subprocess.Popen[bytes] | None = None
 
-    # What a kind of contestant says of itself
+    # What a kind of competitor says of itself
 
     def environment(self) -> dict[str, str]:
         """What its processes are told, beside what is told to all."""
@@ -68,28 +68,28 @@ class Contestant:
     def server_command(self) -> Sequence[object]:
         raise NotImplementedError
 
-    def page(self, limit: int = 20) -> Shot:
+    def page(self, limit: int = 20) -> Request:
         """The first products."""
         raise NotImplementedError
 
-    def far_page(self, number: int, limit: int) -> Shot:
+    def far_page(self, number: int, limit: int) -> Request:
         raise NotImplementedError
 
-    def search(self, words: str) -> Shot:
+    def search(self, words: str) -> Request:
         raise NotImplementedError
 
-    def product(self, pk: int) -> Shot:
+    def product(self, pk: int) -> Request:
         raise NotImplementedError
 
-    def history(self) -> Shot:
+    def history(self) -> Request:
         """The customer's latest 20 orders."""
         raise NotImplementedError
 
-    def order(self, lines: Sequence[tuple[int, int]]) -> Shot:
+    def order(self, lines: Sequence[tuple[int, int]]) -> Request:
         """An order of [(product, quantity), …]."""
         raise NotImplementedError
 
-    def login(self, name: str) -> Shot:
+    def login(self, name: str) -> Request:
         raise NotImplementedError
 
     def put_on_shelf(self, cursor: Any, pk: int, pieces: int) -> None:

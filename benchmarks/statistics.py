@@ -21,7 +21,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Sample:
-    """One contestant in one case in one round.
+    """One competitor in one case in one round.
 
     `rate` is per second, the times to an answer are in milliseconds, CPU in milliseconds for each request. `errors`
     counts every answer that was not a success.
