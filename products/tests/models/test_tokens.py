@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.utils import timezone
 
-from products.models import ApiToken
+from products.db.compiled_queries import CompiledQuery
+from products.models import ApiToken, Product
 
 pytestmark = pytest.mark.django_db
 
@@ -151,3 +153,56 @@ def test_tokens_that_are_long_dead_are_told_from_those_that_still_matter(carol):
     assert set(ApiToken.objects.active()) == {alive}
     assert set(ApiToken.objects.long_inactive()) == {expired, revoked}
     assert {alive, expired_lately, revoked_lately}.isdisjoint(ApiToken.objects.long_inactive())
+
+
+ENDS = {
+    "active": lambda user, token: None,
+    "revoked": lambda user, token: token.revoke(),
+    "expired": lambda user, token: ApiToken.objects.update(expires_at=timezone.now()),
+    "user deactivated": lambda user, token: type(user).objects.update(is_active=False),
+    "password changed": lambda user, token: (user.set_password("another"), user.save()),
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_a_token_is_found_exactly_if_the_queryset_calls_it_active(carol, bob, end):
+    # On PostgreSQL a function looks it up, which states the rule once more.
+    token, secret = ApiToken.objects.issue(carol)
+    ApiToken.objects.issue(bob)
+
+    end(carol, token)
+
+    found = ApiToken.objects.find(secret)
+    carol.refresh_from_db()
+    usable = ApiToken.objects.usable_by(carol)
+    assert [found] == (list(usable) or [None])
+    if found:
+        assert found.user == carol
+        assert vars(found.user).keys() >= {"id", "password", "is_superuser", "username", "is_staff", "is_active"}
+        assert {name: getattr(found, name) for name in ("user_id", "digest", "password_digest", "last_used_on")} == {
+            name: getattr(token, name) for name in ("user_id", "digest", "password_digest", "last_used_on")
+        }
+
+
+def test_the_rows_of_a_list_come_with_their_token_in_one_statement(carol, a_product, django_assert_num_queries):
+    goods = [a_product() for _ in range(3)]
+    _, secret = ApiToken.objects.issue(carol)
+    query = CompiledQuery.compile(Product.objects.order_by("-pk").values_list("pk", "sku"))
+
+    with django_assert_num_queries(2 if connection.vendor == "postgresql" else 3):
+        token, rows = ApiToken.objects.find_with_rows(secret, query, {})
+        none = ApiToken.objects.find_with_rows("shop_made-up", query, {})
+
+    assert (token.user, rows) == (carol, [(product.pk, product.sku) for product in reversed(goods)])
+    assert none == (None, [])
+
+
+def test_no_rows_come_with_a_token_from_before_a_new_password(carol, a_product):
+    a_product()
+    _, secret = ApiToken.objects.issue(carol)
+    carol.set_password("another")
+    carol.save()
+
+    query = CompiledQuery.compile(Product.objects.values_list("pk"))
+
+    assert ApiToken.objects.find_with_rows(secret, query, {}) == (None, [])
