@@ -3,7 +3,7 @@
 # A row is read across, not down.
 # fmt: off
 
-from products.tests.over_http.bad_requests.rows import Row, ask
+from tests_http.bad_requests.rows import Row, ask
 
 FORGED = "WzAsWyIxIl1d:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 

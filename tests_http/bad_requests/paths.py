@@ -3,7 +3,7 @@
 # A row is read across, not down.
 # fmt: off
 
-from products.tests.over_http.bad_requests.rows import Row, ask
+from tests_http.bad_requests.rows import Row, ask
 
 
 def missing(path: str, what: str = "", status: int = 404, code: str | None = "not_found", who: str = "customer") -> Row:

@@ -17,7 +17,7 @@ from django.db import connection
 from products.tests.postgres import free_port
 
 PATIENCE = 20  # seconds for a start or a stop
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[1]
 
 # Ends the server when its own input ends, which it does however the test run ends.
 LEASH = '"$@" </dev/null & read -r nothing; kill -TERM $!; wait $!'
@@ -54,7 +54,6 @@ class Gunicorn:
             "WEB_THREADS": str(threads),
             "LOG_LEVEL": "INFO" if log else "ERROR",
             "REQUESTS_PER_MINUTE": "0",
-            "DRAIN_SECONDS": "0",
             **environment,
         }
 

@@ -5,7 +5,7 @@
 
 import base64
 
-from products.tests.over_http.bad_requests.rows import Row, ask
+from tests_http.bad_requests.rows import Row, ask
 
 ORDER = "POST /api/orders"
 GOOD = '{"product": {mug}, "quantity": 1}'

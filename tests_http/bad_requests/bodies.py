@@ -7,7 +7,7 @@ import gzip
 import zlib
 from typing import Any
 
-from products.tests.over_http.bad_requests.rows import FORM, Row, ask
+from tests_http.bad_requests.rows import FORM, Row, ask
 
 ORDER = "POST /api/orders"
 GOOD = b'{"product": {mug}, "quantity": 1}'

@@ -7,14 +7,14 @@ import pytest
 from django.core.management import call_command
 
 from products.models import Order, Product
-from products.tests.over_http.clients import (
+from tests_http.clients import (
     NO_ANSWER,
     all_at_once,
     place_all,
     place_each_twice,
     place_until_answered,
 )
-from products.tests.over_http.server import Gunicorn
+from tests_http.server import Gunicorn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

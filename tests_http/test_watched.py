@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from prometheus_client.parser import text_string_to_metric_families
 
 from products.models import ApiToken, Product
-from products.tests.over_http.server import Gunicorn
+from tests_http.server import Gunicorn
 from products.tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -12,9 +12,9 @@ import pytest
 from django.core.management import call_command
 
 from products.models import ApiToken, Order, Product
-from products.tests.over_http.bad_requests import TABLE
-from products.tests.over_http.bad_requests.rows import CLOSED, Row
-from products.tests.over_http.server import Gunicorn
+from tests_http.bad_requests import TABLE
+from tests_http.bad_requests.rows import CLOSED, Row
+from tests_http.server import Gunicorn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,7 +27,6 @@ PRODUCTION = {
     "HTTPS_ONLY": "false",
     "LOGINS_PER_NAME": "0",
     "LOGINS_PER_ADDRESS": "0",
-    "READ_TIMEOUT_SECONDS": "1",
 }
 PROBLEM = {"type", "title", "status", "detail", "code", "request_id", "errors"}
 

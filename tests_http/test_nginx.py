@@ -13,8 +13,8 @@ from contextlib import ExitStack, closing
 import pytest
 
 from products.models import Order
-from products.tests.over_http.proxy import NAME, Nginx
-from products.tests.over_http.server import Gunicorn
+from tests_http.proxy import NAME, Nginx
+from tests_http.server import Gunicorn
 from products.tests.postgres import free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -11,7 +11,7 @@ from typing import Self
 import pytest
 from django.conf import settings
 
-from products.tests.over_http.server import LEASH, PATIENCE
+from tests_http.server import LEASH, PATIENCE
 from products.tests.postgres import free_port
 
 SHIPPED = settings.BASE_DIR / "deploy" / "nginx" / "shop.conf"

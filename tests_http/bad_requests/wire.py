@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from products.tests.over_http.bad_requests.rows import CLOSED, JSON, Row, ask, raw
+from tests_http.bad_requests.rows import CLOSED, JSON, Row, ask, raw
 
 ORDER = "POST /api/orders"
 GOOD = b'{"product": {mug}, "quantity": 1}'

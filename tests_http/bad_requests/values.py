@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from products.tests.over_http.bad_requests.rows import Row, ask
+from tests_http.bad_requests.rows import Row, ask
 
 NOT_WHOLE = {
     "a fraction": "1.5",

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from products.models import Category, Order
-from products.tests.over_http.server import Gunicorn
+from tests_http.server import Gunicorn
 
 # Ids begin at 1, as in the document's examples and in schemathesis.toml.
 pytestmark = pytest.mark.django_db(transaction=True, reset_sequences=True)

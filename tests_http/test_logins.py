@@ -13,7 +13,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from products.models import LoginCounter
-from products.tests.over_http.server import Gunicorn
+from tests_http.server import Gunicorn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
