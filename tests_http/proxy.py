@@ -11,8 +11,8 @@ from typing import Self
 import pytest
 from django.conf import settings
 
-from tests_http.server import LEASH, PATIENCE
 from products.tests.postgres import free_port
+from tests_http.server import LEASH, PATIENCE
 
 SHIPPED = settings.BASE_DIR / "deploy" / "nginx" / "shop.conf"
 NAME = "shop.example"

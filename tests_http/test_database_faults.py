@@ -14,8 +14,8 @@ import pytest
 from django.conf import settings
 
 from products.tests.freezing import frozen
-from tests_http.server import Gunicorn
 from products.tests.postgres import PostgresServer
+from tests_http.server import Gunicorn
 
 WORKERS, THREADS = 2, 4
 DEADLINE = 5.0

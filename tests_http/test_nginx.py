@@ -13,9 +13,9 @@ from contextlib import ExitStack, closing
 import pytest
 
 from products.models import Order
+from products.tests.postgres import free_port
 from tests_http.proxy import NAME, Nginx
 from tests_http.server import Gunicorn
-from products.tests.postgres import free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

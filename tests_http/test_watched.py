@@ -14,8 +14,8 @@ from django.contrib.auth.models import User
 from prometheus_client.parser import text_string_to_metric_families
 
 from products.models import ApiToken, Product
-from tests_http.server import Gunicorn
 from products.tests.waiting import until
+from tests_http.server import Gunicorn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,6 +8,9 @@ from typing import Any
 CLOSED = 0
 """In place of a status: the connection is closed without an answer."""
 
+BROKEN = -2
+"""In place of a status: gunicorn rejects this itself, with a 4xx, a 501 or by closing the connection."""
+
 JSON = "Content-Type: application/json"
 FORM = "Content-Type: application/x-www-form-urlencoded"
 
