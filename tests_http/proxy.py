@@ -1,24 +1,29 @@
-"""nginx with the shipped configuration, as a plain process in front of a server of the tests."""
+"""Run nginx with the shipped configuration in front of test servers."""
 
+import os
 import shutil
+import signal
 import ssl
 import subprocess
 import time
+from collections.abc import Collection
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from typing import Self
 
 import pytest
-from django.conf import settings
 
 from products.tests.postgres import free_port
-from tests_http.server import LEASH, PATIENCE
+from tests_http.server import LEASH, PATIENCE, ROOT
 
-SHIPPED = settings.BASE_DIR / "deploy" / "nginx" / "shop.conf"
+Address = tuple[str, int]
+
+SHIPPED = ROOT / "deploy" / "nginx" / "shop.conf"
 NAME = "shop.example"
+SERVER = "server {}:{} max_fails=1 fail_timeout=1s;"
 
-# What a distribution's nginx.conf says around it, with no path that only root could write to.
-AROUND = """
+# What a distribution's nginx.conf contains, without paths that only root may write to.
+MAIN = """
 {user}
 worker_processes 1;
 daemon off;
@@ -36,7 +41,8 @@ http {{
 """
 
 
-def needed(program: str) -> str:
+def required(program: str) -> str:
+    """Return the path of a program; skip the test if it is not installed."""
     path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
     if path is None:
         pytest.skip(f"{program} is not installed (Debian: apt-get install {program})")
@@ -44,14 +50,14 @@ def needed(program: str) -> str:
 
 
 class Nginx:
-    """A context manager: takes what comes to `https` and `http` (host, port), and passes it on to `upstream`."""
+    """Context manager: pass requests to `https` and `http` (host, port) on to one or two upstream servers."""
 
-    def __init__(self, folder: Path, upstream: tuple[str, int]) -> None:
-        self.program, self.folder = needed("nginx"), folder
+    def __init__(self, folder: Path, *upstream: Address) -> None:
+        self.program, self.folder, self.upstream = required("nginx"), folder, upstream
         self.https, self.http = ("127.0.0.1", free_port()), ("127.0.0.1", free_port())
         self.certificate, self.key = folder / "shop.crt", folder / "shop.key"
-        self._make_a_certificate()
-        self._write(upstream)
+        self._make_certificate()
+        self._write()
 
     def __enter__(self) -> Self:
         command = [self.program, "-c", str(self.folder / "nginx.conf"), "-p", str(self.folder)]
@@ -67,40 +73,51 @@ class Nginx:
         self.leash.communicate(timeout=PATIENCE)  # closes its input
 
     def connect(self) -> HTTPSConnection:
-        """A connection with TLS, which believes this certificate only."""
+        """Return a TLS connection that trusts this certificate only."""
+        return HTTPSConnection(*self.https, timeout=PATIENCE, context=self.tls())
+
+    def tls(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=str(self.certificate))
-        context.check_hostname = False  # it is reached by its address
-        return HTTPSConnection(*self.https, timeout=PATIENCE, context=context)
+        context.check_hostname = False  # The tests connect to an IP address.
+        return context
 
     def test(self) -> subprocess.CompletedProcess[str]:
-        """What nginx itself says of the configuration."""
+        """Return what `nginx -t` prints about the configuration."""
         command = [self.program, "-t", "-c", str(self.folder / "nginx.conf"), "-p", str(self.folder)]
         return subprocess.run(command, capture_output=True, text=True)
 
-    def _write(self, upstream: tuple[str, int]) -> None:
-        """The shipped configuration, with nothing changed but where things are."""
+    def use(self, *, down: Collection[Address]) -> None:
+        """Mark these upstream servers as `down`, and reload the configuration."""
+        self._write(down)
+        os.kill(int((self.folder / "nginx.pid").read_text()), signal.SIGHUP)
+        time.sleep(0.5)  # Until the new worker has taken over.
+
+    def _write(self, down: Collection[Address] = ()) -> None:
+        """Write the shipped configuration with other addresses and paths, and no other change."""
         text = SHIPPED.read_text()
-        places = {
-            "127.0.0.1:8000": "{}:{}".format(*upstream),
+        servers = [SERVER.format(*each).replace(";", " down;" if each in down else ";") for each in self.upstream]
+        replacements = {
+            SERVER.format("127.0.0.1", 8000): servers[0],
+            "# " + SERVER.format("127.0.0.1", 8001): "".join(servers[1:]),
             "listen 80;": "listen {}:{};".format(*self.http),
             "listen 443 ssl;": "listen {}:{} ssl;".format(*self.https),
             "/etc/nginx/tls/shop.crt": str(self.certificate),
             "/etc/nginx/tls/shop.key": str(self.key),
             "/var/log/nginx/shop.log": str(self.folder / "access.log"),
         }
-        for shipped, here in places.items():
+        for shipped, here in replacements.items():
             assert text.count(shipped) == 1, shipped
             text = text.replace(shipped, here)
-        # The folder is the test's alone, and nobody else's may be whom nginx would choose to work as.
+        # As root, nginx would start its workers as another user, who cannot read this folder.
         user = "user root;" if Path("/proc/self").owner() == "root" else ""
         self.folder.joinpath("shop.conf").write_text(text)
-        self.folder.joinpath("nginx.conf").write_text(AROUND.format(user=user, folder=self.folder))
+        self.folder.joinpath("nginx.conf").write_text(MAIN.format(user=user, folder=self.folder))
 
-    def _make_a_certificate(self) -> None:
+    def _make_certificate(self) -> None:
         request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"]
         names = ["-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}"]
         files = ["-keyout", str(self.key), "-out", str(self.certificate)]
-        subprocess.run([needed("openssl"), *request, *names, *files], check=True, capture_output=True)
+        subprocess.run([required("openssl"), *request, *names, *files], check=True, capture_output=True)
 
     def _answers(self) -> bool:
         probe = HTTPConnection(*self.http, timeout=5)

@@ -1,8 +1,9 @@
-"""The shop as it is deployed: gunicorn with the shipped configuration, on the test's own database."""
+"""Run the shop as it is deployed: gunicorn with the shipped configuration."""
 
 import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,15 +20,23 @@ from products.tests.postgres import free_port
 PATIENCE = 20  # seconds for a start or a stop
 ROOT = Path(__file__).resolve().parents[1]
 
-# Ends the server when its own input ends, which it does however the test run ends.
+# Stops the server when its own standard input ends, however the test run ends.
 LEASH = '"$@" </dev/null & read -r nothing; kill -TERM $!; wait $!'
+# Passes a listening socket on as systemd does: as file descriptor 3, with the id of the receiving process.
+WITH_SOCKET = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 class Gunicorn:
-    """A context manager: serves on `address` (host, port) from start to end of the `with`, with `workers` processes.
+    """Context manager: serve the shop on `address` (host, port) with `workers` processes.
 
-    `database_url` is the test's own database unless given, and `headers` are what a proxy in front would add. What it
-    says goes where the tests' own words go, or to the file `log`, and is then more: all but debugging.
+    `database_url` defaults to the test's own database. `headers` are those that a proxy in front would add. With a file
+    `log`, gunicorn logs there at level INFO; without one it logs errors to standard error. With `keep_socket` the
+    listening socket belongs to this process, as it belongs to systemd under socket activation, and outlives a restart.
     """
 
     application = "shop.wsgi"
@@ -41,9 +50,11 @@ class Gunicorn:
         database_url: str | None = None,
         headers: Mapping[str, str] | None = None,
         log: Path | None = None,
+        keep_socket: bool = False,
         **environment: str,
     ) -> None:
-        self.address = ("127.0.0.1", free_port())
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=2_048) if keep_socket else None
+        self.address: tuple[str, int] = self.socket.getsockname() if self.socket else ("127.0.0.1", free_port())
         self.headers, self.log = dict(headers or {}), log
         self.environment = {
             **os.environ,
@@ -58,8 +69,20 @@ class Gunicorn:
         }
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+        if self.socket:
+            self.socket.close()
+
+    def start(self) -> None:
+        """Start gunicorn, and return when it answers."""
         level = "info" if self.log else "critical"
         command = [str(Path(sys.executable).with_name("gunicorn")), self.application, f"--log-level={level}"]
+        if self.socket:
+            command = [sys.executable, "-c", WITH_SOCKET, str(self.socket.fileno()), *command]
         with self.log.open("ab") if self.log else nullcontext() as log:
             self.leash = subprocess.Popen(
                 ["/bin/sh", "-c", LEASH, "leash", *command],
@@ -67,32 +90,37 @@ class Gunicorn:
                 env=self.environment,
                 stdin=subprocess.PIPE,
                 stderr=log,
+                pass_fds=[self.socket.fileno()] if self.socket else [],
             )
         deadline = time.monotonic() + self.patience
         while not self._answers():
-            assert self.leash.poll() is None, "gunicorn ended while starting; its words are above"
+            assert self.leash.poll() is None, "gunicorn exited while starting; its output is above"
             assert time.monotonic() < deadline, "gunicorn does not answer"
             time.sleep(0.05)
-        return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.leash.communicate(timeout=PATIENCE)  # closes its input
+    def stop(self) -> None:
+        """Send SIGTERM, and return when all processes have exited."""
+        self.leash.communicate(timeout=2 * PATIENCE)  # closes its input
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
 
     def workers(self) -> list[int]:
-        """The worker processes' ids."""
+        """Return the process ids of the workers."""
         return children_of(self.master())
 
     def master(self) -> int:
-        """The process id of gunicorn itself."""
+        """Return the process id of the master process."""
         [master] = children_of(self.leash.pid)
         return master
 
     def tell(self, signal_number: int) -> None:
-        """Send gunicorn a signal: HUP to begin anew, TERM to go."""
+        """Send a signal to the master process: HUP replaces the workers, TERM stops it."""
         os.kill(self.master(), signal_number)
 
     def kill_a_worker(self) -> int:
-        """`kill -9` one worker; its process id."""
+        """Send SIGKILL to one worker, and return its process id."""
         victim = self.workers()[0]
         os.kill(victim, signal.SIGKILL)
         return victim
@@ -113,7 +141,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def url_of_the_test_database() -> str:
-    """The DATABASE_URL of the database that this test uses."""
+    """Return the DATABASE_URL of the database that the running test uses."""
     database = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{Path(database['NAME']).resolve()}"
