@@ -17,11 +17,14 @@ import gc
 import logging
 import os
 import sys
+from logging.config import dictConfig
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from gunicorn import glogging
+from gunicorn.config import Config
 
 from shop import metrics_folder
 from shop.env import Environment
@@ -64,6 +67,20 @@ control_socket_disable = True
 errorlog = "-"
 
 
+class Logger(glogging.Logger):
+    """Log in the same format as Django.
+
+    gunicorn's `logconfig_dict` would also prepare an access log line for every request, which takes 0.05 ms.
+    """
+
+    def setup(self, cfg: Config) -> None:
+        super().setup(cfg)
+        dictConfig(settings.LOGGING)
+
+
+logger_class = Logger
+
+
 def on_starting(server: Any) -> None:
     """Load the application once, so that the workers share its memory."""
     logging.captureWarnings(True)
@@ -80,8 +97,6 @@ def on_exit(server: Any) -> None:
 
 try:
     variables.complain()
-    # gunicorn's access log stays off: it would repeat each request with its query string (see shop.request_log).
-    access_log_off = {"gunicorn.access": {"level": "CRITICAL", "propagate": False}}
-    logconfig_dict = settings.LOGGING | {"loggers": settings.LOGGING["loggers"] | access_log_off}
+    settings.LOGGING  # noqa: B018 - report invalid settings as a sentence, before gunicorn starts
 except ImproperlyConfigured as problem:
     sys.exit(str(problem))
