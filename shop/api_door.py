@@ -101,7 +101,7 @@ class ApiDoor:
         # Noted now that the answer is made, so that authenticating is one query that writes nothing.
         token = getattr(request, "auth", None)
         if isinstance(token, ApiToken):
-            token.note_use()
+            token.touch()
         return response
 
     def _add_headers_of_the_api(self, request: HttpRequest, response: HttpResponse) -> None:

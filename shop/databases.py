@@ -36,7 +36,7 @@ def postgresql(database: dict[str, Any], *, statement_timeout: int, behind_pgbou
     options, given = CONNECTING, database.get("OPTIONS", {})
     if not behind_pgbouncer:  # which refuses these at the start of a connection
         limits = {
-            # Four tries fit into the five seconds that a request has (products.models.transactions).
+            # Four tries fit into the five seconds that a request has (products.db.retry).
             "lock_timeout": 1_000,
             "statement_timeout": statement_timeout * 1_000,
             "idle_in_transaction_session_timeout": 30_000,

@@ -11,7 +11,7 @@ from pathlib import Path
 from prometheus_client.mmap_dict import MmapedDict
 
 KINDS = ("counter", "histogram")
-MOST_DEAD = 20
+MAX_DEAD = 20
 """So many files of each kind may workers leave behind that are gone; then they become one."""
 
 
@@ -27,7 +27,7 @@ class FigureFiles:
             self.merge_dead()
             yield
 
-    def merge_dead(self, most: int = MOST_DEAD) -> None:
+    def merge_dead(self, most: int = MAX_DEAD) -> None:
         """Add up what workers counted that are gone, where they have left more than `most` files of a kind.
 
         Their counts stay, or the sums would fall; but each reload leaves files behind, and reading takes longer.

@@ -7,7 +7,7 @@ from django.views import defaults
 
 from products import metrics
 from products.api.errors import RETRY_AFTER, outage, problem_response
-from products.models.outages import cannot_serve
+from products.db.errors import is_unavailable
 from shop.middleware import is_api
 
 # With nothing around it: what makes the other pages asks the database who is looking.
@@ -25,7 +25,7 @@ PAGE = """<!doctype html>
 def server_error(request: HttpRequest) -> HttpResponse:
     """503 where the database cannot serve, with `Retry-After`; 500, for a bug, otherwise (shop.urls.handler500)."""
     error = sys.exc_info()[1]
-    if not cannot_serve(error):
+    if not is_unavailable(error):
         return defaults.server_error(request)
     metrics.count_database_error(error)
     if is_api(request):

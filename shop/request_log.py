@@ -8,7 +8,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.http import HttpRequest, HttpResponse
 
-from products.client_address import client_address
+from products.client_ip import client_ip
 from shop.metrics import count_request
 
 logger = logging.getLogger("shop.requests")
@@ -95,7 +95,7 @@ def facts_of(
         "ms": round(seconds * 1_000, 3),
         "db_ms": round(statements.seconds * 1_000, 3),
         "queries": statements.number,
-        "address": client_address(request),
+        "address": client_ip(request),
     }
 
 

@@ -182,7 +182,7 @@ LOGINS_PER_ADDRESS = env.whole("LOGINS_PER_ADDRESS", default=100, at_most=1_000_
 LOGIN_WINDOW = env.minutes("LOGIN_WINDOW_MINUTES", default=15, at_least=1, at_most=1_440)
 REQUESTS_PER_MINUTE = env.whole("REQUESTS_PER_MINUTE", default=1_200, at_most=1_000_000)
 
-AUTHENTICATION_BACKENDS = ["products.logins.LimitedLogins"]
+AUTHENTICATION_BACKENDS = ["products.auth.RateLimitedBackend"]
 LOGIN_REDIRECT_URL = "admin:index"
 
 # --- Security -------------------------------------------------------------------------------------------------

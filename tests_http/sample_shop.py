@@ -44,5 +44,10 @@ def create(folder: Path) -> SampleShop:
 def _manage(*arguments: str, url: str) -> str:
     environment = os.environ | {"DATABASE_URL": url}
     return subprocess.run(
-        [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     ).stdout

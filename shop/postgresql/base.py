@@ -10,7 +10,7 @@ from psycopg2.extensions import TRANSACTION_STATUS_UNKNOWN
 
 from shop import deadlines
 
-LEAST_CONNECT_TIMEOUT = 2
+MIN_CONNECT_TIMEOUT = 2
 """Seconds; libpq takes no less."""
 
 HANG_UP = select.POLLIN | select.POLLPRI | getattr(select, "POLLRDHUP", 0)
@@ -26,7 +26,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         deadline = deadlines.current()
         if deadline is not None:
             remaining = int(deadline.remaining())
-            if deadline.is_over or remaining < LEAST_CONNECT_TIMEOUT:
+            if deadline.is_over or remaining < MIN_CONNECT_TIMEOUT:
                 raise self.Database.OperationalError("There is no time left to connect to the database.")
             patience = int(conn_params.get("connect_timeout") or remaining)
             conn_params = conn_params | {"connect_timeout": min(patience, remaining)}

@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 from django.db import OperationalError
 
-from products.models.outages import cannot_serve, was_undone
+from products.db.errors import is_unavailable, was_rolled_back
 from products.tests.freezing import frozen
 from products.tests.postgres import PostgresServer
 from shop import database_url, databases, deadlines
@@ -142,8 +142,8 @@ def test_a_statement_to_a_frozen_database_ends_with_its_request(server, connecti
         ask(connection)
 
     assert 0.9 < time.monotonic() - began < 2
-    assert cannot_serve(raised.value)
-    assert not was_undone(raised.value)
+    assert is_unavailable(raised.value)
+    assert not was_rolled_back(raised.value)
     next_request(connection)
     assert ask(connection) == 1
 
@@ -167,7 +167,7 @@ def test_connecting_to_a_frozen_database_ends_with_its_request(server, connect):
         ask(connection)
 
     assert time.monotonic() - began < 4
-    assert cannot_serve(raised.value)
+    assert is_unavailable(raised.value)
 
 
 def test_a_commit_that_is_not_answered_ends_with_its_request_and_may_have_been_done(server, connection):
@@ -180,8 +180,8 @@ def test_a_commit_that_is_not_answered_ends_with_its_request_and_may_have_been_d
         connection.commit()
 
     assert time.monotonic() - began < 2
-    assert cannot_serve(raised.value)
-    assert not was_undone(raised.value)
+    assert is_unavailable(raised.value)
+    assert not was_rolled_back(raised.value)
 
 
 def test_a_connection_that_swallows_everything_ends_with_its_request(server, connect):
