@@ -68,11 +68,11 @@ test: ## pass every test on SQLite and on PostgreSQL, and hold coverage at its t
 	@$(MAKE) --no-print-directory coverage
 
 # Tests that start servers, kill them and look at the clock have the machine to themselves; the others share it.
-APART := products/tests/over_http chaos products/tests/browser products/tests/test_postgres.py \
+APART := tests_http chaos products/tests/browser products/tests/test_postgres.py \
 	shop/tests/test_postgresql.py
 # What has nothing to do with the database, starts its own, or is about what a browser makes of pages; once is enough.
-ONCE := products/tests/test_postgres.py products/tests/over_http/test_connections.py \
-	products/tests/over_http/test_slow_clients.py products/tests/over_http/test_nginx.py products/tests/browser
+ONCE := products/tests/test_postgres.py tests_http/test_ambiguous_requests.py tests_http/test_nginx.py \
+	tests_http/test_slow_clients.py products/tests/browser
 
 test-sqlite: install ## pass every test on SQLite (ARGS='-k cart' picks some)
 ifdef ARGS
@@ -100,7 +100,7 @@ coverage: install
 
 # As a customer and as a superuser, on SQLite and on PostgreSQL: four times SECONDS.
 FUZZ := FUZZ_EXAMPLES=$(or $(EXAMPLES),50) FUZZ_SECONDS=$(or $(SECONDS),120) FUZZ_SEED=$(or $(SEED),random) \
-	$(BIN)/python -m pytest -s products/tests/over_http/test_schemathesis.py
+	$(BIN)/python -m pytest -s tests_http/test_schemathesis.py
 
 fuzz: install ## let Schemathesis look for surprises for longer (EXAMPLES=50 SECONDS=120 SEED=random)
 	@$(NO_DATABASE) $(FUZZ)

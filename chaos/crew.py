@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from chaos.clients.client import GRACE, PATIENCE
-from products.tests.over_http.server import ROOT
+from tests_http.server import ROOT
 
 Process = subprocess.Popen[bytes]
 

@@ -26,7 +26,7 @@ from chaos.meter import Meter, Readings
 from chaos.plan import Plan, Planned, draw_plan
 from chaos.sampler import Sampler
 from chaos.shop import PRODUCTION, Shop
-from products.tests.over_http.server import ROOT
+from tests_http.server import ROOT
 
 CUSTOMERS = 6
 WARM_UP = 30  # seconds, at the most

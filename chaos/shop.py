@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import psutil
 
-from products.tests.over_http.server import Gunicorn
+from tests_http.server import Gunicorn
 
 PRODUCTION = {
     "DEBUG": "false",

@@ -48,6 +48,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "shop.middleware.RequestId",  # First, so that every answer and every log line has its id.
     "shop.request_log.RequestLog",
+    "shop.ambiguous_requests.RejectAmbiguousRequests",
     "shop.api_door.ApiDoor",  # From here the API's requests go straight to the views.
     # Outside of all that answers by itself, so that files and refusals have their headers too.
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

@@ -3,7 +3,7 @@
 from chaos.auditor import INVARIANTS
 from chaos.databases import Postgres, Sqlite
 from chaos.faults import FAULTS
-from products.tests.over_http.server import ROOT
+from tests_http.server import ROOT
 
 PAGE = (ROOT / "docs/reliability.md").read_text()
 ON = {Postgres: "PostgreSQL", Sqlite: "SQLite", object: "both"}

@@ -1,4 +1,4 @@
-"""How often somebody may try to log in, and what happens then. The races are in over_http/test_logins.py."""
+"""How often somebody may try to log in, and what happens then. The races are in tests_http/test_logins.py."""
 
 import base64
 import time

@@ -8,7 +8,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from products.models import ApiToken, Order
 from products.tests.browser.conftest import A_NAME
-from products.tests.over_http.server import Gunicorn
+from tests_http.server import Gunicorn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
