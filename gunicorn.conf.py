@@ -23,10 +23,11 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from shop import logs, metrics_folder
+from shop import metrics_folder
 from shop.connections import Client
 from shop.env import Environment
 from shop.gunicorn_log import Log
+from shop.observability import logging as logs
 from shop.worker import Worker
 
 variables = Environment()

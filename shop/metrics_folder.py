@@ -19,11 +19,11 @@ def make(owner: int, group: int) -> None:
     folder = tempfile.mkdtemp(prefix="shop-metrics-", dir=SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None)
     if os.geteuid() == 0:
         os.chown(folder, owner, group)
-    env.share_figures(folder)
+    env.set_metrics_dir(folder)
 
 
 def remove() -> None:
     """Remove the folder that was made."""
-    if folder := env.shared_figures():
-        env.share_figures(None)
+    if folder := env.metrics_dir():
+        env.set_metrics_dir(None)
         shutil.rmtree(folder, ignore_errors=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from products.tests.conftest import _as_many_requests_as_they_like, a_product, alice, api, bob, staff
-from shop.logs import JsonLines, WithRequestId
+from shop.observability.logging import JsonLines, RequestIdFilter
 
 __all__ = ["_as_many_requests_as_they_like", "a_product", "alice", "api", "bob", "staff"]
 
@@ -20,7 +20,7 @@ def logged() -> Iterator[Callable[..., list[dict[str, Any]]]]:
     stream, root = io.StringIO(), logging.getLogger()
     handler, level = logging.StreamHandler(stream), root.level
     handler.setFormatter(JsonLines())
-    handler.addFilter(WithRequestId())
+    handler.addFilter(RequestIdFilter())
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
 

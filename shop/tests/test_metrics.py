@@ -4,7 +4,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from products.metrics import REGISTRY
-from shop.metrics import NO_ROUTE, _counting
+from shop.observability.metrics import NO_ROUTE, _counting
 
 pytestmark = pytest.mark.django_db
 

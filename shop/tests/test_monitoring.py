@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shop.metrics import REGISTRY  # with those of the app and those of the requests in it
+from shop.observability.metrics import REGISTRY  # with those of the app and those of the requests in it
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"

@@ -48,7 +48,7 @@ def settings_with(environment, **place):
 def complaint_with(environment):
     process = python("from shop import settings", environment)
     assert process.returncode == 1
-    _, _, sentences = process.stderr.partition("The environment does not fit.\n")
+    _, _, sentences = process.stderr.partition("The configuration is invalid:\n")
     return sentences.splitlines()
 
 
@@ -105,7 +105,7 @@ def test_production_on_postgresql_waits_for_nothing_for_ever():
     assert settings["SECURE_HSTS_SECONDS"] == 31_536_000
     assert "SECURE_PROXY_SSL_HEADER" not in settings
     assert settings["DATABASES"]["default"] == {
-        "ENGINE": "shop.postgresql",
+        "ENGINE": "shop.db.postgresql",
         "USER": "shop",
         "PASSWORD": "secret",
         "HOST": "db.example",

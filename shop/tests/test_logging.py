@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from products.models.tokens import PREFIX
-from shop import logs
+from shop.observability import logging as logs
 
 SAFE_LINE = re.compile(r"[ -~]+")
 NASTY = [
@@ -98,7 +98,7 @@ def test_a_line_says_the_same_whether_or_not_it_needs_escapes(value):
     line = logs.encode({"value": value})
 
     assert line.isascii()
-    assert json.loads(line) == json.loads(logs.in_ascii({"value": value}))
+    assert json.loads(line) == json.loads(logs.encode_ascii({"value": value}))
 
 
 @pytest.mark.parametrize("nasty", NASTY)
