@@ -63,7 +63,7 @@ def wait(connection: extensions.connection) -> None:
             poller.register(connection.fileno(), EVENTS[state])
             patience = None if limit is None else max(0.0, began + limit - time.monotonic()) * 1_000
             if not poller.poll(patience):
-                _time_out(began)
+                _time_out(time.monotonic() - began)
     finally:
         if budget.remaining is not None:
             budget.remaining -= time.monotonic() - began
@@ -82,8 +82,7 @@ def _limit(connection: extensions.connection, now: float) -> float | None:
     return min(limits, default=None)
 
 
-def _time_out(began: float) -> None:
-    now = time.monotonic()
-    if began >= breaker.fails_fast_until:  # A short wait does not keep the circuit open.
-        breaker.fails_fast_until = now + FAIL_FAST_SECONDS
+def _time_out(waited: float) -> None:
+    if waited > 2 * FAIL_FAST_WAIT:  # A shorter wait says little, and must not keep requests failing fast.
+        breaker.fails_fast_until = time.monotonic() + FAIL_FAST_SECONDS
     raise psycopg2.OperationalError("The database did not answer in time.")
