@@ -1,10 +1,13 @@
 """Content-Security-Policy by area: what browsers may do with a response."""
 
-from csp.constants import NONE, SELF
-from csp.middleware import CSPMiddleware, PolicyParts
-from django.http import HttpRequest, HttpResponseBase
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 
 Directives = dict[str, list[str]]
+
+NONE, SELF = "'none'", "'self'"
 
 NOTHING: Directives = {
     "default-src": [NONE],
@@ -35,20 +38,27 @@ POLICIES: dict[str, Directives] = {
 """By path prefix; every other path has NOTHING."""
 
 
-class ContentSecurityPolicyMiddleware(CSPMiddleware):
-    """Send the area's policy. A view can change it with django-csp's decorators."""
-
-    def get_policy_parts(
-        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
-    ) -> PolicyParts:
-        """Return the view's own policy, or else its area's."""
-        parts = super().get_policy_parts(request, response, report_only)
-        if not report_only:
-            parts.config = parts.config or policy_of(request)
-        return parts
+def header_of(directives: Directives) -> str:
+    """Return the directives as the header's value."""
+    return "; ".join(f"{name} {' '.join(sources)}" for name, sources in directives.items())
 
 
-def policy_of(request: HttpRequest) -> Directives:
-    """Return the policy of the request's area."""
-    path = f"{request.path_info}/"
-    return next((policy for prefix, policy in POLICIES.items() if path.startswith(prefix)), NOTHING)
+# Written once: django-csp assembles the header for every response, which took a sixth of the CPU of a product read.
+HEADERS = {prefix: header_of(directives) for prefix, directives in POLICIES.items()}
+DEFAULT = header_of(NOTHING)
+
+
+class ContentSecurityPolicyMiddleware:
+    """Send the area's policy. A view can send its own by setting the header."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        # The error pages of DEBUG have inline styles and scripts.
+        if not (settings.DEBUG and response.status_code in (404, 500)):
+            path = f"{request.path_info}/"
+            header = next((header for prefix, header in HEADERS.items() if path.startswith(prefix)), DEFAULT)
+            response.setdefault("Content-Security-Policy", header)
+        return response

@@ -1,6 +1,6 @@
-"""All settings, in chapters. A bare clone is a laptop; DEBUG=false is production and starts only with its secrets.
+"""All settings. A fresh clone runs in development; DEBUG=false is production and requires its secrets.
 
-What an operator can set, and its unit and default, stands in docs/configuration.md.
+docs/configuration.md lists what an operator can set, with units and defaults.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ env = Environment()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# --- Laptop or production -------------------------------------------------------------------------------------
+# --- Development or production -------------------------------------------------------------------------------------
 
 DEBUG = env.boolean("DEBUG", default=True)
 
@@ -31,7 +31,7 @@ ALLOWED_HOSTS = env.names(
     required=not DEBUG,
 )
 
-# --- What it is made of ---------------------------------------------------------------------------------------
+# --- Apps and middleware ---------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -95,7 +95,7 @@ if 1 in (API_DEADLINE, PAGE_DEADLINE) or 2 in (API_DEADLINE, PAGE_DEADLINE):
 
 if database["ENGINE"] == url.SQLITE:
     if database["NAME"] != ":memory:":
-        database["NAME"] = BASE_DIR / database["NAME"]  # and not below wherever the process was started
+        database["NAME"] = BASE_DIR / database["NAME"]  # not the current directory
     elif not DEBUG:
         env.add_error(
             "DATABASE_URL names a database in memory, which forgets every order; write sqlite:////path/to/file."
@@ -105,11 +105,11 @@ else:
     database = engines.postgresql(database, statement_timeout=statement_timeout, behind_pgbouncer=behind_pgbouncer)
 
 DATABASES = {
-    # SQLite's connections are kept as well: closing the last one writes its log back, which takes longer than an order.
+    # SQLite's too: closing the last connection checkpoints the WAL, which takes longer than an order.
     "default": database | {"CONN_MAX_AGE": conn_max_age},
 }
 
-# --- The shop's own rules -------------------------------------------------------------------------------------
+# --- Business rules -------------------------------------------------------------------------------------
 
 CURRENCY = env.text("CURRENCY", default="EUR", pattern="[A-Z]{3}", expected="an ISO 4217 code such as EUR")
 PAY_WITHIN = env.optional_minutes("PAY_WITHIN_MINUTES", minimum=1, maximum=525_600)
@@ -131,7 +131,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "products.api.schema.ShopSchema",
     "EXCEPTION_HANDLER": "products.api.errors.problem",
-    "URL_FORMAT_OVERRIDE": None,  # What is wanted is said in Accept; `?format=` is unknown like any other parameter.
+    "URL_FORMAT_OVERRIDE": None,  # Clients negotiate with Accept; `?format=` is an unknown parameter.
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -158,7 +158,7 @@ SPECTACULAR_SETTINGS = {
 
 PASSWORD_HASHERS = [
     "shop.password_hashers.Argon2",
-    # Passwords that were stored otherwise still work, and are stored anew with Argon2 at the next login.
+    # Passwords stored with these still work, and are rehashed with Argon2 at the next login.
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
     "django.contrib.auth.hashers.ScryptPasswordHasher",
     "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
@@ -168,7 +168,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        # What NIST SP 800-63B-4 asks of a password that is all there is to a login.
+        # NIST SP 800-63B-4: the minimum for a password that is the only factor.
         "OPTIONS": {"min_length": 15},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -189,7 +189,7 @@ LOGIN_REDIRECT_URL = "admin:index"
 
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", default=0, maximum=10)
 if TRUSTED_PROXIES:
-    # Without a proxy of ours in front, any client could write this header and pass plain HTTP off as HTTPS.
+    # Without a trusted proxy, any client could send this header and pass plain HTTP off as HTTPS.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 CSRF_TRUSTED_ORIGINS = env.names(
@@ -199,7 +199,7 @@ CSRF_TRUSTED_ORIGINS = env.names(
     expected="origins separated by commas, such as https://shop.example.com",
 )
 
-# The API is refused over plain HTTP (shop.api_door), and pages are redirected: a browser's first request
+# Over plain HTTP the API refuses requests (shop.middleware.ApiMiddleware) and pages redirect: a browser's first request
 # carries no secret, a program's does.
 HTTPS_ONLY = env.boolean("HTTPS_ONLY", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS_ONLY
@@ -208,21 +208,21 @@ SECURE_REDIRECT_EXEMPT = [r"^api(?!/docs/?$)(/|-token-auth|$)", r"^(health|metri
 hsts_seconds = env.integer("HSTS_SECONDS", default=31_536_000, maximum=63_072_000)
 SECURE_HSTS_SECONDS = 0 if DEBUG else hsts_seconds
 SESSION_COOKIE_SECURE = not DEBUG
-SESSION_COOKIE_AGE = 43_200  # half a day: staff log in once a shift
+SESSION_COOKIE_AGE = 43_200  # 12 hours: staff log in once a shift
 CSRF_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_HTTPONLY = True
 if not DEBUG:
-    # Browsers take a cookie of such a name over HTTPS only, and from this host only, not from another of its domain.
+    # Browsers accept a cookie with this prefix only over HTTPS and only from this host, not from its other subdomains.
     SESSION_COOKIE_NAME = "__Host-sessionid"
     CSRF_COOKIE_NAME = "__Host-csrftoken"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 
 SILENCED_SYSTEM_CHECKS = [
-    # Subdomains and the browsers' preload list belong to whoever owns the domain, not to one program on it.
+    # Subdomains and the browsers' preload list are the domain owner's decision.
     "security.W005",
     "security.W021",
-    # It looks for CsrfViewMiddleware by that name, and ours is a subclass of it.
+    # The check looks for Django's CsrfViewMiddleware by name; shop.middleware has a subclass.
     "security.W003",
 ]
 
@@ -241,10 +241,10 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 
-# Named here, because their own defaults follow settings.DEBUG, which test runners switch off.
+# Explicit, because the defaults follow settings.DEBUG, which test runners switch off.
 WHITENOISE_AUTOREFRESH = DEBUG
 WHITENOISE_USE_FINDERS = DEBUG
-WHITENOISE_ALLOW_ALL_ORIGINS = False  # No other site's pages are made of our files.
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # Other sites do not use the shop's files.
 
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

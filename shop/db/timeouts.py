@@ -15,7 +15,7 @@ from psycopg2 import extensions
 
 FAIL_FAST_SECONDS = 3.0
 """After a timeout, requests that were queued meanwhile fail fast for this long, unless the database answers again."""
-FAIL_FAST_WAIT = 0.5
+FAIL_FAST_WAIT = 0.25
 """Seconds that a request waits for the database while requests fail fast."""
 
 EVENTS = {extensions.POLL_READ: select.POLLIN, extensions.POLL_WRITE: select.POLLOUT}
@@ -83,6 +83,6 @@ def _limit(connection: extensions.connection, now: float) -> float | None:
 
 
 def _time_out(waited: float) -> None:
-    if waited > 2 * FAIL_FAST_WAIT:  # A shorter wait says little, and must not keep requests failing fast.
+    if waited > 1.0:  # A shorter wait says little, and must not keep requests failing fast.
         breaker.fails_fast_until = time.monotonic() + FAIL_FAST_SECONDS
     raise psycopg2.OperationalError("The database did not answer in time.")

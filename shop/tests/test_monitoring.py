@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shop.observability.metrics import REGISTRY  # with those of the app and those of the requests in it
+import shop.observability.metrics  # noqa: F401 - registers the requests' metrics
+from products.metrics import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
