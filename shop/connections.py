@@ -13,9 +13,9 @@ from gunicorn.workers import gthread
 
 from shop import deadlines
 
-LARGEST_LINE = 4_097  # one byte more than gunicorn takes, with its end
-LARGEST_HEAD = 65_536
-LARGEST_BODY = 262_144
+MAX_LINE = 4_097  # one byte more than gunicorn takes, with its end
+MAX_HEAD = 65_536
+MAX_BODY = 262_144
 """Bytes that are waited for before a thread is troubled; what is larger than this the API refuses unread."""
 
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
@@ -126,7 +126,7 @@ class Connection(gthread.TConn):
     def receive(self) -> None:
         """Take what is there, without waiting."""
         try:
-            data = self.sock.recv(LARGEST_HEAD, socket.MSG_DONTWAIT)
+            data = self.sock.recv(MAX_HEAD, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         except OSError:
@@ -144,7 +144,7 @@ class Connection(gthread.TConn):
 
     def is_too_large(self) -> bool:
         """Whether the head has no end, as far as anybody wants to wait for it."""
-        return not self._needed and len(self.arrived) > LARGEST_HEAD
+        return not self._needed and len(self.arrived) > MAX_HEAD
 
     def is_probe(self) -> bool:
         return self.arrived.startswith((b"GET /health/", b"HEAD /health/"))
@@ -154,12 +154,12 @@ class Connection(gthread.TConn):
         end = self.arrived.find(b"\r\n\r\n", self._searched)
         self._searched = max(0, len(self.arrived) - 3)
         if end < 0:
-            ends = self.arrived.find(b"\r\n", 0, LARGEST_LINE)
-            line = self.arrived[: ends if ends >= 0 else LARGEST_LINE]
-            is_refused = b"\n" in line or len(line) == LARGEST_LINE
+            ends = self.arrived.find(b"\r\n", 0, MAX_LINE)
+            line = self.arrived[: ends if ends >= 0 else MAX_LINE]
+            is_refused = b"\n" in line or len(line) == MAX_LINE
             return len(self.arrived) if is_refused else 0
         head = bytes(self.arrived[: end + 4])
         length = CONTENT_LENGTH.search(head)
-        if length is None or CONVERSATION.search(head) or int(length[1]) > LARGEST_BODY:
+        if length is None or CONVERSATION.search(head) or int(length[1]) > MAX_BODY:
             return len(head)
         return len(head) + int(length[1])

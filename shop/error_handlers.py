@@ -7,7 +7,7 @@ from django.views import defaults
 
 from products import metrics
 from products.api.errors import RETRY_AFTER, outage, problem_response
-from products.models.outages import cannot_serve
+from products.db.errors import is_unavailable
 from shop.middleware import is_api
 
 # Self-contained, because the admin's templates query the database for the user.
@@ -28,7 +28,7 @@ UNAVAILABLE_PAGE = """<!doctype html>
 def server_error(request: HttpRequest) -> HttpResponse:
     """Return 503 with Retry-After if the database is unavailable, otherwise 500 (handler500 of shop.urls)."""
     error = sys.exc_info()[1]
-    if not cannot_serve(error):
+    if not is_unavailable(error):
         return defaults.server_error(request)
     metrics.count_database_error(error)
     if is_api(request):

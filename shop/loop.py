@@ -9,7 +9,7 @@ from typing import Any
 
 from gunicorn.workers import gthread
 
-from shop.connections import LARGEST_HEAD, Connection
+from shop.connections import MAX_HEAD, Connection
 from shop.polling import Poller
 from shop.refusing import write_problem
 from shop.shares import AWAY, Share
@@ -18,11 +18,11 @@ from shop.waiting import WaitingRoom
 LAST_WORDS = 2.0
 """Seconds for a client to take its last answer; and for requests on their way to a worker that goes."""
 
-MOST_HELD = 32 * 1024 * 1024
+MAX_HELD = 32 * 1024 * 1024
 """Bytes of unfinished requests that a worker keeps."""
 
 TOO_SLOW = (408, "Request Timeout", "The request did not arrive in time.")
-TOO_LARGE = (431, "Request Header Fields Too Large", f"The headers have more than {LARGEST_HEAD} bytes.")
+TOO_LARGE = (431, "Request Header Fields Too Large", f"The headers have more than {MAX_HEAD} bytes.")
 
 
 class Loop(gthread.ThreadWorker):
@@ -123,7 +123,7 @@ class Loop(gthread.ThreadWorker):
 
     def take_last_words(self, conn: Connection) -> None:
         conn.receive()
-        if conn.has_ended or len(conn.arrived) > LARGEST_HEAD:
+        if conn.has_ended or len(conn.arrived) > MAX_HEAD:
             self.leaving.release(conn)
             self.drop(conn)
         else:
@@ -147,7 +147,7 @@ class Loop(gthread.ThreadWorker):
 
     def make_room(self) -> None:
         """Send away who has waited longest, rather than accept nobody any more."""
-        while self.nr_conns >= self.worker_connections or self.arriving.held() > MOST_HELD:
+        while self.nr_conns >= self.worker_connections or self.arriving.held() > MAX_HELD:
             room = next((room for room in (self.leaving, self.arriving) if room.ends), None)
             if room is None:
                 return

@@ -115,7 +115,7 @@ class ApiMiddleware:
         response = self.get_response(request)
         # After the view, so that authenticating a request writes nothing.
         if request.auth:
-            request.auth.note_use()
+            request.auth.touch()
         return response
 
     def _add_headers(self, request: ShopRequest, response: HttpResponse) -> None:

@@ -182,7 +182,7 @@ LOGINS_PER_ADDRESS = env.integer("LOGINS_PER_ADDRESS", default=100, maximum=1_00
 LOGIN_WINDOW = env.minutes("LOGIN_WINDOW_MINUTES", default=15, minimum=1, maximum=1_440)
 REQUESTS_PER_MINUTE = env.integer("REQUESTS_PER_MINUTE", default=1_200, maximum=1_000_000)
 
-AUTHENTICATION_BACKENDS = ["products.logins.LimitedLogins"]
+AUTHENTICATION_BACKENDS = ["products.auth.RateLimitedBackend"]
 LOGIN_REDIRECT_URL = "admin:index"
 
 # --- Security -------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from benchmarks.goods import HERE, STOCK, Size, fill
 from benchmarks.growth import series
 from benchmarks.shop_tables import SHOP
 from products.models import Order, OrderLine, Product, StockMovement
-from products.models.product_queries import searchable
+from products.models.products import searchable
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

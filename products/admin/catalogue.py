@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from products.admin.stock_verbs import BringBack, Correct, Count, Receive, Retire
 from products.admin.verbs import AdminWithVerbs
 from products.models import Category, Product
-from products.models.product_queries import ProductQuerySet
+from products.models.products import ProductQuerySet
 
 
 @admin.register(Category)

@@ -1,10 +1,10 @@
-"""The door of the admin. The password itself is looked at behind it (products.logins)."""
+"""The door of the admin. The password itself is looked at behind it (products.auth)."""
 
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
-from products.security import SecurityEvent, tell
+from products.audit_log import SecurityEvent, record
 
 
 class StaffLogin(AdminAuthenticationForm):
@@ -14,6 +14,6 @@ class StaffLogin(AdminAuthenticationForm):
         try:
             super().confirm_login_allowed(user)
         except ValidationError:
-            tell(SecurityEvent.ADMIN_REFUSED, self.request, user=user.pk)
+            record(SecurityEvent.ADMIN_REFUSED, self.request, user=user.pk)
             raise
-        tell(SecurityEvent.ADMIN_ENTERED, self.request, user=user.pk)
+        record(SecurityEvent.ADMIN_ENTERED, self.request, user=user.pk)

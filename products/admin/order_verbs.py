@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django import forms
 
 from products.admin.verbs import Verb
-from products.models import MOVES, Order, Status
+from products.models import TRANSITIONS, Order, Status
 
 MOVE_ORDERS = "products.change_order"
 
@@ -21,7 +21,7 @@ class OrderVerb(Verb[Order]):
 
     @classmethod
     def is_offered(cls, thing: Order) -> bool:
-        return cls.becomes in MOVES.get(thing.status, ())
+        return cls.becomes in TRANSITIONS.get(thing.status, ())
 
     def perform(self, by: Any) -> str:
         self.move(by=by, **self.cleaned_data)

@@ -6,8 +6,8 @@ from uuid import uuid4
 from django import forms
 
 from products.admin.verbs import Verb
-from products.models import KeyReused, Product, Refusal
-from products.models.stock import MOST_STOCK
+from products.models import DomainError, IdempotencyKeyConflict, Product
+from products.models.stock import MAX_STOCK
 
 MOVE_STOCK = "products.add_stockmovement"
 CHANGE = "products.change_product"
@@ -28,8 +28,8 @@ class StockVerb(Verb[Product]):
         super().__init__(thing, data)
         self.fields["key"].initial = uuid4().hex
 
-    def show(self, refusal: Refusal) -> None:
-        if isinstance(refusal, KeyReused):
+    def show(self, refusal: DomainError) -> None:
+        if isinstance(refusal, IdempotencyKeyConflict):
             self.add_error(
                 None, "This page was sent before with something else in it. If you mean both, send it again."
             )
@@ -49,7 +49,7 @@ class Receive(StockVerb):
     name, label = "receive", "Receive"
     explanation = "Goods came in."
 
-    quantity = forms.IntegerField(min_value=1, max_value=MOST_STOCK, help_text="How many pieces came in.")
+    quantity = forms.IntegerField(min_value=1, max_value=MAX_STOCK, help_text="How many pieces came in.")
     note = Note(required=False, help_text="Such as the number of the delivery note.")
 
     def move(self, **said: Any) -> str:
@@ -63,8 +63,8 @@ class Correct(StockVerb):
 
     delta = forms.IntegerField(
         label="Difference",
-        min_value=-MOST_STOCK,
-        max_value=MOST_STOCK,
+        min_value=-MAX_STOCK,
+        max_value=MAX_STOCK,
         help_text="-3 takes three pieces away, 3 adds three.",
     )
     note = Note(help_text="What happened to them.")
@@ -78,7 +78,7 @@ class Count(StockVerb):
     name, label = "count", "Count"
     explanation = "Somebody counted the pieces. What is sold already and waits for its parcel does not count."
 
-    counted = forms.IntegerField(min_value=0, max_value=MOST_STOCK, help_text="How many pieces can be sold.")
+    counted = forms.IntegerField(min_value=0, max_value=MAX_STOCK, help_text="How many pieces can be sold.")
     note = Note(required=False)
     # What the page showed, so that a count begun before a sale cannot bring the sold pieces back.
     expected = forms.IntegerField(widget=forms.HiddenInput)
@@ -93,7 +93,7 @@ class Count(StockVerb):
             return f"Counted {self.thing}: there are {self.thing.stock}, as there should be."
         return f"Counted {self.thing}: {movement.delta:+d}, so now there are {self.thing.stock}."
 
-    def show(self, refusal: Refusal) -> None:
+    def show(self, refusal: DomainError) -> None:
         super().show(refusal)
         # The next try is about the stock that this page shows.
         self.data = dict(self.data.items(), expected=self.thing.stock)
@@ -101,7 +101,7 @@ class Count(StockVerb):
 
 class Retire(Verb[Product]):
     name, label, permission = "retire", "Retire", CHANGE
-    explanation = "It is not sold any more. Its stock and its history stay, and it can be brought back."
+    explanation = "It is no longer sold. Its stock and its history stay, and it can be brought back."
 
     @classmethod
     def is_offered(cls, thing: Product) -> bool:
@@ -109,7 +109,7 @@ class Retire(Verb[Product]):
 
     def perform(self, by: Any) -> str:
         self.thing.retire(by=by)
-        return f"{self.thing} is not sold any more."
+        return f"{self.thing} is no longer sold."
 
 
 class BringBack(Verb[Product]):

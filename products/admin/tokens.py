@@ -14,9 +14,9 @@ from django.db.models import ForeignKey, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from products.audit_log import SecurityEvent, record
 from products.models import ApiToken
 from products.models.tokens import ApiTokenQuerySet
-from products.security import SecurityEvent, tell
 
 
 class Revoked(admin.SimpleListFilter):
@@ -41,14 +41,14 @@ class IssueForm(forms.ModelForm):
 class ApiTokenAdmin(admin.ModelAdmin):
     actions = ["revoke_selected"]
 
-    list_display = ["shown", "user", "name", "created_at", "expires_at", "revoked_at", "last_used_on"]
+    list_display = ["prefix", "user", "name", "created_at", "expires_at", "revoked_at", "last_used_on"]
     list_filter = [Revoked]
     list_select_related = ["user"]
-    search_fields = ["user__username", "=shown", "name"]
+    search_fields = ["user__username", "=prefix", "name"]
 
     fields = ["user", "name", "expires_at"]
     autocomplete_fields = ["user"]
-    recorded = ["shown", "user", "created_at", "expires_at", "revoked_at", "last_used_on"]
+    recorded = ["prefix", "user", "created_at", "expires_at", "revoked_at", "last_used_on"]
 
     def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
         return [*self.recorded, "name"] if obj else self.fields
@@ -74,31 +74,31 @@ class ApiTokenAdmin(admin.ModelAdmin):
             super().save_model(request, obj, form, change)
             return
         token, secret = ApiToken.objects.issue(obj.user, name=obj.name, lifetime=obj.expires_at - timezone.now())
-        obj.pk, obj.shown = token.pk, token.shown
-        tell_when_done(SecurityEvent.TOKEN_MADE, request, token=token.pk, owner=obj.user.pk)
+        obj.pk, obj.prefix = token.pk, token.prefix
+        record_on_commit(SecurityEvent.TOKEN_MADE, request, token=token.pk, owner=obj.user.pk)
         self.message_user(request, f"The token is {secret} and is shown only now; keep it safe.", messages.WARNING)
 
     @admin.action(description="Revoke the selected tokens", permissions=["change"])
     def revoke_selected(self, request: HttpRequest, tokens: ApiTokenQuerySet) -> None:
-        tell_of_revoking(request, tokens)
+        record_revocations(request, tokens)
         self.message_user(request, f"Revoked {tokens.revoke()} of {tokens.count()}.", messages.SUCCESS)
 
     # A token that is deleted is as good as revoked.
 
     def delete_model(self, request: HttpRequest, obj: ApiToken) -> None:
-        tell_of_revoking(request, ApiToken.objects.filter(pk=obj.pk))
+        record_revocations(request, ApiToken.objects.filter(pk=obj.pk))
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
-        tell_of_revoking(request, queryset)
+        record_revocations(request, queryset)
         super().delete_queryset(request, queryset)
 
 
-def tell_of_revoking(request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:
+def record_revocations(request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:
     for pk, owner in tokens.values_list("pk", "user"):
-        tell_when_done(SecurityEvent.TOKENS_REVOKED_BY_STAFF, request, token=pk, owner=owner)
+        record_on_commit(SecurityEvent.TOKENS_REVOKED_BY_STAFF, request, token=pk, owner=owner)
 
 
-def tell_when_done(event: SecurityEvent, request: HttpRequest, **facts: object) -> None:
+def record_on_commit(event: SecurityEvent, request: HttpRequest, **facts: object) -> None:
     """Tell the log once it is committed: the admin does most things in a transaction."""
-    transaction.on_commit(partial(tell, event, request, user=request.user.pk, **facts))
+    transaction.on_commit(partial(record, event, request, user=request.user.pk, **facts))

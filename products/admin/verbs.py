@@ -14,7 +14,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from products.models import Refusal
+from products.models import DomainError
 
 Thing = TypeVar("Thing", bound=models.Model)
 
@@ -42,7 +42,7 @@ class Verb(forms.Form, Generic[Thing]):
         """Call the verb, and say in a sentence what was done. Raises what the verb raises."""
         raise NotImplementedError
 
-    def show(self, refusal: Refusal) -> None:
+    def show(self, refusal: DomainError) -> None:
         self.add_error(None, str(refusal))
 
 
@@ -69,7 +69,7 @@ class AdminWithVerbs(admin.ModelAdmin):
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return super().changeform_view(request, *args, **kwargs)
-        except Refusal as refusal:
+        except DomainError as refusal:
             # The form found nothing wrong, and then somebody else was faster.
             self.message_user(request, str(refusal), messages.ERROR)
             return redirect(request.get_full_path())
@@ -100,7 +100,7 @@ class AdminWithVerbs(admin.ModelAdmin):
             form.full_clean()
             try:
                 self.log_change(request, thing, form.perform(request.user))
-            except Refusal as refusal:
+            except DomainError as refusal:
                 self.message_user(request, f"{thing}: {refusal}", messages.ERROR)
             else:
                 done += 1
@@ -113,7 +113,7 @@ class AdminWithVerbs(admin.ModelAdmin):
     def _call(self, request: HttpRequest, form: Verb) -> bool:
         try:
             done = form.perform(request.user)
-        except Refusal as refusal:
+        except DomainError as refusal:
             form.thing.refresh_from_db()  # Somebody else may have moved it, and the page says how it is now.
             form.show(refusal)
             return False

@@ -8,8 +8,8 @@ from django.conf import settings
 
 from products.api.errors import problem_entries
 from products.api.rows import LineRow, OrderRow, ProductRow
-from products.models import ApiToken, Event, Order, OrderLine, Problem, Product, StockMovement
-from products.models.basket import Basket, WantedLine
+from products.models import ApiToken, Event, Order, OrderLine, Product, StockMovement, Violation
+from products.ordering.validation import DraftLine, OrderDraft
 
 
 def money(amount: Decimal | str | None) -> str | None:
@@ -36,12 +36,15 @@ def product_body(product: Product | ProductRow, currency: str | None = None) -> 
 
 
 def order_body(order: Order | OrderRow, lines: Iterable[OrderLine | LineRow] | None = None) -> dict[str, Any]:
-    """`lines` are the order's own unless given."""
+    """`lines` default to the order's own: as it was just placed, or from the database."""
+    if lines is None:
+        just_placed = cast("Order", order).placed_lines
+        lines = cast("Order", order).lines.all() if just_placed is None else just_placed
     return {
         "id": order.id,
         "customer": order.customer_id,
         "status": order.status,
-        "lines": [line_body(line) for line in (cast("Order", order).lines.all() if lines is None else lines)],
+        "lines": [line_body(line) for line in lines],
         "total": money(order.total),
         "currency": order.currency,
         "idempotency_key": order.idempotency_key,
@@ -90,29 +93,29 @@ def token_body(token: ApiToken, *, current: bool) -> dict[str, Any]:
     return {
         "id": token.pk,
         "name": token.name,
-        "begins_with": token.shown,
+        "begins_with": token.prefix,
         "created_at": token.created_at,
         "expires_at": token.expires_at,
         "revoked_at": token.revoked_at,
         "last_used_on": token.last_used_on,
-        "alive": token.is_alive(),
+        "alive": token.is_active(),
         "current": current,
     }
 
 
-def quote_body(basket: Basket, asked: Any) -> dict[str, Any]:
-    """What `basket` comes to and what speaks against it, pointing into `asked`, or where that is empty into `lines`."""
-    problems = [*basket.faults(), *basket.shortages()]
+def quote_body(draft: OrderDraft, asked: Any) -> dict[str, Any]:
+    """What `draft` comes to and what speaks against it, pointing into `asked`, or where that is empty into `lines`."""
+    problems = [*draft.violations(), *draft.shortages()]
     return {
-        "lines": [quote_line_body(line, problems) for line in basket.lines],
-        "total": money(basket.total),
+        "lines": [quote_line_body(line, problems) for line in draft.lines],
+        "total": money(draft.total),
         "currency": settings.CURRENCY,
         "acceptable": not problems,
         "problems": problem_entries(problems, asked),
     }
 
 
-def quote_line_body(line: WantedLine, problems: list[Problem]) -> dict[str, Any]:
+def quote_line_body(line: DraftLine, problems: list[Violation]) -> dict[str, Any]:
     return {
         "product": line.product.pk,
         "sku": line.product.sku,
@@ -121,7 +124,7 @@ def quote_line_body(line: WantedLine, problems: list[Problem]) -> dict[str, Any]
         "unit_price": money(line.product.price),
         "amount": money(line.amount),
         "available": line.available,
-        "problems": [problem.code for problem in problems if set(line.places) & set(problem.lines)],
+        "problems": [problem.code for problem in problems if set(line.positions) & set(problem.positions)],
     }
 
 

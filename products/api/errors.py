@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db import DataError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.permissions import SAFE_METHODS
@@ -14,32 +15,32 @@ from rest_framework.response import Response
 
 from products import metrics
 from products.api import throttling
+from products.audit_log import SecurityEvent, record
+from products.db.errors import is_unavailable, was_rolled_back
 from products.models import (
-    ForbiddenMove,
+    DomainError,
+    IdempotencyKeyConflict,
     InsufficientStock,
-    KeyReused,
+    InvalidTransition,
     NotInCart,
     NotOverdue,
     PaymentOverdue,
-    Problem,
-    Refusal,
     SkuTaken,
     StockHasMoved,
     TooManyLogins,
+    Violation,
 )
-from products.models.outages import cannot_serve, was_undone
-from products.security import SecurityEvent, tell
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 1
 """Seconds after which to ask again when the database was too busy or not there."""
 
-STATUS_OF: dict[type[Refusal], int] = {
+STATUS_OF: dict[type[DomainError], int] = {
     InsufficientStock: 409,
-    ForbiddenMove: 409,
+    InvalidTransition: 409,
     PaymentOverdue: 409,
     NotOverdue: 409,
-    KeyReused: 422,
+    IdempotencyKeyConflict: 422,
     NotInCart: 404,
     SkuTaken: 409,
     StockHasMoved: 412,
@@ -94,9 +95,9 @@ def problem(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     if (budget := throttling.spend(request._request)) and budget.is_overspent:
         exc = exceptions.Throttled(budget.ends_in)
     match exc:
-        case Refusal():
-            if isinstance(exc, KeyReused):
-                tell(SecurityEvent.KEY_REUSED, request, user=request.user.pk)
+        case DomainError():
+            if isinstance(exc, IdempotencyKeyConflict):
+                record(SecurityEvent.KEY_REUSED, request, user=request.user.pk)
             status, body = STATUS_OF.get(type(exc), 400), _of_refusal(exc, request)
         case exceptions.ValidationError():
             status, body = 400, {"code": "invalid", "errors": list(_of_validation(exc))}
@@ -109,7 +110,10 @@ def problem(exc: Exception, context: Mapping[str, Any]) -> Response | None:
         case exceptions.APIException():
             status, body = exc.status_code, {"detail": str(exc.detail), "code": exc.get_codes()}
             headers = _headers_of(exc)
-        case _ if cannot_serve(exc):
+        case DataError():
+            # A value that the database has no room for: the client's mistake, although a field should have caught it.
+            status, body = 400, {"code": "value_out_of_range", "detail": "A value is too large or too long."}
+        case _ if is_unavailable(exc):
             metrics.count_database_error(exc)
             status, body, headers = 503, {"detail": outage(exc, request._request)}, {"Retry-After": str(RETRY_AFTER)}
         case _:
@@ -136,7 +140,7 @@ def problem_document(status: int, request: HttpRequest, **members: Any) -> dict[
 
 def outage(error: BaseException | None, request: HttpRequest) -> str:
     """What to say about a database that cannot serve: no more than is known."""
-    if request.method in SAFE_METHODS or was_undone(error):
+    if request.method in SAFE_METHODS or was_rolled_back(error):
         return NOTHING_CHANGED
     return MAYBE_CHANGED
 
@@ -146,26 +150,26 @@ def problem_response(status: int, request: HttpRequest, **members: Any) -> JsonR
     return JsonResponse(problem_document(status, request, **members), status=status, content_type=MEDIA_TYPE)
 
 
-def _of_refusal(refusal: Refusal, request: Request) -> dict[str, Any]:
+def _of_refusal(refusal: DomainError, request: Request) -> dict[str, Any]:
     body: dict[str, Any] = {
         "code": refusal.code,
         "detail": str(refusal),
-        "errors": problem_entries(refusal.problems, request.data),
+        "errors": problem_entries(refusal.violations, request.data),
     }
     if isinstance(refusal, InsufficientStock):
         lines = [{"product": product_id, "quantity": quantity} for product_id, quantity in refusal.acceptable]
         body["acceptable"] = {"lines": lines} if lines else None
-    if isinstance(refusal, ForbiddenMove):
+    if isinstance(refusal, InvalidTransition):
         body["allowed"] = refusal.allowed
     return body
 
 
-def problem_entries(problems: Iterable[Problem], data: Any) -> list[dict[str, Any]]:
+def problem_entries(problems: Iterable[Violation], data: Any) -> list[dict[str, Any]]:
     """The `errors` for `problems`, one for each place that a problem is about. `data` is the request's body."""
     return [
         {"pointer": pointer, "code": each.code, "detail": each.detail, **each.facts}
         for each in problems
-        for pointer in [_pointer(each.code, place, data) for place in each.lines] or [""]
+        for pointer in [_pointer(each.code, place, data) for place in each.positions] or [""]
     ]
 
 

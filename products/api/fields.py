@@ -12,26 +12,33 @@ from rest_framework.exceptions import ErrorDetail
 
 
 class StrictIntegerField(serializers.Field):
-    """A JSON integer, or a string of ASCII digits, which is what forms and query strings have.
+    """A JSON integer, or a string of ASCII digits (as forms and query strings send), from `minimum` to `maximum`.
 
-    Not 1.0, 1e2, true, "1_0", " 1 " or digits of other scripts. `least` and `most` are for the OpenAPI document:
-    whether a number is in range is for the model to say.
+    Rejects 1.0, 1e2, true, "1_0", " 1 " and digits of other scripts. With `checked_by_model=True` the bounds are only
+    documented here, because the model rejects the number with a code and facts of its own.
     """
 
-    default_error_messages = {"invalid": "Write a whole number."}
+    default_error_messages = {
+        "invalid": "Write a whole number.",
+        "out_of_range": "Write a number from {minimum} to {maximum}.",
+    }
 
-    def __init__(self, *, least: int = 1, most: int = 2**63 - 1, **options: Any) -> None:
+    def __init__(
+        self, *, minimum: int = 1, maximum: int = 2**63 - 1, checked_by_model: bool = False, **options: Any
+    ) -> None:
         super().__init__(**options)
-        self.least, self.most = least, most
-        # JSON's own integers have a sign in any case; this is about the digits in a string.
-        self.shape = re.compile(r"-?[0-9]{1,19}" if least < 0 else r"[0-9]{1,19}")
+        self.minimum, self.maximum, self.checked_by_model = minimum, maximum, checked_by_model
+        # A JSON integer may always have a sign; this is about the digits in a string.
+        self.shape = re.compile(r"-?[0-9]{1,19}" if minimum < 0 else r"[0-9]{1,19}")
 
     def to_internal_value(self, data: Any) -> int:
-        if isinstance(data, int) and not isinstance(data, bool):
-            return data
         if isinstance(data, str) and self.shape.fullmatch(data):
-            return int(data)
-        raise self.fail("invalid")
+            data = int(data)
+        if not isinstance(data, int) or isinstance(data, bool):
+            raise self.fail("invalid")
+        if not (self.checked_by_model or self.minimum <= data <= self.maximum):
+            raise self.fail("out_of_range", minimum=self.minimum, maximum=self.maximum)
+        return data
 
     def to_representation(self, value: int) -> int:
         return value

@@ -7,8 +7,7 @@ from typing import Any
 from django.db.models import Expression, Field, Model, QuerySet
 
 from products.api.pagination import KeysetPage, page_of
-from products.models.kept_queries import Given
-from products.models.tokens import ShownToken, facts, guarded, rows_for
+from products.db.compiled_queries import Param, compile_once
 
 Parameters = Mapping[str, Any]
 
@@ -35,9 +34,8 @@ class KeptList:
         down: bool,
         limit: int,
         behind: list[Any] | None,
-        token: ShownToken | None = None,
     ) -> list[Any]:
-        """The rows of one page; see pagination.page_of. No row where `token` is given and not good."""
+        """The rows of one page; see pagination.page_of."""
         values, shape = dict[Any, Any](enumerate(behind or ())), []
         for name, value in parameters.items():
             if name not in self.values:
@@ -48,14 +46,8 @@ class KeptList:
             else:
                 shape.append((name, None))
                 values[name] = value
-        is_planned = parameters.keys() <= self.keys
-        if token is not None and not is_planned:
-            # With a plan for each request, one that is about the token as well costs more than a statement of its own.
-            if not token.look_up():
-                return []
-            token = None
         how = (tuple(shape), names, down, limit, behind is not None)
-        return [self.row(*row) for row in rows_for(token, values, self.define, *how, prepared=is_planned)]
+        return [self.row(*row) for row in compile_once(self.define, *how).rows(values)]
 
     def define(
         self,
@@ -64,16 +56,13 @@ class KeptList:
         down: bool,
         limit: int,
         goes_on: bool,
-        is_guarded: bool,
     ) -> "QuerySet[Any, Any]":
         """The queryset of a page, with Givens in the place of values."""
         parameters = {name: self._given(name, value) if name in self.values else value for name, value in shape}
         fields: list[Any] = [self.model._meta.get_field(name) for name in names]
-        behind = [Given(place, field) for place, field in enumerate(fields)] if goes_on else None
+        behind = [Param(place, field) for place, field in enumerate(fields)] if goes_on else None
         wanted = self.among(parameters, names, down, behind)
-        if not is_guarded:
-            return page_of(wanted, names, down, limit, behind).values_list(*self.columns)
-        return page_of(guarded(wanted), names, down, limit, behind).values_list(*self.columns, facts())
+        return page_of(wanted, names, down, limit, behind).values_list(*self.columns)
 
     def among(
         self, parameters: Parameters, names: Sequence[str], down: bool, behind: Sequence[Any] | None
@@ -83,7 +72,7 @@ class KeptList:
 
     def _given(self, name: str, length: int | None) -> Any:
         field = self.values[name]
-        return Given(name, field) if length is None else tuple(Given((name, place), field) for place in range(length))
+        return Param(name, field) if length is None else tuple(Param((name, place), field) for place in range(length))
 
 
 class KeptPage(KeysetPage):
@@ -95,13 +84,12 @@ class KeptPage(KeysetPage):
         parameters: Parameters,
         ordering: Sequence[str],
         query: dict[str, Any],
-        token: ShownToken | None = None,
     ) -> None:
-        self.list, self.parameters, self.token = of, parameters, token
+        self.list, self.parameters = of, parameters
         self._read(of.model, ordering, query)
 
     def fetch(self) -> list[Any]:
-        return self.list.rows(self.parameters, self.names, self.down, self.limit, self.behind, self.token)
+        return self.list.rows(self.parameters, self.names, self.down, self.limit, self.behind)
 
     def total(self) -> int:
         return self.list.wanted(self.parameters).order_by().count()

@@ -11,8 +11,8 @@ from django.db.models import QuerySet
 from products.api.bodies import order_body
 from products.api.lists import KeptList, KeptPage, Parameters
 from products.api.rows import LINE_COLUMNS, ORDER_COLUMNS, LineRow, OrderRow
+from products.db.compiled_queries import Param, compile_once
 from products.models import Order, OrderLine
-from products.models.kept_queries import Given, kept
 
 
 def wanted(asked: Parameters) -> "QuerySet[Order, Any]":
@@ -53,9 +53,7 @@ class OrderPage(KeptPage):
 def lines_of(order_ids: Sequence[UUID | str]) -> dict[UUID | str, list[LineRow]]:
     """The lines of these orders, each order's in the order in which they were asked for."""
     lines: dict[UUID | str, list[LineRow]] = defaultdict(list)
-    for row in (
-        kept(lines_of_orders, len(order_ids), prepared=True).rows(dict(enumerate(order_ids))) if order_ids else []
-    ):
+    for row in compile_once(lines_of_orders, len(order_ids)).rows(dict(enumerate(order_ids))) if order_ids else []:
         line = LineRow(*row)
         lines[line.order_id].append(line)
     return lines
@@ -69,5 +67,5 @@ class OrderId(models.UUIDField):
 
 
 def lines_of_orders(number: int) -> "QuerySet[OrderLine, Any]":
-    orders: list[Any] = [Given(place, OrderId()) for place in range(number)]
+    orders: list[Any] = [Param(place, OrderId()) for place in range(number)]
     return OrderLine.objects.filter(order__id__in=orders).order_by("pk").values_list(*LINE_COLUMNS)

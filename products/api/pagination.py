@@ -17,8 +17,8 @@ from products.api.requests import address_of, kept_by_query, parameters_in
 
 DEFAULT_LIMIT = 20
 MOST = 100
-MOST_SIGNERS = 100
-MOST_CURSORS = 1_000
+MAX_SIGNERS = 100
+MAX_CURSORS = 1_000
 RELATION = {"next": "next", "previous": "prev"}
 """What the body calls a link, and what RFC 8288 calls it."""
 
@@ -107,13 +107,13 @@ def without_cursor(query: str) -> str:
     return f"{urlencode(others)}&" if others else ""
 
 
-@functools.lru_cache(MOST_CURSORS)
+@functools.lru_cache(MAX_CURSORS)
 def cursor_of(signer: signing.Signer, back: bool, *values: str) -> str:
     """What a link to the rows before or behind the one with these values says: always the same, and slow to sign."""
     return signer.sign_object((back, values))
 
 
-@functools.lru_cache(MOST_SIGNERS)
+@functools.lru_cache(MAX_SIGNERS)
 def signer_of(model: type[Model], ordering: tuple[str, ...], key: str) -> signing.Signer:
     """Whose cursors are good for a list of these in this order, and for no other."""
     return signing.Signer(key=key, salt=f"page of {model.__name__} by {','.join(ordering)}")

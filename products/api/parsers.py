@@ -12,8 +12,8 @@ from rest_framework.exceptions import APIException, ParseError, UnsupportedMedia
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-MOST_NESTING = 20
-MOST_DIGITS = 40
+MAX_NESTING = 20
+MAX_DIGITS = 40
 
 
 class BodyTooLarge(APIException):
@@ -85,7 +85,7 @@ class StrictFormParser(StrictParser):
         if text.count("&") >= most:
             _refuse("too_many_fields", f"A form has {most} fields at the most.")
         fields = _object(parse_qsl(text, keep_blank_values=True, errors="strict"))
-        _check(fields, MOST_NESTING)
+        _check(fields, MAX_NESTING)
         return fields
 
 
@@ -109,10 +109,10 @@ def loads(text: str) -> Any:
     try:
         value = decoder.decode(text)
     except RecursionError:
-        _refuse("too_deep", f"JSON is nested {MOST_NESTING} deep at the most.")
+        _refuse("too_deep", f"JSON is nested {MAX_NESTING} deep at the most.")
     except ValueError as error:
         _refuse("malformed_json", f"This is not JSON: {error}.")
-    _check(value, MOST_NESTING)
+    _check(value, MAX_NESTING)
     return value
 
 
@@ -125,8 +125,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _integer(digits: str) -> int:
     # Python itself gives up at 4,300 digits, with an error that says nothing to a client.
-    if len(digits) > MOST_DIGITS:
-        _refuse("number_too_long", f"A number has {MOST_DIGITS} digits at the most.")
+    if len(digits) > MAX_DIGITS:
+        _refuse("number_too_long", f"A number has {MAX_DIGITS} digits at the most.")
     return int(digits)
 
 
@@ -135,8 +135,8 @@ def _decimal(digits: str) -> Decimal:
         number = Decimal(digits)
     except InvalidOperation:  # an exponent past what even Decimal can hold
         number = None
-    if number is None or len(digits) > MOST_DIGITS or abs(number.adjusted()) > MOST_DIGITS:
-        _refuse("number_too_long", f"A number has {MOST_DIGITS} digits at the most.")
+    if number is None or len(digits) > MAX_DIGITS or abs(number.adjusted()) > MAX_DIGITS:
+        _refuse("number_too_long", f"A number has {MAX_DIGITS} digits at the most.")
     return number
 
 
@@ -150,7 +150,7 @@ def _check(value: Any, depth: int) -> None:
         check_text(value)
     elif isinstance(value, dict | list):
         if depth == 0:
-            _refuse("too_deep", f"JSON is nested {MOST_NESTING} deep at the most.")
+            _refuse("too_deep", f"JSON is nested {MAX_NESTING} deep at the most.")
         for key in value if isinstance(value, dict) else ():
             check_text(key)
         for member in value.values() if isinstance(value, dict) else value:

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from products.api.errors import InvalidHeader, InvalidQuery
 from products.api.parsers import check_text
 
-MOST_QUERIES = 1_000
+MAX_QUERIES = 1_000
 LONGEST_QUERY = 500
 """Characters; with those above some 1.5 MB for each function, whatever is asked for."""
 
@@ -25,7 +25,7 @@ def kept_by_query(read: Callable[..., Any]) -> Callable[..., Any]:
     What they mean depends on nothing else, and understanding one takes longer than finding what is asked for. What is
     kept is for all requests, so nobody may change it. Nothing is kept of what raises.
     """
-    keeping = functools.lru_cache(MOST_QUERIES)(read)
+    keeping = functools.lru_cache(MAX_QUERIES)(read)
 
     @functools.wraps(read)
     def reading(query: str, *details: Any) -> Any:
@@ -72,10 +72,10 @@ def _reader(serializer_class: type[serializers.Serializer]) -> serializers.Seria
     return serializer_class()
 
 
-MOST_KEY = 255
+MAX_KEY = 255
 
 
-def idempotency_key(most: int = MOST_KEY) -> OpenApiParameter:
+def idempotency_key(most: int = MAX_KEY) -> OpenApiParameter:
     """The header, as the document has it."""
     return OpenApiParameter(
         "Idempotency-Key",
@@ -88,7 +88,7 @@ def idempotency_key(most: int = MOST_KEY) -> OpenApiParameter:
 IDEMPOTENCY_KEY = idempotency_key()
 
 
-def read_idempotency_key(request: Request, most: int = MOST_KEY) -> str | None:
+def read_idempotency_key(request: Request, most: int = MAX_KEY) -> str | None:
     """The Idempotency-Key header, None where there is none. Raises InvalidHeader.
 
     The draft (draft-ietf-httpapi-idempotency-key-header) makes it a quoted string; without quotes it means the same.

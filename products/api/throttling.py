@@ -14,13 +14,13 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from products.client_address import client_address
+from products.client_ip import client_ip
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView  # which itself imports this module, by name
 
 MINUTE = 60.0
-MOST_WINDOWS = 50_000
+MAX_WINDOWS = 50_000
 """Some 14 MB. Past it the window that was used longest ago is forgotten."""
 
 
@@ -47,7 +47,7 @@ class Budget(NamedTuple):
 class Windows:
     """How often each key was used in its window, which opens with the first use."""
 
-    def __init__(self, most: int = MOST_WINDOWS) -> None:
+    def __init__(self, most: int = MAX_WINDOWS) -> None:
         self.most = most
         self._lock = Lock()
         self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()
@@ -67,11 +67,6 @@ class Windows:
                 self._windows.popitem(last=False)
         return times + 1, ends_at - now
 
-    def used(self, key: str) -> int:
-        """How often `key` was used in its window by now."""
-        ends_at, times = self._windows.get(key, (0.0, 0))
-        return times if ends_at > time.monotonic() else 0
-
 
 windows = Windows()
 
@@ -83,19 +78,10 @@ def spend(request: HttpRequest) -> Budget | None:
     if getattr(request, "budget", None) is None:
         # Not DRF's request.auth, which would authenticate a request that came to log in.
         token = getattr(request, "auth", None)
-        key = key_of(token.digest) if token else client_address(request)
+        key = f"token {token.digest}" if token else client_ip(request)
         request.budget = Budget(settings.REQUESTS_PER_MINUTE, *windows.use(key))  # type: ignore[attr-defined]
     budget: Budget = request.budget  # type: ignore[attr-defined]
     return budget
-
-
-def has_spent_all(digest: str) -> bool:
-    """Whether the next request with the token of this digest will be one too many; nothing is counted."""
-    return bool(settings.REQUESTS_PER_MINUTE) and windows.used(key_of(digest)) >= settings.REQUESTS_PER_MINUTE
-
-
-def key_of(digest: str) -> str:
-    return f"token {digest}"
 
 
 class RequestsPerMinute(BaseThrottle):

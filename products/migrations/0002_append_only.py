@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from products import append_only
+from products.db import append_only
 
 
 class Migration(migrations.Migration):

@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from products.models.product_queries import searchable
+from products.models.products import searchable
 
 
 def fill(apps, schema_editor):

@@ -1,7 +1,7 @@
 from django.conf import settings
 from django.db import migrations, models
 
-from products import append_only
+from products.db import append_only
 
 
 class Migration(migrations.Migration):

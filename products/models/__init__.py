@@ -1,55 +1,55 @@
-"""What the shop is made of. The rules live here; everything else translates."""
+"""The models of the shop. The rules live here and in products.ordering; everything else translates."""
 
-from products.models.carts import Cart
-from products.models.catalogue import Category, Product
-from products.models.events import Event
-from products.models.lifecycle import MOVES, Status
-from products.models.logins import LoginCounter, TooManyLogins
-from products.models.order_lines import OrderLine
-from products.models.orders import Order
-from products.models.refusals import (
-    AlreadyPlaced,
-    ForbiddenMove,
+from products.exceptions import (
+    DomainError,
+    IdempotencyKeyConflict,
+    IdempotentReplay,
     InsufficientStock,
     InvalidOrder,
-    InvalidStockChange,
-    KeyReused,
+    InvalidStockAdjustment,
+    InvalidTransition,
     NotInCart,
     NotOverdue,
     PaymentOverdue,
-    Problem,
-    Refusal,
     SkuTaken,
     StockHasMoved,
+    Violation,
 )
+from products.models.events import Event
+from products.models.login_attempts import LoginCounter, TooManyLogins
+from products.models.order_lines import OrderLine
+from products.models.order_status import TRANSITIONS, Status
+from products.models.orders import Order
+from products.models.products import Category, Product
 from products.models.stock import Reason, StockMovement
 from products.models.tokens import ApiToken
+from products.ordering.cart import Cart
 
 __all__ = [
-    "MOVES",
-    "AlreadyPlaced",
+    "TRANSITIONS",
     "ApiToken",
     "Cart",
     "Category",
+    "DomainError",
     "Event",
-    "ForbiddenMove",
+    "IdempotencyKeyConflict",
+    "IdempotentReplay",
     "InsufficientStock",
     "InvalidOrder",
-    "InvalidStockChange",
-    "KeyReused",
+    "InvalidStockAdjustment",
+    "InvalidTransition",
     "LoginCounter",
     "NotInCart",
     "NotOverdue",
     "Order",
     "OrderLine",
     "PaymentOverdue",
-    "Problem",
     "Product",
     "Reason",
-    "Refusal",
     "SkuTaken",
     "Status",
     "StockHasMoved",
     "StockMovement",
     "TooManyLogins",
+    "Violation",
 ]

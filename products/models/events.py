@@ -1,18 +1,15 @@
-"""What happened: the history of orders and products, written in the transaction in which it happened."""
+"""Events: the history of orders and products, each written in the transaction that it records."""
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-if TYPE_CHECKING:
-    from products.models.orders import Order
-
-SHORTEST_RETENTION = timedelta(days=30)
-"""The database refuses to delete an event younger than this, whoever asks (migration `append_only`)."""
+MIN_RETENTION = timedelta(days=30)
+"""The database rejects the deletion of an event younger than this (products.db.append_only)."""
 
 BATCH = 1_000
 
@@ -21,24 +18,18 @@ class EventQuerySet(models.QuerySet["Event"]):
     def older_than(self, moment: datetime) -> "EventQuerySet":
         return self.filter(at__lt=moment)
 
-    def of_move(self, order: "Order", before: str | None, by: Any) -> dict[str, Any]:
-        """A row to write: that an order that was `before` (None: new) has become what it is now."""
-        facts = {"from": before, "to": order.status, "total": str(order.total), "currency": order.currency}
-        kind = f"order.{order.status.lower()}"
-        return {"kind": kind, "order_id": order.pk, "by_id": None if by is None else by.pk, "facts": facts}
-
-    def forget(self) -> int:
-        """Delete these, the oldest first and a batch at a time, so that no transaction is long; how many there were."""
-        forgotten = 0
+    def purge(self) -> int:
+        """Delete these events, oldest first and in batches, so that every transaction is short; return their number."""
+        purged = 0
         while batch := list(self.order_by("pk").values_list("pk", flat=True)[:BATCH]):
-            forgotten += self.filter(pk__in=batch).delete()[0]
-        return forgotten
+            purged += self.filter(pk__in=batch).delete()[0]
+        return purged
 
 
 class Event(models.Model):
-    """One thing that happened to an order or a product, named in the past tense: `order.placed`.
+    """One event in the life of an order or a product, named in the past tense: `order.placed`.
 
-    Never changed; deleted only by `manage.py tidy` past the retention. `facts` holds the shop's own words and
+    Never changed, and deleted only by `manage.py purge` past the retention. `facts` holds the shop's own words and
     numbers, never a client's text: a NUL or a lone surrogate in JSON would break every later list.
     """
 
@@ -65,3 +56,10 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return self.kind
+
+    @staticmethod
+    def transition_row(order: Any, before: str | None, by: Any) -> dict[str, Any]:
+        """Return the row of the event that the order came from status `before` (None: new) to its present one."""
+        facts = {"from": before, "to": order.status, "total": str(order.total), "currency": order.currency}
+        kind = f"order.{order.status.lower()}"
+        return {"kind": kind, "order_id": order.pk, "by_id": None if by is None else by.pk, "facts": facts}

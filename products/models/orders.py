@@ -1,37 +1,154 @@
-"""Orders: what a customer wants, from the cart to the door. `Order.save()` is the one way in."""
+"""Orders: what a customer wants, from the cart to the delivery. `Order.save()` is how every order is written."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, models
-from django.db.models import Q
+from django.db.models import Q, Sum
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from products.models.at_once import place_at_once
-from products.models.basket import Basket, Item
-from products.models.catalogue import Product
+from products import policies
+from products.db.bulk_sql import execute_batch, insert_sql
+from products.db.compiled_queries import Param, compile_once
+from products.exceptions import (
+    IdempotencyKeyConflict,
+    IdempotentReplay,
+    InvalidOrder,
+    InvalidTransition,
+    NotOverdue,
+    Violation,
+)
 from products.models.events import Event
-from products.models.lifecycle import GIVES_BACK, Status, check_deadline, check_move
 from products.models.order_lines import OrderLine
-from products.models.order_queries import OrderQuerySet
-from products.models.placing import FROM_CART, Placement, count_not_placed, count_placed, mark_written
-from products.models.refusals import AlreadyPlaced, InsufficientStock, InvalidOrder, KeyReused, Problem, Refusal
-from products.models.statements import insert, send
+from products.models.order_status import RESTOCKS, Status, check_deadline, check_transition
+from products.models.products import Product
 from products.models.stock import StockMovement
-from products.models.transactions import Snapshot, whole
+from products.ordering import placement
+from products.ordering.validation import OrderDraft, RequestedItem
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import AnonymousUser, User
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    """Queries over orders, and the operations that concern several of them or may find one that exists already."""
+
+    def of(self, customer: "User") -> "OrderQuerySet":
+        return self.filter(customer=customer)
+
+    def visible_to(self, user: "User | AnonymousUser") -> "OrderQuerySet":
+        """Return the user's own orders; all orders for staff with the permission to view them."""
+        return self.all() if policies.may_see_all_orders(user) else self.filter(customer=user.pk)
+
+    def placed(self) -> "OrderQuerySet":
+        """Return every order that was ever placed, whatever its status is now; not the carts."""
+        return self.filter(placed_at__isnull=False)
+
+    def narrowed(
+        self,
+        *,
+        status: Collection[str] | None = None,
+        placed_after: datetime | None = None,
+        placed_before: datetime | None = None,
+        key: str | None = None,
+        customer: int | None = None,
+    ) -> "OrderQuerySet":
+        """Return the orders that match every given condition; `placed_after` is inclusive, `placed_before` is not."""
+        conditions = {
+            "status__in": status,
+            "placed_at__gte": placed_after,
+            "placed_at__lt": placed_before,
+            "idempotency_key": key,
+            "customer__id": customer,  # not "customer", which raises for an id that is larger than any
+        }
+        return self.filter(**{name: value for name, value in conditions.items() if value is not None})
+
+    def with_lines(self) -> "OrderQuerySet":
+        return self.prefetch_related("lines")
+
+    def with_key(self, customer_id: int, key: str | None) -> "Order | None":
+        """Return the order that this customer has placed with the idempotency key `key`, with its lines, or None."""
+        if not key:
+            return None
+        rows = compile_once(_with_key, self.model).rows({"customer": customer_id, "key": key})
+        return self.with_lines().get(pk=rows[0][0]) if rows else None
+
+    def locked(self) -> "OrderQuerySet":
+        """Lock these orders until the transaction ends; NO KEY, because their lines refer to them."""
+        return self.order_by("pk").select_for_update(no_key=True)
+
+    def overdue(self, now: "datetime | Param | None" = None) -> "OrderQuerySet":
+        """Return the unpaid orders whose payment deadline has passed."""
+        return self.filter(status=Status.PLACED, pay_by__lt=now or timezone.now())
+
+    def holding(self, product_ids: Iterable[Any]) -> "OrderQuerySet":
+        """Return the orders with a line for any of these products."""
+        return self.filter(pk__in=OrderLine.objects.filter(product__id__in=product_ids).values("order"))
+
+    def overdue_holding(self, product_ids: Collection[int]) -> list[UUID]:
+        """Return the ids of the overdue orders that hold any of these products."""
+        values: dict[Any, Any] = dict(enumerate(product_ids)) | {"now": timezone.now()}
+        return [pk for (pk,) in compile_once(_overdue_holding, self.model, len(product_ids)).rows(values)]
+
+    def quantities_of(self, product_ids: Iterable[int]) -> dict[int, int]:
+        """Return how many pieces of each of these products the orders hold: {product id: pieces}."""
+        lines = OrderLine.objects.filter(order__in=self, product__in=product_ids).order_by()
+        return dict(lines.values_list("product").annotate(Sum("quantity")))
+
+    def quote(self, items: Iterable[RequestedItem]) -> OrderDraft:
+        """Return the draft that placing `items` now would check, with everything that prevents it; writes nothing.
+
+        Stock that overdue orders hold counts as available, because placing would expire them.
+        """
+        draft = OrderDraft(items)
+        draft.load_products()
+        overdue = self.overdue().quantities_of(line.product.pk for line in draft.lines)
+        for line in draft.lines:
+            line.overdue = overdue.get(line.product.pk, 0)
+        return draft
+
+    def expire(self) -> int:
+        """Expire each of these orders in a transaction of its own, and return how many; safe to run concurrently."""
+        expired = 0
+        for order in self.order_by("pk"):
+            try:
+                order.expire()
+            except (InvalidTransition, NotOverdue):
+                continue  # changed by someone else in the meantime
+            expired += 1
+        return expired
+
+    def cart_of(self, customer: "User", *, tries: int = 5) -> "Order":
+        """Return the customer's one cart, creating it if there is none."""
+        try:
+            return self.get_or_create(customer=customer, status=Status.CART)[0]
+        except IntegrityError:
+            # Other requests have created a cart and placed it since we looked.
+            if tries == 1:
+                raise
+            return self.cart_of(customer, tries=tries - 1)
+
+    def place_once(self, *, key: str | None = None, **values: Any) -> tuple["Order", bool]:
+        """Place an order, or return the one that the same request has placed before: (order, whether it is new).
+
+        Raises IdempotencyKeyConflict if `key` has placed a different order, and what `Order.save()` raises.
+        """
+        try:
+            return self.create(idempotency_key=key, **values), True
+        except IdempotentReplay as replay:
+            return replay.order, False
 
 
 class Order(models.Model):
     """What a customer wants. A cart is an order too, in status CART; it holds no stock.
 
-    `Order(customer=alice, items=[(mug, 2), (lamp, 1)]).save()` checks the order and the stock, takes the stock and
-    writes order, lines, ledger and event: whole, or not at all.
+    `Order(customer=alice, items=[(mug, 2), (lamp, 1)]).save()` checks the order and the stock, takes the stock, and
+    writes order, lines, ledger and event: all or nothing.
     """
 
     Status = Status
@@ -41,7 +158,7 @@ class Order(models.Model):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PLACED)
     total = models.DecimalField(max_digits=14, decimal_places=2, default=Decimal("0.00"), editable=False)
     currency = models.CharField(max_length=3, editable=False, help_text="ISO 4217")
-    # What the client calls its request, and a digest of what it asked for, to tell a retry from another request.
+    # The client's name for its request, and a digest of what it requested, to tell a retry from another request.
     idempotency_key = models.CharField(max_length=255, null=True, blank=True, editable=False)  # noqa: DJ001 - unique
     request_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
     payment_reference = models.CharField(max_length=200, blank=True, default="")
@@ -50,6 +167,11 @@ class Order(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     placed_at = models.DateTimeField(null=True, blank=True, editable=False)
     pay_by = models.DateTimeField(null=True, blank=True, help_text="Past this moment an unpaid order is void.")
+
+    placed_lines: list[OrderLine] | None = None
+    """The lines as this instance has just placed them, to show without another query; None on a loaded order."""
+
+    _items: list[RequestedItem] | None = None
 
     objects = OrderQuerySet.as_manager()
 
@@ -82,171 +204,143 @@ class Order(models.Model):
         return f"{self.get_status_display()} order {self.pk}"
 
     def save(self, **options: Any) -> None:
-        """Write the order and everything that its new status brings, whole or not at all.
+        """Write the order and everything that its status brings: all or nothing.
 
-        Raises InvalidOrder, InsufficientStock, ForbiddenMove; AlreadyPlaced and KeyReused where the key is taken.
+        A new order is placed: it is checked, its stock is checked, and the stock is taken, in one transaction
+        (products.ordering.placement.place). A changed status is a transition with its own effects.
+        Raises InvalidOrder, InsufficientStock and InvalidTransition; IdempotentReplay and IdempotencyKeyConflict if the
+        idempotency key is taken.
         """
-        at_once = (lambda: place_at_once(self)) if options.get("update_fields") is None else None
-        self._settle(lambda: self._write(options), at_once)
+        if self.customer_id is None:
+            raise ValueError("Save the customer before the order.")
+        if self._state.adding and self.status == Status.PLACED:
+            placement.place(self)
+        else:
+            placement.run(self, lambda: self._write(options))
 
     @property
-    def items(self) -> list[Item] | None:
-        """What to write as this order's lines: [(product, id or SKU; quantity), …]. None leaves the lines alone."""
-        return self.__dict__.get("_items")
+    def items(self) -> list[RequestedItem] | None:
+        """The lines to write: [(product, id or SKU; quantity), …]. None leaves the lines alone."""
+        return self._items
 
     @items.setter
-    def items(self, items: Iterable[Item] | None) -> None:
+    def items(self, items: Iterable[RequestedItem] | None) -> None:
         self._items = None if items is None else list(items)
 
     @property
     def movements(self) -> models.QuerySet[StockMovement]:
-        """What this order did to the stock."""
+        """The stock movements that this order caused."""
         return StockMovement.objects.filter(line__order=self).order_by("id")
 
-    # Verbs: each locks the order first and looks again, so of two who ask at once the second is refused.
+    # Verbs: each locks the order and checks its status again, so the second of two concurrent calls is rejected.
 
-    def place(self, *, by: "AbstractBaseUser | None" = None, key: str | None = None) -> None:
-        """Make the cart an order. Raises InvalidOrder, InsufficientStock, ForbiddenMove, AlreadyPlaced, KeyReused."""
-        self._move(Status.PLACED, by, idempotency_key=key, request_digest=FROM_CART)
+    def place(self, *, by: "User | None" = None, key: str | None = None) -> None:
+        """Place the cart. Raises InvalidOrder, InsufficientStock, InvalidTransition, IdempotentReplay and
+        IdempotencyKeyConflict."""
+        self._transition(Status.PLACED, by, idempotency_key=key, request_digest=placement.FROM_CART)
 
-    def pay(self, *, reference: str = "", by: "AbstractBaseUser | None" = None) -> None:
-        """The money is there; `reference` is the payment's. Raises PaymentOverdue past `pay_by`, ForbiddenMove."""
-        self._move(Status.PAID, by, payment_reference=reference)
+    def pay(self, *, reference: str = "", by: "User | None" = None) -> None:
+        """Mark the order as paid; `reference` is the payment's. Raises PaymentOverdue past `pay_by`,
+        InvalidTransition."""
+        self._transition(Status.PAID, by, payment_reference=reference)
 
-    def ship(self, *, carrier: str = "", tracking_number: str = "", by: "AbstractBaseUser | None" = None) -> None:
-        """The parcel has left. Raises ForbiddenMove."""
-        self._move(Status.SHIPPED, by, carrier=carrier, tracking_number=tracking_number)
+    def ship(self, *, carrier: str = "", tracking_number: str = "", by: "User | None" = None) -> None:
+        """Mark the order as shipped. Raises InvalidTransition."""
+        self._transition(Status.SHIPPED, by, carrier=carrier, tracking_number=tracking_number)
 
-    def deliver(self, *, by: "AbstractBaseUser | None" = None) -> None:
-        """The parcel has arrived. Raises ForbiddenMove."""
-        self._move(Status.DELIVERED, by)
+    def deliver(self, *, by: "User | None" = None) -> None:
+        """Mark the order as delivered. Raises InvalidTransition."""
+        self._transition(Status.DELIVERED, by)
 
-    def cancel(self, *, by: "AbstractBaseUser | None" = None) -> None:
-        """Nobody wants it any more; the stock goes back. Raises ForbiddenMove."""
-        self._move(Status.CANCELLED, by)
+    def cancel(self, *, by: "User | None" = None) -> None:
+        """Cancel the order and put its stock back. Raises InvalidTransition."""
+        self._transition(Status.CANCELLED, by)
 
-    def expire(self, *, by: "AbstractBaseUser | None" = None) -> None:
-        """Nobody has paid in time; the stock goes back. Raises NotOverdue before `pay_by`, ForbiddenMove."""
-        self._move(Status.EXPIRED, by)
+    def expire(self, *, by: "User | None" = None) -> None:
+        """Expire the unpaid order and put its stock back. Raises NotOverdue before `pay_by`, InvalidTransition."""
+        self._transition(Status.EXPIRED, by)
 
-    def return_goods(self, *, by: "AbstractBaseUser | None" = None) -> None:
-        """The goods came back, and go back on the shelf. Raises ForbiddenMove."""
-        self._move(Status.RETURNED, by)
+    def return_goods(self, *, by: "User | None" = None) -> None:
+        """Take the returned goods back into stock. Raises InvalidTransition."""
+        self._transition(Status.RETURNED, by)
 
-    def _settle(self, work: Callable[[], Any], at_once: Callable[[], Any] | None = None) -> None:
-        """Do `work` in one transaction (see whole()), or leave this object as it was."""
-        as_it_was = Snapshot(self)
+    # Mechanics
 
-        def work_afresh() -> None:
-            as_it_was.restore()  # without what a try that the database has undone left behind
-            work()
+    def check_idempotency_key(self) -> None:
+        """Raise IdempotentReplay or IdempotencyKeyConflict if this customer's key has placed an order before."""
+        earlier = Order.objects.with_key(self.customer_id, self.idempotency_key)
+        if earlier is not None:
+            same = earlier.request_digest == self.request_digest
+            raise IdempotentReplay(earlier) if same else IdempotencyKeyConflict
 
-        try:
-            try:
-                self._look_twice(work_afresh, at_once)
-            except IntegrityError:
-                # The key is taken: by an earlier try, or by another request that did not wait for our product locks.
-                if self.status == Status.PLACED:
-                    self.refuse_a_second_time()
-                raise
-        except BaseException as error:
-            if self.status == Status.PLACED:
-                count_not_placed(error)
-            as_it_was.restore()
-            raise
+    def write_row(self, **options: Any) -> None:
+        """Write the order's own row, without checks and effects. For the steps of placing, not for callers."""
+        super().save(**options)
 
-    def _look_twice(self, work: Callable[[], Any], at_once: Callable[[], Any] | None) -> None:
-        """Do `work`; where it is short of stock, expire the overdue orders that hold some, and do it again."""
-        try:
-            whole(work, at_once)
-        except InsufficientStock as shortage:
-            if not shortage.overdue:
-                raise
-            Order.objects.filter(pk__in=shortage.overdue).expire()
-            whole(work)
-
-    def _write(self, options: dict[str, Any]) -> None:
-        before = None if self._state.adding else self._status_on_record()
-        fields = options.get("update_fields")
-        if before == self.status or (fields is not None and "status" not in fields):
-            self._write_as_it_is(options)
-            return
-        check_move(before, self.status)
-        # A move brings more than the fields that somebody thought of.
-        self._enter(before, None, options | {"update_fields": None})
-
-    def _move(self, to: str, by: Any, **details: str | None) -> None:
-        def look_again_and_move() -> None:
+    def _transition(self, to: str, by: Any, **details: str | None) -> None:
+        def lock_and_apply() -> None:
             self.refresh_from_db(from_queryset=Order.objects.locked())
             before, self.status = self.status, to
             for name, value in details.items():
                 setattr(self, name, value)
             if to == Status.PLACED:
-                self.refuse_a_second_time()
-            check_move(before, to)
-            self._enter(before, by, {})
+                self.check_idempotency_key()
+            check_transition(before, to)
+            self._apply_transition(before, by, {})
 
-        self._settle(look_again_and_move)
+        placement.run(self, lock_and_apply)
 
-    def _status_on_record(self) -> str:
+    def _write(self, options: dict[str, Any]) -> None:
+        """Write an order that was assigned to: a status that changed is a transition, all else is a plain save."""
+        before = None if self._state.adding else self._locked_status()
+        fields = options.get("update_fields")
+        if before == self.status or (fields is not None and "status" not in fields):
+            self._write_without_transition(options)
+            return
+        check_transition(before, self.status)
+        # A transition changes more fields than the caller named.
+        self._apply_transition(before, None, options | {"update_fields": None})
+
+    def _locked_status(self) -> str:
         return Order.objects.locked().values_list("status", flat=True).get(pk=self.pk)
 
-    def _enter(self, before: str | None, by: Any, options: dict[str, Any]) -> None:
-        """Write the order, and what coming from status `before` to this one brings."""
+    def _apply_transition(self, before: str | None, by: Any, options: dict[str, Any]) -> None:
+        """Write the order and the effects of its transition from status `before` to the present one."""
         if self.status == Status.CART:
-            self._write_as_it_is(options)
+            self._write_without_transition(options)
             return
         check_deadline(self.status, self.pay_by)
         if self.status == Status.PLACED:
-            self._take_goods(before, by or self.customer, options)
+            placement.place_under_lock(self, before, by or self.customer)
             return
-        super().save(**options)
-        goods = []
-        if before != Status.CART and self.status in GIVES_BACK:
-            goods = Product.objects.take_back(list(self.lines.all()), GIVES_BACK[Status(self.status)])
-        send(*goods, insert(Event, [Event.objects.of_move(self, before, by)]))
+        self.write_row(**options)
+        restock = []
+        if before != Status.CART and self.status in RESTOCKS:
+            restock = Product.objects.put_back(list(self.lines.all()), RESTOCKS[Status(self.status)])
+        execute_batch(*restock, insert_sql(Event, [Event.transition_row(self, before, by)]))
 
-    def _write_as_it_is(self, options: dict[str, Any]) -> None:
+    def _write_without_transition(self, options: dict[str, Any]) -> None:
         if self.items is None:
-            super().save(**options)
+            self.write_row(**options)
             return
         if self.status != Status.CART:
-            raise InvalidOrder(Problem("lines_are_frozen", "The lines of a placed order cannot be changed."))
-        basket = Basket(self.items)
-        basket.look_up()
-        basket.check_acceptable()
-        super().save(**options)
+            raise InvalidOrder(Violation("lines_are_frozen", "The lines of a placed order cannot be changed."))
+        draft = OrderDraft(self.items)
+        draft.load_products()
+        draft.check_lines()
+        self.write_row(**options)
         self.lines.all().delete()
-        lines = [OrderLine(order=self, product=line.product, quantity=line.quantity) for line in basket.lines]
-        send(insert(OrderLine, list(map(vars, lines))))
-        mark_written(self, lines)
+        lines = [OrderLine(order=self, product=line.product, quantity=line.quantity) for line in draft.lines]
+        execute_batch(insert_sql(OrderLine, [vars(line) for line in lines]))
+        self.items = None
 
-    def _take_goods(self, before: str | None, by: Any, options: dict[str, Any]) -> None:
-        """Check the order and the stock, write the order and its lines, and take the stock: the heart of the shop."""
-        placement = Placement(self, before)
-        try:
-            placement.check()
-        except Refusal:
-            # Perhaps the stock is gone because a first try of this very request took it. That held the lock until it
-            # was committed, so now it is seen. A second try that is not refused meets the unique key in the end.
-            self.refuse_a_second_time()
-            raise
-        lines = placement.freeze()
-        event = insert(Event, [Event.objects.of_move(self, before, by)])
-        goods = [insert(OrderLine, list(map(vars, lines))), *Product.objects.sell(lines), event]
-        if self.customer_id is None:
-            raise ValueError("An order's customer has to be saved before the order.")
-        if before is None:
-            send(insert(Order, [vars(self)]), *goods)
-        else:
-            super().save(**options)
-            self.lines.all().delete()
-            send(*goods)
-        mark_written(self, lines)
-        count_placed(lines)
 
-    def refuse_a_second_time(self) -> None:
-        """Raise AlreadyPlaced or KeyReused where this customer's key has placed an order before."""
-        earlier = Order.objects.with_key(self.customer_id, self.idempotency_key)
-        if earlier is not None:
-            raise AlreadyPlaced(earlier) if earlier.request_digest == self.request_digest else KeyReused
+def _with_key(model: "type[Order]") -> "models.QuerySet[Order, Any]":
+    customer, key = Param("customer", models.BigAutoField()), Param("key", models.CharField())
+    return model.objects.filter(customer__id=customer, idempotency_key=key).order_by().values_list("pk")
+
+
+def _overdue_holding(model: "type[Order]", products: int) -> "models.QuerySet[Order, Any]":
+    overdue = model.objects.overdue(Param("now", models.DateTimeField()))
+    ids = [Param(position, models.BigAutoField()) for position in range(products)]
+    return overdue.holding(ids).order_by("pk").values_list("pk")

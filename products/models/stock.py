@@ -7,12 +7,12 @@ from django.db import models
 from django.db.models import Q, Sum
 from django.utils import timezone
 
-MOST_STOCK = 1_000_000_000
-"""The most pieces of one product that the shop can count; well inside a 32-bit integer, sums included."""
+MAX_STOCK = 1_000_000_000
+"""The largest stock of one product; sums stay well inside a 32-bit integer."""
 
 
 class Reason(models.TextChoices):
-    """Why stock moved. The first three are done by staff, the others by an order."""
+    """Why stock moved. Staff cause the first three, orders the others."""
 
     RECEIVED = "RECEIVED", "received"
     CORRECTED = "CORRECTED", "corrected"
@@ -28,14 +28,14 @@ BY_ORDERS = (Reason.SOLD, Reason.CANCELLED, Reason.EXPIRED, Reason.RETURNED)
 
 class StockMovementQuerySet(models.QuerySet["StockMovement"]):
     def stock_at(self, moment: datetime) -> int:
-        """What these had come to at `moment`: for the movements of one product, its stock then."""
+        """Return the sum of these movements up to `moment`: for one product, its stock at that time."""
         return self.filter(at__lte=moment).aggregate(total=Sum("delta"))["total"] or 0
 
 
 class StockMovement(models.Model):
-    """One line of the ledger. The sum of a product's deltas is its stock, at every commit.
+    """One line of the stock ledger. The sum of a product's deltas is its stock, at every commit.
 
-    Never changed and never deleted: triggers in the database refuse it (migration `append_only`).
+    Never changed and never deleted: triggers in the database reject it (products.db.append_only).
     """
 
     product = models.ForeignKey("Product", models.PROTECT, related_name="movements", db_index=False)
@@ -48,7 +48,7 @@ class StockMovement(models.Model):
     idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - unique where there is one
 
     replayed = False
-    """Whether this is what an earlier try with the same key had made."""
+    """Whether an earlier request with the same idempotency key made this movement."""
 
     objects = StockMovementQuerySet.as_manager()
 
@@ -65,7 +65,7 @@ class StockMovement(models.Model):
                 name="only_orders_move_stock_for_a_line",
             ),
             models.UniqueConstraint(fields=["line", "reason"], name="one_movement_per_line_and_reason"),
-            # Cancelled, expired or returned: whichever comes first is the only one.
+            # Cancelled, expired or returned: only one of them can put the stock of a line back.
             models.UniqueConstraint(
                 fields=["line"], condition=Q(delta__gt=0), name="an_order_line_gives_its_stock_back_once"
             ),
@@ -80,6 +80,6 @@ class StockMovement(models.Model):
         return f"{self.delta:+d} {self.get_reason_display()}"
 
     def stock_after(self) -> int:
-        """What the product's stock was when this had moved: the sum of its ledger up to here."""
+        """Return the product's stock right after this movement: the sum of its ledger up to here."""
         ledger = StockMovement.objects.filter(product=self.product_id, pk__lte=self.pk)
         return ledger.aggregate(total=Sum("delta"))["total"] or 0

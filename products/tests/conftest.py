@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 from rest_framework.test import APIClient
 
-from products import append_only
+from products.db import append_only
 from products.models import ApiToken, Category, Product
 
 
@@ -48,7 +48,7 @@ def _flush_may_empty_the_ledger():
 @pytest.fixture
 def step_by_step(monkeypatch) -> None:
     """Have orders placed as on SQLite and inside a caller's transaction, where one statement does not do it all."""
-    monkeypatch.setattr("products.models.at_once.can_place_at_once", lambda: False)
+    monkeypatch.setattr("products.ordering.single_statement.is_supported", lambda model: False)
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def api() -> Callable[..., APIClient]:
         client = APIClient()
         if user is not None:
             token, secret = ApiToken.objects.issue(user)
-            token.note_use()  # so that a test counts the statements of any request, not of a day's first
+            token.touch()  # so that a test counts the statements of any request, not of a day's first
             client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
         return client
 

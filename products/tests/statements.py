@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-AT_ONCE = ["SELECT", "SELECT"]
-"""Placing an order: the products, and the statement that does all the rest. Prepared ones look like queries here."""
+SINGLE_STATEMENT = ["SELECT", "SELECT"]
+"""Placing an order: the products, and the function that does all the rest."""
 
 STEP_BY_STEP = [
     "BEGIN",
@@ -18,9 +18,5 @@ STEP_BY_STEP = [
 
 
 def verbs(captured: Iterable[dict[str, str]]) -> list[str]:
-    """The first word of each statement, also of those that crossed together (products.models.statements.send).
-
-    A query that PostgreSQL has prepared (products.models.kept_queries) is one like any other here.
-    """
-    words = [statement.split()[0] for said in captured for statement in said["sql"].split(";\n")]
-    return ["SELECT" if word == "EXECUTE" else word for word in words if word != "PREPARE"]
+    """The first word of each statement, also of those that crossed together (products.db.bulk_sql.execute_batch)."""
+    return [statement.split()[0] for query in captured for statement in query["sql"].split(";\n")]

@@ -6,9 +6,9 @@ from django.apps import apps
 from django.conf import settings
 
 import products.models
-from products.append_only import RULES
-from products.models import MOVES, Refusal
-from products.models.events import SHORTEST_RETENTION
+from products.db.append_only import RULES
+from products.models import TRANSITIONS, DomainError
+from products.models.events import MIN_RETENTION
 
 
 @pytest.fixture
@@ -41,15 +41,15 @@ def test_the_page_lists_the_moves_of_an_order(page):
     written = {before: re.findall(r"\w+", after) for before, after in table(page, "The life of an order")}
 
     assert {before: set(after) for before, after in written.items()} == {
-        f"`{before}`" if before else "not written yet": set(after) for before, after in MOVES.items()
+        f"`{before}`" if before else "not written yet": set(after) for before, after in TRANSITIONS.items()
     }
 
 
 def test_every_code_word_of_the_page_exists(page):
     refusals = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)`", page))
 
-    assert {name for name in refusals if not issubclass(getattr(products.models, name), Refusal)} == set()
-    assert refusals >= {"InvalidOrder", "InsufficientStock", "ForbiddenMove", "KeyReused"}
+    assert {name for name in refusals if not issubclass(getattr(products.models, name), DomainError)} == set()
+    assert refusals >= {"InvalidOrder", "InsufficientStock", "InvalidTransition", "IdempotencyKeyConflict"}
 
 
 def test_the_page_says_what_the_triggers_do(page):
@@ -57,4 +57,4 @@ def test_the_page_says_what_the_triggers_do(page):
         ("UPDATE", False),
         ("DELETE", False),
     }
-    assert f"until they are {SHORTEST_RETENTION.days} days old" in page
+    assert f"until they are {MIN_RETENTION.days} days old" in page

@@ -5,7 +5,7 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from products import metrics
 from products.metrics import REGISTRY, is_about_the_connection
-from products.models import AlreadyPlaced, Cart, InsufficientStock, InvalidOrder, KeyReused, Order
+from products.models import Cart, IdempotencyKeyConflict, IdempotentReplay, InsufficientStock, InvalidOrder, Order
 
 ON_COMMIT = pytest.mark.django_db(transaction=True)
 
@@ -102,9 +102,9 @@ def test_a_key_that_is_used_for_another_order_is_a_refusal(alice, a_product, cou
     mug = a_product(stock=5)
     Order.objects.create(customer=alice, items=[(mug, 1)], idempotency_key="k")
 
-    with pytest.raises(KeyReused):
+    with pytest.raises(IdempotencyKeyConflict):
         Order(customer=alice, items=[(mug, 2)], idempotency_key="k").save()
-    with pytest.raises(AlreadyPlaced):
+    with pytest.raises(IdempotentReplay):
         Order(customer=alice, items=[(mug, 1)], idempotency_key="k").save()
 
     assert counted() == {

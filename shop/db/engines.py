@@ -35,7 +35,7 @@ def postgresql(database: dict[str, Any], *, statement_timeout: int, behind_pgbou
     given = database.get("OPTIONS", {})
     if not behind_pgbouncer:  # PgBouncer rejects these startup parameters.
         limits = {
-            # Four attempts fit into API_DEADLINE (products.models.transactions).
+            # Four attempts fit into API_DEADLINE (products.db.retry).
             "lock_timeout": 1_000,
             "statement_timeout": statement_timeout * 1_000,
             "idle_in_transaction_session_timeout": 30_000,

@@ -9,7 +9,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from products.api.typed_request import ShopRequest
-from products.client_address import client_address
+from products.client_ip import client_ip
 from shop.observability.metrics import count_request
 
 logger = logging.getLogger("shop.requests")
@@ -88,5 +88,5 @@ def facts_of(
         "ms": round(seconds * 1_000, 3),
         "db_ms": round(statements.seconds * 1_000, 3),
         "queries": statements.count,
-        "address": client_address(request),
+        "address": client_ip(request),
     }

@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 from django.db import OperationalError
 
-from products.models.outages import cannot_serve, was_undone
+from products.db.errors import is_unavailable, was_rolled_back
 from products.tests.freezing import frozen
 from products.tests.postgres import PostgresServer
 from shop.db import engines, timeouts, url
@@ -151,8 +151,8 @@ def test_a_statement_to_a_frozen_database_ends_with_its_request(server, connecti
         ask(connection)
 
     assert 0.9 < time.monotonic() - began < 2
-    assert cannot_serve(raised.value)
-    assert not was_undone(raised.value)
+    assert is_unavailable(raised.value)
+    assert not was_rolled_back(raised.value)
     next_request(connection)
     assert ask(connection) == 1
 
@@ -176,7 +176,7 @@ def test_connecting_to_a_frozen_database_ends_with_its_request(server, connect):
         ask(connection)
 
     assert time.monotonic() - began < 4
-    assert cannot_serve(raised.value)
+    assert is_unavailable(raised.value)
 
 
 def test_a_commit_that_is_not_answered_ends_with_its_request_and_may_have_been_done(server, connection):
@@ -189,8 +189,8 @@ def test_a_commit_that_is_not_answered_ends_with_its_request_and_may_have_been_d
         connection.commit()
 
     assert time.monotonic() - began < 2
-    assert cannot_serve(raised.value)
-    assert not was_undone(raised.value)
+    assert is_unavailable(raised.value)
+    assert not was_rolled_back(raised.value)
 
 
 def test_a_connection_that_swallows_everything_ends_with_its_request(server, connect):
@@ -250,7 +250,7 @@ def test_without_a_limit_connecting_ends_with_the_connect_timeout(server, connec
         ask(connection)
 
     assert 1.9 < time.monotonic() - began < 3
-    assert cannot_serve(raised.value)
+    assert is_unavailable(raised.value)
 
 
 def test_a_refused_connection_is_reported_at_once(server, connect):
@@ -260,7 +260,7 @@ def test_a_refused_connection_is_reported_at_once(server, connect):
     with limit_wait(5), pytest.raises(OperationalError) as raised:
         ask(connection)
 
-    assert cannot_serve(raised.value)
+    assert is_unavailable(raised.value)
 
 
 def test_after_a_timeout_requests_fail_fast_until_the_database_answers(server, connection, connect):

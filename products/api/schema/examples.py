@@ -68,7 +68,7 @@ QUOTE_TOO_LARGE = {
         {
             "pointer": "/lines/0/quantity",
             "code": "insufficient_stock",
-            "detail": "MUG-1: 60 asked for, 44 there.",
+            "detail": "MUG-1: 60 requested, 44 available.",
             **SHORT,
         }
     ],

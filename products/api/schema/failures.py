@@ -7,12 +7,12 @@ from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.views import APIView
 
 from products.api.errors import MEDIA_TYPE
-from products.api.permissions import MayReadCatalogue
+from products.api.permissions import MayReadCatalog
 from products.api.schema.headers import ALWAYS, is_keyed, refer
 from products.api.schema.problems import PROBLEMS
 
 # Whoever has a token may; every other permission is a right that somebody may lack.
-NO_RIGHT_OF_ITS_OWN = {AllowAny, IsAuthenticated, MayReadCatalogue}
+NO_RIGHT_OF_ITS_OWN = {AllowAny, IsAuthenticated, MayReadCatalog}
 
 OWN = {
     "cart_checkout": ["invalid_order", "insufficient_stock"],

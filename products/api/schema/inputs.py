@@ -7,9 +7,9 @@ from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiSerial
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction
 
-from products.models.basket import MOST_LINES
+from products.ordering.validation import MAX_LINES
 
-MOST_DIGITS = 19
+MAX_DIGITS = 19
 
 # What StrictTextField refuses, as a class of characters.
 CONTROL = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
@@ -47,7 +47,7 @@ HELD_TOGETHER: dict[str, dict[str, Any]] = {
                 "title": "several lines",
                 "required": ["lines"],
                 "maxProperties": 1,
-                "properties": {"lines": {"minItems": 1, "maxItems": MOST_LINES}},
+                "properties": {"lines": {"minItems": 1, "maxItems": MAX_LINES}},
             },
         ]
     },
@@ -74,18 +74,18 @@ class StrictBody(OpenApiSerializerExtension):
 
 
 class StrictInteger(OpenApiSerializerFieldExtension):
-    """A JSON integer or a string of digits, with the range that the model is going to hold it to."""
+    """A JSON integer or a string of digits, with its range."""
 
     target_class = "products.api.fields.StrictIntegerField"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
-        least, most = self.target.least, self.target.most
+        least, most = self.target.minimum, self.target.maximum
         number = {"type": "integer", "minimum": least, "maximum": most}
         if most > 2**31:
             number["format"] = "int64"
-        texts = [{"type": "string", "pattern": f"^{digits(max(least, 0), most)}$", "maxLength": MOST_DIGITS}]
+        texts = [{"type": "string", "pattern": f"^{digits(max(least, 0), most)}$", "maxLength": MAX_DIGITS}]
         if least < 0:
-            texts.append({"type": "string", "pattern": f"^-{digits(0, -least)}$", "maxLength": MOST_DIGITS + 1})
+            texts.append({"type": "string", "pattern": f"^-{digits(0, -least)}$", "maxLength": MAX_DIGITS + 1})
         return {"oneOf": [number, *texts]}
 
 

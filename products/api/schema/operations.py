@@ -11,7 +11,7 @@ from drf_spectacular.utils import Direction
 from rest_framework import serializers
 from rest_framework.viewsets import ViewSetMixin
 
-from products.api.permissions import MayReadCatalogue
+from products.api.permissions import MayReadCatalog
 from products.api.schema.examples import EXAMPLES
 from products.api.schema.failures import failures
 from products.api.schema.headers import ALWAYS, IF_NONE_MATCH, is_keyed, refer
@@ -43,7 +43,7 @@ class ShopSchema(AutoSchema):
 
     def get_auth(self) -> list[dict[str, list[str]]]:
         """A shop that shows its goods to anyone says so."""
-        reads_catalogue = any(type(permission) is MayReadCatalogue for permission in self.view.get_permissions())
+        reads_catalogue = any(type(permission) is MayReadCatalog for permission in self.view.get_permissions())
         return super().get_auth() + ([{}] if reads_catalogue and settings.CATALOGUE_IS_PUBLIC else [])
 
     def get_operation_id(self) -> str:

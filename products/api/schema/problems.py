@@ -47,7 +47,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
         maximum=10_000,
     ),
     "invalid_stock_change": _refusal(
-        400, "invalid_stock_change", "nothing_moves", "A correction by 0 corrects nothing."
+        400, "invalid_stock_change", "nothing_moves", "A correction by 0 changes nothing."
     ),
     "not_authenticated": _example(401, "not_authenticated", "Authentication credentials were not provided."),
     "invalid_token": _example(401, "invalid_token", "This token is not valid (any more)."),
@@ -59,16 +59,14 @@ PROBLEMS: dict[str, dict[str, Any]] = {
         "Use https://. This request crossed the network in the clear: revoke the token, or change the password, in it.",
     ),
     "not_found": _example(404, "not_found", "There is nothing here, or nothing that you may see."),
-    "not_in_cart": _refusal(
-        404, "not_in_cart", "not_in_cart", "There is nothing of this product in the cart.", product=1
-    ),
+    "not_in_cart": _refusal(404, "not_in_cart", "not_in_cart", "This product is not in the cart.", product=1),
     "not_acceptable": _example(406, "not_acceptable", "Could not satisfy the request Accept header."),
     "request_timeout": _example(408, "request_timeout", "The body did not arrive in time."),
     "insufficient_stock": _refusal(
         409,
         "insufficient_stock",
         "insufficient_stock",
-        "MUG-1: 3 asked for, 1 there.",
+        "MUG-1: 3 requested, 1 available.",
         "/quantity",
         **MUG,
         requested=3,
@@ -86,13 +84,13 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "payment_overdue": _refusal(
         409, "payment_overdue", "payment_overdue", "This order had to be paid by Sat Jan 31 12:00:00 2026."
     ),
-    "sku_taken": _refusal(409, "sku_taken", "sku_taken", "There is a product with the SKU MUG-1 already.", **MUG),
+    "sku_taken": _refusal(409, "sku_taken", "sku_taken", "A product with the SKU MUG-1 already exists.", **MUG),
     "stale": _example(412, "stale", "This has changed since you looked. Look again, and decide again."),
     "stock_has_moved": _refusal(
         412,
         "stock_has_moved",
         "stock_has_moved",
-        "The stock of MUG-1 is 40 now and not 44 any more; count again.",
+        "The stock of MUG-1 is now 40, not 44; count again.",
         **MUG,
         expected=44,
         stock=40,
@@ -106,7 +104,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
         422,
         "idempotency_key_reused",
         "idempotency_key_reused",
-        "This idempotency key was used before, with another request.",
+        "This idempotency key was already used with a different request.",
     ),
     "precondition_required": _example(428, "precondition_required", "Send the ETag that you have seen as If-Match."),
     "throttled": _example(429, "throttled", "Request was throttled. Expected available in 12 seconds."),

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from products.api.fields import StrictIntegerField, StrictMomentField, StrictSerializer, StrictTextField
 from products.api.serializers.pages import PageQuery
 from products.models import Status
-from products.models.basket import MOST_PER_LINE
+from products.models.order_lines import MAX_PER_LINE
 
 LISTED = [status.value for status in Status if status != Status.CART]
 ONE_LISTED = f"({'|'.join(LISTED)})"
@@ -41,14 +41,16 @@ class OrderQuery(PageQuery):
         help_text="The order with this idempotency key.",
     )
     customer = StrictIntegerField(
-        least=0, most=10**19 - 1, required=False, help_text="A user's id; of those whose orders you may see."
+        minimum=0, maximum=10**19 - 1, required=False, help_text="A user's id; of those whose orders you may see."
     )
 
 
 class LineRequest(StrictSerializer):
-    product = StrictIntegerField(required=False, help_text="The product's id; or else give its SKU.")
+    product = StrictIntegerField(
+        checked_by_model=True, required=False, help_text="The product's id; or else give its SKU."
+    )
     sku = StrictTextField(required=False, max_length=64)
-    quantity = StrictIntegerField(most=MOST_PER_LINE, help_text="1 to 10,000")
+    quantity = StrictIntegerField(maximum=MAX_PER_LINE, checked_by_model=True, help_text="1 to 10,000")
 
     def validate(self, line: dict[str, Any]) -> dict[str, Any]:
         if ("product" in line) == ("sku" in line):
@@ -59,7 +61,7 @@ class LineRequest(StrictSerializer):
 class OrderRequest(LineRequest):
     """One line, `{"product": 1, "quantity": 2}`, or several, `{"lines": [{"sku": "MUG", "quantity": 2}, …]}`."""
 
-    quantity = StrictIntegerField(most=MOST_PER_LINE, required=False, help_text="1 to 10,000")
+    quantity = StrictIntegerField(maximum=MAX_PER_LINE, checked_by_model=True, required=False, help_text="1 to 10,000")
     lines = LineRequest(many=True, required=False)
 
     def validate(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +104,7 @@ class OrderLineAnswer(serializers.Serializer):
     product = serializers.IntegerField()
     sku = serializers.CharField()
     name = serializers.CharField()
-    quantity = serializers.IntegerField(min_value=1, max_value=MOST_PER_LINE)
+    quantity = serializers.IntegerField(min_value=1, max_value=MAX_PER_LINE)
     unit_price = serializers.DecimalField(10, 2)
     amount = serializers.DecimalField(14, 2)
 

@@ -14,7 +14,7 @@ from products.api.fields import (
 )
 from products.api.serializers.pages import PageQuery
 from products.models import Category, Product
-from products.models.stock import MOST_STOCK
+from products.models.stock import MAX_STOCK
 
 ORDERINGS = {
     "id": ["id"],
@@ -60,7 +60,7 @@ class ProductAnswer(serializers.Serializer):
     currency = serializers.CharField(help_text="ISO 4217")
     stock = serializers.IntegerField(min_value=0, help_text="Pieces that can be sold now.")
     in_stock = serializers.BooleanField()
-    retired_at = serializers.DateTimeField(allow_null=True, help_text="Since when it is not sold any more.")
+    retired_at = serializers.DateTimeField(allow_null=True, help_text="Since when it is no longer sold.")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField(help_text="When anything but the stock was last changed.")
 
@@ -118,14 +118,28 @@ class StockRequest(StrictSerializer):
     """`{"delta": -3}`, or `{"set": 41}` for a count, with `"expected": 44` only if that is what there is now."""
 
     delta = StrictIntegerField(
-        least=-MOST_STOCK, most=MOST_STOCK, required=False, help_text="Pieces; positive come in, negative go out."
+        minimum=-MAX_STOCK,
+        maximum=MAX_STOCK,
+        checked_by_model=True,
+        required=False,
+        help_text="Pieces; positive come in, negative go out.",
     )
     reason = serializers.ChoiceField(
         ["RECEIVED", "CORRECTED"], required=False, help_text="For a delta; CORRECTED unless given."
     )
-    set = StrictIntegerField(least=0, most=MOST_STOCK, required=False, help_text="How many there are, as counted.")
+    set = StrictIntegerField(
+        minimum=0,
+        maximum=MAX_STOCK,
+        checked_by_model=True,
+        required=False,
+        help_text="How many there are, as counted.",
+    )
     expected = StrictIntegerField(
-        least=0, most=MOST_STOCK, required=False, help_text="How many there are now, as far as you know."
+        minimum=0,
+        maximum=MAX_STOCK,
+        checked_by_model=True,
+        required=False,
+        help_text="How many there are now, as far as you know.",
     )
     note = StrictTextField(required=False, allow_blank=True, max_length=200)
 
@@ -142,7 +156,7 @@ class StockRequest(StrictSerializer):
 class StockRow(StockRequest):
     """One row of many: which product, by id or SKU, and its change."""
 
-    product = StrictIntegerField(required=False)
+    product = StrictIntegerField(checked_by_model=True, required=False)
     sku = StrictTextField(required=False, max_length=64)
 
     def validate(self, change: dict[str, Any]) -> dict[str, Any]:

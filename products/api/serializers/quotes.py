@@ -3,11 +3,13 @@
 from rest_framework import serializers
 
 from products.api.fields import StrictIntegerField, StrictSerializer
-from products.models.basket import MOST_PER_LINE
+from products.models.order_lines import MAX_PER_LINE
 
 
 class CartLineRequest(StrictSerializer):
-    quantity = StrictIntegerField(most=MOST_PER_LINE, help_text="1 to 10,000: how many there are to be in the cart.")
+    quantity = StrictIntegerField(
+        maximum=MAX_PER_LINE, checked_by_model=True, help_text="1 to 10,000: the quantity the cart will hold."
+    )
 
 
 class QuoteLineAnswer(serializers.Serializer):

@@ -6,8 +6,8 @@ from django.http import Http404
 from rest_framework.viewsets import GenericViewSet
 
 from products.api.serializers.orders import OrderAnswer
+from products.audit_log import SecurityEvent, record
 from products.models import Order
-from products.security import SecurityEvent, tell
 
 
 class OrderLookup(GenericViewSet):
@@ -24,5 +24,5 @@ class OrderLookup(GenericViewSet):
             pk = self.kwargs["pk"]
             # Asked on the way to every 404, so that the time it takes tells nobody which orders there are.
             if Order.objects.placed().filter(pk=pk).exists():
-                tell(SecurityEvent.FOREIGN_ORDER, self.request, user=self.request.user.pk, order=pk)
+                record(SecurityEvent.FOREIGN_ORDER, self.request, user=self.request.user.pk, order=pk)
             raise

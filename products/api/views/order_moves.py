@@ -11,15 +11,15 @@ from rest_framework.request import Request
 from products.api.bodies import order_body
 from products.api.conditions import IF_MATCH, answer, check_if_match, etag_of
 from products.api.fields import StrictSerializer
-from products.api.permissions import MayMoveOrders
+from products.api.permissions import MayChangeOrderStatus
 from products.api.requests import read_query
 from products.api.serializers.order_moves import NoDetails, PaymentRequest, ShipmentRequest
 from products.api.serializers.orders import OrderAnswer
 from products.api.serializers.pages import NoQuery
 from products.api.views.order_lookup import OrderLookup
+from products.db.retry import atomic_with_retry
 from products.models import Order
-from products.models.order_queries import OrderQuerySet
-from products.models.transactions import whole
+from products.models.orders import OrderQuerySet
 
 
 def describes(move: str, details: type[StrictSerializer]) -> Callable[[Any], Any]:
@@ -35,7 +35,7 @@ def describes(move: str, details: type[StrictSerializer]) -> Callable[[Any], Any
 class OrderMoveViewSet(OrderLookup):
     """What becomes of an order. A move that its status does not allow is refused, also when it was made just before."""
 
-    permission_classes = [MayMoveOrders]
+    permission_classes = [MayChangeOrderStatus]
 
     def get_queryset(self) -> OrderQuerySet:
         return Order.objects.visible_to(self.request.user).placed().locked().with_lines()
@@ -82,4 +82,4 @@ class OrderMoveViewSet(OrderLookup):
             verb(order, by=request.user, **said.validated_data)
             return order_body(order)
 
-        return answer(request, whole(look_and_move))
+        return answer(request, atomic_with_retry(look_and_move))

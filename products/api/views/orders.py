@@ -22,7 +22,8 @@ from products.api.serializers.pages import NoQuery, PageQuery
 from products.api.serializers.quotes import QuoteAnswer
 from products.api.views.order_lookup import OrderLookup
 from products.models import Order
-from products.models.order_queries import OrderQuerySet, sees_all_orders
+from products.models.orders import OrderQuerySet
+from products.policies import may_see_all_orders
 
 FILTERS = ("status", "placed_after", "placed_before", "key", "customer")
 
@@ -40,7 +41,7 @@ class OrderViewSet(OrderLookup):
         """Orders, the newest first, a page at a time. All that is asked for has to be true of each."""
         query = read_query(request, OrderQuery)
         asked = {name: query[name] for name in FILTERS if name in query}
-        if not sees_all_orders(request.user):
+        if not may_see_all_orders(request.user):
             asked["owner"] = request.user.pk
         page = OrderPage(ORDERS, asked, ["-placed_at", "-id"], query)
         return page.respond(request, page.body_of)
@@ -88,7 +89,7 @@ class OrderViewSet(OrderLookup):
     def events(self, request: Request, pk: str) -> HttpResponse:
         """What happened to an order, the oldest first, a page at a time."""
         query, viewer = read_query(request, PageQuery), cast("User", request.user)
-        names_people = sees_all_orders(viewer)
+        names_people = may_see_all_orders(viewer)
         return KeysetPage(self.get_object().events.all(), ["id"], query).respond(
             request, lambda event: event_body(event, names_people=names_people, viewer=viewer.pk)
         )

@@ -13,57 +13,55 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from products.api.at_once import ReadAtOnce
 from products.api.bodies import product_body
 from products.api.conditions import IF_MATCH, IF_MATCH_REQUIRED, answer, check_if_match, etag_of
 from products.api.lists import KeptPage, Parameters
-from products.api.permissions import MayReadCatalogue, staff_may
+from products.api.permissions import MayReadCatalog, staff_with
+from products.api.product_search import SearchedList
 from products.api.requests import address_of, read_query
 from products.api.rows import PRODUCT_COLUMNS, ProductRow
 from products.api.schema import pages_of
-from products.api.searches import SearchedList
 from products.api.serializers.pages import NoQuery
 from products.api.serializers.products import NewProduct, ProductAnswer, ProductChange, ProductQuery
+from products.db.compiled_queries import Param, compile_once
+from products.db.retry import atomic_with_retry
 from products.models import Product
-from products.models.basket import BIGGEST_ID
-from products.models.kept_queries import Given
-from products.models.product_queries import ProductQuerySet, searchable
-from products.models.tokens import ShownToken, facts, guarded, rows_for
-from products.models.transactions import whole
+from products.models.products import ProductQuerySet, searchable
+from products.ordering.validation import MAX_ID
 
 # What a change cannot touch. A sale in between moves the stock, and does not make a change of the price stale.
 NOT_CONTENT = ("stock", "in_stock")
 
 
-class ProductViewSet(ReadAtOnce, GenericViewSet):
+class ProductViewSet(GenericViewSet):
     """What the shop sells."""
 
     serializer_class = ProductAnswer
     lookup_value_converter = "int"
     permission_of = {
-        "create": staff_may("products.add_product"),
-        "partial_update": staff_may("products.change_product"),
-        "destroy": staff_may("products.change_product"),
+        "create": staff_with("products.add_product"),
+        "partial_update": staff_with("products.change_product"),
+        "destroy": staff_with("products.change_product"),
     }
 
     def get_permissions(self) -> list[Any]:
-        return [self.permission_of.get(self.action, MayReadCatalogue)()]
+        return [self.permission_of.get(self.action, MayReadCatalog)()]
 
     def get_queryset(self) -> ProductQuerySet:
         return Product.objects.select_related("category")
 
     @extend_schema(summary="List products", parameters=[ProductQuery], responses=pages_of(ProductAnswer))
-    def list(self, request: Request, token: ShownToken | None = None) -> HttpResponse:
+    def list(self, request: Request) -> HttpResponse:
         """The products on sale, searched, filtered, ordered, a page at a time."""
         query = read_query(request, ProductQuery)
-        page = KeptPage(PRODUCTS, asked_for(query), query.get("ordering", ["id"]), query, token)
+        page = KeptPage(PRODUCTS, asked_for(query), query.get("ordering", ["id"]), query)
         return page.respond(request, partial(product_body, currency=settings.CURRENCY))
 
     @extend_schema(summary="Read a product", responses=ProductAnswer)
-    def retrieve(self, request: Request, pk: int, token: ShownToken | None = None) -> HttpResponse:
+    def retrieve(self, request: Request, pk: int) -> HttpResponse:
         """One product, retired or not: old orders still name it."""
         read_query(request, NoQuery)
-        rows = rows_for(token, {"pk": pk}, one_product) if pk <= BIGGEST_ID else []
+        rows = compile_once(one_product).rows({"pk": pk}) if pk <= MAX_ID else []
         if not rows:
             raise Http404
         return shown(request, ProductRow(*rows[0]))
@@ -89,14 +87,14 @@ class ProductViewSet(ReadAtOnce, GenericViewSet):
         change = ProductChange(data=request.data)
         change.is_valid(raise_exception=True)
         # A copy for each try, as applying it takes it apart.
-        whole(lambda: self._apply(self._locked(request, pk, required=True), dict(change.validated_data)))
+        atomic_with_retry(lambda: self._apply(self._locked(request, pk, required=True), dict(change.validated_data)))
         return shown(request, self.get_object())
 
     @extend_schema(summary="Retire a product", responses={204: None}, parameters=[IF_MATCH])
     def destroy(self, request: Request, pk: int) -> HttpResponse:
         """Retire a product: it is not sold any more, and stays for the orders that name it."""
         read_query(request, NoQuery)
-        whole(lambda: self._locked(request, pk).retire(by=cast("Any", request.user)))
+        atomic_with_retry(lambda: self._locked(request, pk).retire(by=cast("Any", request.user)))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _locked(self, request: Request, pk: int, *, required: bool = False) -> Product:
@@ -123,7 +121,7 @@ def wanted(asked: Parameters) -> "QuerySet[Product, Any]":
         products = products.in_stock()
     if asked.get("in_stock") is False:
         products = products.sold_out()
-    return products.with_words(asked.get("words", ()))
+    return products.containing_words(asked.get("words", ()))
 
 
 def asked_for(query: dict[str, Any]) -> dict[str, Any]:
@@ -158,11 +156,8 @@ PRODUCTS = SearchedList(
 )
 
 
-def one_product(is_guarded: bool) -> "QuerySet[Product, Any]":
-    product = Product.objects.filter(pk=Given("pk", models.BigAutoField())).order_by()
-    if not is_guarded:
-        return product.values_list(*PRODUCT_COLUMNS)
-    return guarded(product).values_list(*PRODUCT_COLUMNS, facts())
+def one_product() -> "QuerySet[Product, Any]":
+    return Product.objects.filter(pk=Param("pk", models.BigAutoField())).order_by().values_list(*PRODUCT_COLUMNS)
 
 
 def shown(

@@ -14,7 +14,7 @@ from products.api.bodies import movement_body, stock_body
 from products.api.conditions import answer
 from products.api.errors import problem
 from products.api.pagination import KeysetPage
-from products.api.permissions import staff_may
+from products.api.permissions import staff_with
 from products.api.requests import IDEMPOTENCY_KEY, idempotency_key, read_idempotency_key, read_query
 from products.api.schema import pages_of
 from products.api.serializers.pages import NoQuery
@@ -27,12 +27,12 @@ from products.api.serializers.products import (
     StockRowResults,
     StockRows,
 )
-from products.models import Product, Reason, Refusal, StockMovement
+from products.models import DomainError, Product, Reason, StockMovement
 
-MOVES_STOCK = staff_may("products.add_stockmovement")
-READS_LEDGER = staff_may("products.view_stockmovement")
+MOVES_STOCK = staff_with("products.add_stockmovement")
+READS_LEDGER = staff_with("products.view_stockmovement")
 
-MOST_KEY_OF_ROWS = 200
+MAX_KEY_OF_ROWS = 200
 """Each row's own key is made of it, and has to fit as well."""
 
 
@@ -87,14 +87,14 @@ class StockInBulkView(APIView):
         summary="Move several stocks",
         request=StockRows,
         responses=StockRowResults,
-        parameters=[idempotency_key(MOST_KEY_OF_ROWS)],
+        parameters=[idempotency_key(MAX_KEY_OF_ROWS)],
     )
     def post(self, request: Request) -> HttpResponse:
         """Change up to 100 stocks. A row that is refused keeps no other from being done; a retry does none twice."""
         read_query(request, NoQuery)
         wanted = StockRows(data=request.data)
         wanted.is_valid(raise_exception=True)
-        key = read_idempotency_key(request, most=MOST_KEY_OF_ROWS)
+        key = read_idempotency_key(request, most=MAX_KEY_OF_ROWS)
         rows = enumerate(wanted.validated_data["rows"])
         return Response({"results": [self._row(row, key and f"{key}#{number}") for number, row in rows]})
 
@@ -102,7 +102,7 @@ class StockInBulkView(APIView):
         try:
             product = product_of(row)
             movement = move(product, row, self.request.user, key)
-        except (Refusal, Http404) as refusal:
+        except (DomainError, Http404) as refusal:
             # Each row has its own answer; what is no refusal is nobody's row, and ends the request.
             answered = cast("Response", problem(refusal, {"request": self.request}))
             return {"status": answered.status_code, "problem": answered.data}

@@ -25,9 +25,9 @@ from products.api.requests import read_query
 from products.api.schema import pages_of
 from products.api.serializers.pages import NoQuery
 from products.api.serializers.tokens import Credentials, IssuedToken, NewToken, TokenAnswer, TokenQuery
+from products.audit_log import SecurityEvent, record
 from products.models import ApiToken
 from products.models.tokens import ApiTokenQuerySet
-from products.security import SecurityEvent, tell
 
 # drf-spectacular takes whole security requirements here, and its type hint says names only.
 BASIC_OR_IN_THE_BODY: Any = [{"basic": []}, {}]
@@ -72,7 +72,7 @@ class TokenView(APIView):
         if user is None:
             raise WrongCredentials
         token, secret = ApiToken.objects.issue(user, name=name)
-        tell(SecurityEvent.TOKEN_MADE, request, user=user.pk, token=token.pk)
+        record(SecurityEvent.TOKEN_MADE, request, user=user.pk, token=token.pk)
         return Response({"token": secret, "expires_at": token.expires_at})
 
     @extend_schema(
@@ -83,7 +83,7 @@ class TokenView(APIView):
         read_query(request, NoQuery)
         token: Any = request.auth  # DRF knows its own Token only.
         token.revoke()
-        tell(SecurityEvent.TOKEN_REVOKED, request, user=request.user.pk, token=token.pk)
+        record(SecurityEvent.TOKEN_REVOKED, request, user=request.user.pk, token=token.pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -110,7 +110,7 @@ class OwnTokenViewSet(GenericViewSet):
         """Revoke one of your tokens, at once. Doing it again changes nothing."""
         read_query(request, NoQuery)
         get_object_or_404(self.get_queryset(), pk=pk).revoke()
-        tell(SecurityEvent.TOKEN_REVOKED, request, user=request.user.pk, token=pk)
+        record(SecurityEvent.TOKEN_REVOKED, request, user=request.user.pk, token=pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(summary="Revoke all of your tokens", responses={204: None})
@@ -118,7 +118,7 @@ class OwnTokenViewSet(GenericViewSet):
         """Revoke all of your tokens, at once, the one in use as well."""
         read_query(request, NoQuery)
         revoked = self.get_queryset().revoke()
-        tell(SecurityEvent.TOKENS_ALL_REVOKED, request, user=request.user.pk, number=revoked)
+        record(SecurityEvent.TOKENS_ALL_REVOKED, request, user=request.user.pk, number=revoked)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -18,14 +18,14 @@ class Command(BaseCommand):
     def handle(self, *, dry_run: bool, **options: Any) -> None:
         orders = Order.objects.overdue()
         events = Event.objects.older_than(timezone.now() - settings.EVENT_RETENTION)
-        tokens = ApiToken.objects.long_dead()
+        tokens = ApiToken.objects.long_inactive()
         sessions = Session.objects.filter(expire_date__lt=timezone.now())
         counters = LoginCounter.objects.ended()
         if dry_run:
             counts = [rows.count() for rows in (orders, events, tokens, sessions, counters)]
         else:
             gone = [rows.delete()[0] for rows in (tokens, sessions, counters)]
-            counts = [orders.expire(), events.forget(), *gone]
+            counts = [orders.expire(), events.purge(), *gone]
         self.stdout.write(
             "{}Orders expired: {}. Deleted: {} events, {} tokens, {} sessions, {} login counters.".format(
                 "A dry run, nothing was done. " if dry_run else "", *counts

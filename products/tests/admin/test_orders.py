@@ -54,7 +54,7 @@ def test_cancelling_gives_the_stock_back(staff, desk, a_product, an_order):
 
     desk(staff).post(page(order, "cancel"))
 
-    assert (now(order).status, mug.on_record().stock) == ("CANCELLED", 3)
+    assert (now(order).status, mug.refreshed().stock) == ("CANCELLED", 3)
     assert [movement.delta for movement in order.movements] == [-2, 2]
 
 
@@ -66,7 +66,7 @@ def test_what_comes_back_is_sold_again(staff, desk, a_product, an_order):
 
     desk(staff).post(page(order, "return"))
 
-    assert (now(order).status, mug.on_record().stock) == ("RETURNED", 3)
+    assert (now(order).status, mug.refreshed().stock) == ("RETURNED", 3)
 
 
 def test_a_page_offers_the_moves_that_are_left(staff, desk, an_order):
@@ -93,7 +93,7 @@ def test_of_two_who_cancel_the_same_order_the_second_is_told(staff, desk, a_prod
     assert answer.status_code == 200
     assert answer.context["form"].errors == {"__all__": ["An order that is CANCELLED cannot become CANCELLED."]}
     assert answer.context["situation"] == "alice, cancelled, 2.00 EUR."
-    assert mug.on_record().stock == 3
+    assert mug.refreshed().stock == 3
 
 
 def test_a_payment_that_comes_too_late_is_refused(staff, desk, an_order):

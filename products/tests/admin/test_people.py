@@ -31,7 +31,7 @@ def form(person, **fields):
     return {"username": person.username, "is_active": "on", **moment, **fields}
 
 
-def on_record(person):
+def refreshed(person):
     return User.objects.get(pk=person.pk)
 
 
@@ -41,8 +41,8 @@ def test_a_customer_is_renamed_and_deactivated_and_given_a_password(reception, a
     given = reception.post(page(alice, "password"), words)
 
     assert (renamed.status_code, given.status_code) == (302, 302)
-    assert (on_record(alice).first_name, on_record(alice).is_active) == ("Alice", False)
-    assert on_record(alice).check_password("correct horse battery")
+    assert (refreshed(alice).first_name, refreshed(alice).is_active) == ("Alice", False)
+    assert refreshed(alice).check_password("correct horse battery")
 
 
 def test_no_right_is_given_by_who_is_no_superuser(reception, alice):
@@ -50,10 +50,10 @@ def test_no_right_is_given_by_who_is_no_superuser(reception, alice):
 
     reception.post(page(alice), form(alice, first_name="Alice", **RIGHTS))
 
-    assert on_record(alice).first_name == "Alice"
-    assert (on_record(alice).is_staff, on_record(alice).is_superuser) == (False, False)
-    assert not on_record(alice).user_permissions.exists()
-    assert not on_record(alice).groups.exists()
+    assert refreshed(alice).first_name == "Alice"
+    assert (refreshed(alice).is_staff, refreshed(alice).is_superuser) == (False, False)
+    assert not refreshed(alice).user_permissions.exists()
+    assert not refreshed(alice).groups.exists()
 
 
 @pytest.mark.parametrize("whom", ["boss", "staff", "clerk"])
@@ -67,9 +67,9 @@ def test_of_the_staff_nobody_is_changed_by_them_not_even_themselves(whom, recept
     reception.post("/admin/auth/user/", {"action": "delete_selected", "_selected_action": [person.pk], "post": "yes"})
 
     assert {changed.status_code, given.status_code, deleted.status_code} == {403}
-    assert on_record(person).first_name == ""
-    assert on_record(person).password == person.password
-    assert on_record(person).is_superuser == (whom == "boss")
+    assert refreshed(person).first_name == ""
+    assert refreshed(person).password == person.password
+    assert refreshed(person).is_superuser == (whom == "boss")
 
 
 def test_who_is_new_is_a_customer(reception):
@@ -99,4 +99,4 @@ def test_a_superuser_gives_rights_and_passwords_to_anybody(desk, boss, staff):
 
     client.post(page(staff), form(staff, first_name="Sam", is_staff="on", is_superuser="on"))
 
-    assert (on_record(staff).first_name, on_record(staff).is_superuser) == ("Sam", True)
+    assert (refreshed(staff).first_name, refreshed(staff).is_superuser) == ("Sam", True)

@@ -42,7 +42,7 @@ def test_a_change_is_an_event_with_who_made_it(staff, desk, a_product):
 
     desk(staff).post(page(mug), form(mug, price="4.80"))
 
-    assert mug.on_record().price == Decimal("4.80")
+    assert mug.refreshed().price == Decimal("4.80")
     event = mug.events.last()
     assert (event.kind, event.by, event.facts) == ("product.changed", staff, {"fields": ["price"]})
 
@@ -53,7 +53,7 @@ def test_saving_without_a_change_writes_nothing(staff, desk, a_product):
     answer = desk(staff).post(page(mug), form(mug))
 
     assert answer.status_code == 302
-    assert mug.on_record().updated_at == mug.updated_at
+    assert mug.refreshed().updated_at == mug.updated_at
     assert mug.events.count() == 1
 
 
@@ -64,7 +64,7 @@ def test_a_form_that_was_opened_before_a_sale_does_not_bring_the_sold_pieces_bac
 
     desk(staff).post(page(mug), opened)
 
-    assert (mug.on_record().name, mug.on_record().stock) == ("Large mug", 43)
+    assert (mug.refreshed().name, mug.refreshed().stock) == ("Large mug", 43)
     assert list(Product.objects.out_of_balance()) == []
 
 
@@ -77,7 +77,7 @@ def test_a_form_undoes_nothing_that_somebody_else_changed_since_it_was_opened(st
 
     desk(staff).post(page(mug), opened)
 
-    now = mug.on_record()
+    now = mug.refreshed()
     assert (now.name, now.price, now.retired_at) == ("Large mug", Decimal("5.00"), mug.retired_at)
 
 
@@ -89,7 +89,7 @@ def test_a_form_leaves_the_product_to_be_found_by_what_others_wrote_since(staff,
 
     desk(staff).post(page(mug), opened)
 
-    assert mug.on_record().description == "enamel"
+    assert mug.refreshed().description == "enamel"
     assert [list(Product.objects.search(word)) for word in ("large", "enamel", "stoneware")] == [[mug], [mug], []]
 
 
@@ -100,7 +100,7 @@ def test_of_two_who_make_the_same_product_at_once_the_second_is_told(staff, desk
     answer = desk(staff).post(f"{PRODUCTS}add/", {"sku": "MUG", "name": "Mug", "price": "1"})
 
     assert (answer.status_code, answer.url) == (302, f"{PRODUCTS}add/")
-    assert said(answer) == ["There is a product with the SKU MUG already."]
+    assert said(answer) == ["A product with the SKU MUG already exists."]
     assert list(Product.objects.all()) == [taken]
 
 
@@ -132,14 +132,14 @@ def test_retiring_takes_a_product_off_sale_and_bringing_it_back_puts_it_on_again
     retired = desk(staff).post(page(mug, "retire"))
 
     assert (retired.status_code, retired.url) == (302, page(mug))
-    assert said(retired) == ["Mug (MUG) is not sold any more."]
-    assert (mug.on_record().retired_at is None, mug.on_record().stock) == (False, 3)
+    assert said(retired) == ["Mug (MUG) is no longer sold."]
+    assert (mug.refreshed().retired_at is None, mug.refreshed().stock) == (False, 3)
     assert mug.events.last().by == staff
 
     brought_back = desk(staff).post(page(mug, "bring_back"))
 
     assert said(brought_back) == ["Mug (MUG) is sold again."]
-    assert mug.on_record().retired_at is None
+    assert mug.refreshed().retired_at is None
 
 
 def test_a_product_offers_to_be_retired_or_to_be_brought_back(staff, desk, a_product):
@@ -187,7 +187,7 @@ def test_who_may_only_look_changes_nothing(desk, a_clerk, a_product, name):
     answer = desk(a_clerk("view_product")).post(page(mug, name), form(mug, name="Large mug"))
 
     assert answer.status_code == 403
-    assert (mug.on_record().name, mug.on_record().retired_at) == ("Mug", None)
+    assert (mug.refreshed().name, mug.refreshed().retired_at) == ("Mug", None)
 
 
 def test_who_may_only_look_sees_no_button(desk, a_clerk, a_product):

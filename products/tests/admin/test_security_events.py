@@ -8,16 +8,16 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from products.audit_log import digest_of_name
 from products.models import ApiToken
-from products.security import digest_of_name
 
 TOKENS = "/admin/products/apitoken/"
 
 
 @pytest.fixture
 def told(caplog):
-    caplog.set_level(logging.INFO, "products.security")
-    return lambda: [record.facts for record in caplog.records if record.name == "products.security"]
+    caplog.set_level(logging.INFO, "products.audit_log")
+    return lambda: [record.facts for record in caplog.records if record.name == "products.audit_log"]
 
 
 def log_in(client, name, password="right"):
@@ -82,7 +82,7 @@ def test_a_token_that_staff_revoke_or_delete(desk, alice, told, way):
     else:
         desk(root).post(f"{TOKENS}{token.pk}/delete/", {"post": "yes"})
 
-    assert not ApiToken.objects.alive().exists()
+    assert not ApiToken.objects.active().exists()
     assert told() == [
         {
             "event": "token.revoked_by_staff",

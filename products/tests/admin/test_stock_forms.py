@@ -4,7 +4,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 
 from products.models import Order, Product
-from products.models.stock import MOST_STOCK
+from products.models.stock import MAX_STOCK
 
 
 def page(product, name):
@@ -32,7 +32,7 @@ def test_receiving_adds_pieces_with_a_note_and_a_name(staff, desk, said, a_produ
 
     assert (answer.status_code, answer.url) == (302, page(mug, "change"))
     assert said(answer) == ["Received 40 of Mug (MUG); now there are 42."]
-    assert mug.on_record().stock == 42
+    assert mug.refreshed().stock == 42
     assert last_movement(mug) == (40, "RECEIVED", staff, "Delivery 17")
     assert mug.events.last().by == staff
     assert [(entry.user, entry.get_change_message()) for entry in LogEntry.objects.all()] == [
@@ -46,7 +46,7 @@ def test_correcting_takes_pieces_away_and_says_why(staff, desk, said, a_product)
     answer = send(desk(staff), mug, "correct", {"delta": "-2", "note": "Broken"})
 
     assert said(answer) == ["Corrected Mug (MUG) by -2; now there are 3."]
-    assert mug.on_record().stock == 3
+    assert mug.refreshed().stock == 3
     assert last_movement(mug) == (-2, "CORRECTED", staff, "Broken")
 
 
@@ -56,7 +56,7 @@ def test_counting_makes_the_stock_what_was_counted(staff, desk, said, a_product)
     answer = send(desk(staff), mug, "count", {"counted": "7", "expected": "5"})
 
     assert said(answer) == ["Counted Mug (MUG): +2, so now there are 7."]
-    assert mug.on_record().stock == 7
+    assert mug.refreshed().stock == 7
     assert last_movement(mug) == (2, "COUNTED", staff, "")
 
 
@@ -76,14 +76,14 @@ def test_a_count_begun_before_a_sale_does_not_bring_the_sold_pieces_back(staff, 
 
     answer = send(desk(staff), mug, "count", {"counted": "50", "expected": opened["expected"].value()})
 
-    assert errors(answer) == {"__all__": ["The stock of MUG is 43 now and not 50 any more; count again."]}
-    assert (mug.on_record().stock, mug.movements.count()) == (43, 2)
+    assert errors(answer) == {"__all__": ["The stock of MUG is now 43, not 50; count again."]}
+    assert (mug.refreshed().stock, mug.movements.count()) == (43, 2)
     assert answer.context["situation"] == "43 can be sold now."
 
     again = send(desk(staff), mug, "count", {"counted": "42", "expected": answer.context["form"]["expected"].value()})
 
     assert again.status_code == 302
-    assert mug.on_record().stock == 42
+    assert mug.refreshed().stock == 42
 
 
 def test_nobody_counts_without_saying_what_they_saw(staff, desk, a_product):
@@ -92,7 +92,7 @@ def test_nobody_counts_without_saying_what_they_saw(staff, desk, a_product):
     answer = send(desk(staff), mug, "count", {"counted": "7"})
 
     assert errors(answer) == {"expected": ["This field is required."]}
-    assert mug.on_record().stock == 5
+    assert mug.refreshed().stock == 5
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_second_click_moves_nothing_more(staff, desk, said, a_product, name, f
     second = desk(staff).post(page(mug, name), form)
 
     assert (second.status_code, said(second)) == (302, said(first))
-    assert (mug.on_record().stock, mug.movements.count()) == (stock, 2)
+    assert (mug.refreshed().stock, mug.movements.count()) == (stock, 2)
 
 
 def test_a_page_that_was_sent_before_says_so_and_can_be_sent_again(staff, desk, a_product):
@@ -123,11 +123,11 @@ def test_a_page_that_was_sent_before_says_so_and_can_be_sent_again(staff, desk, 
     assert errors(answer) == {
         "__all__": ["This page was sent before with something else in it. If you mean both, send it again."]
     }
-    assert mug.on_record().stock == 40
+    assert mug.refreshed().stock == 40
 
     again = {"quantity": "4", "key": answer.context["form"]["key"].value()}
     assert desk(staff).post(page(mug, "receive"), again).status_code == 302
-    assert mug.on_record().stock == 44
+    assert mug.refreshed().stock == 44
 
 
 def test_more_than_there_is_cannot_be_taken_away(staff, desk, a_product):
@@ -135,9 +135,9 @@ def test_more_than_there_is_cannot_be_taken_away(staff, desk, a_product):
 
     answer = send(desk(staff), mug, "correct", {"delta": "-6", "note": "Stolen"})
 
-    assert (answer.status_code, errors(answer)) == (200, {"__all__": ["MUG: 6 asked for, 5 there."]})
+    assert (answer.status_code, errors(answer)) == (200, {"__all__": ["MUG: 6 requested, 5 available."]})
     assert answer.context["form"]["note"].value() == "Stolen"
-    assert (mug.on_record().stock, mug.movements.count()) == (5, 1)
+    assert (mug.refreshed().stock, mug.movements.count()) == (5, 1)
     assert LogEntry.objects.count() == 0
 
 
@@ -147,10 +147,10 @@ def test_more_than_there_is_cannot_be_taken_away(staff, desk, a_product):
         ("receive", {"quantity": "0"}, {"quantity": ["Ensure this value is greater than or equal to 1."]}),
         ("receive", {"quantity": "1.5"}, {"quantity": ["Enter a whole number."]}),
         ("receive", {"quantity": ""}, {"quantity": ["This field is required."]}),
-        ("receive", {"quantity": MOST_STOCK}, {"__all__": [f"There can be {MOST_STOCK} pieces at the most."]}),
-        ("receive", {"quantity": 10**30}, {"quantity": [f"Ensure this value is less than or equal to {MOST_STOCK}."]}),
+        ("receive", {"quantity": MAX_STOCK}, {"__all__": [f"The stock of a product is at most {MAX_STOCK} pieces."]}),
+        ("receive", {"quantity": 10**30}, {"quantity": [f"Ensure this value is less than or equal to {MAX_STOCK}."]}),
         ("receive", {"quantity": "1", "note": "a\0b"}, {"note": ["Null characters are not allowed."]}),
-        ("correct", {"delta": "0", "note": "?"}, {"__all__": ["A correction by 0 corrects nothing."]}),
+        ("correct", {"delta": "0", "note": "?"}, {"__all__": ["A correction by 0 changes nothing."]}),
         ("correct", {"delta": "-1"}, {"note": ["This field is required."]}),
         ("count", {"counted": "-1", "expected": 5}, {"counted": ["Ensure this value is greater than or equal to 0."]}),
     ],
@@ -161,7 +161,7 @@ def test_what_cannot_be_is_refused_in_words_and_moves_nothing(staff, desk, a_pro
     answer = send(desk(staff), mug, name, sent)
 
     assert (answer.status_code, errors(answer)) == (200, refused)
-    assert (mug.on_record().stock, mug.movements.count()) == (5, 1)
+    assert (mug.refreshed().stock, mug.movements.count()) == (5, 1)
 
 
 @pytest.mark.parametrize("name", ["receive", "correct", "count"])
@@ -171,7 +171,7 @@ def test_opening_a_form_moves_nothing(staff, desk, a_product, name):
     answer = desk(staff).get(page(mug, name), {"quantity": 1, "delta": 1, "counted": 1, "expected": 5, "note": "x"})
 
     assert (answer.status_code, errors(answer)) == (200, {})
-    assert mug.on_record().stock == 5
+    assert mug.refreshed().stock == 5
 
 
 @pytest.mark.parametrize("name", ["receive", "correct", "count"])
@@ -183,7 +183,7 @@ def test_stock_moves_only_by_those_who_may_see_the_product_and_move_stock(desk, 
 
     assert desk(clerk).get(page(mug, name)).status_code == 403
     assert send(desk(clerk), mug, name, sent).status_code == 403
-    assert mug.on_record().stock == 5
+    assert mug.refreshed().stock == 5
 
 
 def test_who_may_move_stock_need_not_be_allowed_to_change_products(desk, a_clerk, a_product):
@@ -202,7 +202,7 @@ def test_a_form_of_another_site_moves_nothing(staff, desk, a_product):
     answer = send(desk(staff, enforce_csrf_checks=True), mug, "receive", {"quantity": "1"})
 
     assert answer.status_code == 403
-    assert mug.on_record().stock == 5
+    assert mug.refreshed().stock == 5
 
 
 @pytest.mark.parametrize("number", ["99", "99999999999999999999", "x", "1_2F0"])

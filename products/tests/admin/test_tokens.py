@@ -27,7 +27,7 @@ def test_a_new_token_is_shown_once_and_opens_the_door(staff, desk, said, alice, 
     secret = re.search(r"The token is (\S+) and is shown only now; keep it safe\.", said(answer)[0])[1]
     token = ApiToken.objects.get()
     assert ApiToken.objects.find(secret) == token
-    assert (token.user, token.name, token.shown) == (alice, "Till 3", secret[: len(token.shown)])
+    assert (token.user, token.name, token.prefix) == (alice, "Till 3", secret[: len(token.prefix)])
     assert abs(token.expires_at - timezone.now() - timedelta(days=10)) < timedelta(seconds=10)
 
 
@@ -38,7 +38,7 @@ def test_the_digest_and_the_secret_are_never_shown_again(staff, desk, alice):
     pages = [TOKENS, f"{TOKENS}{token.pk}/change/", f"{TOKENS}{token.pk}/history/", f"{TOKENS}{token.pk}/delete/"]
     html = "".join(browser.get(address).content.decode() for address in pages)
 
-    assert token.shown in html
+    assert token.prefix in html
     assert [hidden for hidden in (secret, token.digest, token.password_digest) if hidden in html] == []
 
 

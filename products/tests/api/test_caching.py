@@ -8,7 +8,7 @@ pytestmark = pytest.mark.django_db
 ASK_AGAIN, KEEP_NOTHING = "private, no-cache", "no-store"
 
 
-def kept(answer):
+def compile_once(answer):
     return answer.status_code, answer["Cache-Control"], {name.strip() for name in answer["Vary"].split(",")}
 
 
@@ -20,7 +20,7 @@ def test_what_was_read_may_be_kept_by_its_reader_and_asked_about_again(api, alic
     answers = [first, again, client.head(address), client.get("/api/products"), client.get("/api/orders")]
 
     varies = {"Authorization", "Accept"}
-    assert [kept(answer) for answer in answers] == [
+    assert [compile_once(answer) for answer in answers] == [
         (200, ASK_AGAIN, varies),
         (304, ASK_AGAIN, varies),
         (200, ASK_AGAIN, varies),
@@ -45,7 +45,7 @@ def test_nothing_else_may_be_kept(api, alice, a_product, settings):
     ]
 
     varies = {"Authorization", "Accept"}
-    assert [kept(answer) for answer in answers] == [
+    assert [compile_once(answer) for answer in answers] == [
         (201, KEEP_NOTHING, varies),
         (409, KEEP_NOTHING, varies),
         (404, KEEP_NOTHING, varies),
@@ -63,7 +63,7 @@ def test_a_new_token_is_not_kept_either(alice):
 
     answer = APIClient().post("/api-token-auth/", {"username": "alice", "password": "correct horse"})
 
-    assert kept(answer) == (200, KEEP_NOTHING, {"Authorization", "Accept"})
+    assert compile_once(answer) == (200, KEEP_NOTHING, {"Authorization", "Accept"})
 
 
 def test_the_admins_pages_are_left_alone(client):

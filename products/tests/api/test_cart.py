@@ -10,7 +10,7 @@ from products.models import Order, OrderLine, Status
 
 pytestmark = pytest.mark.django_db
 
-EMPTY = {"pointer": "", "code": "empty", "detail": "There is nothing in this order."}
+EMPTY = {"pointer": "", "code": "empty", "detail": "An order needs at least one line."}
 
 
 def put(client, product, quantity):
@@ -71,7 +71,7 @@ def test_a_cart_shows_what_is_in_it_at_the_prices_of_now(api, alice, a_product):
     mug.price = Decimal("5.00")
     mug.save()
     assert client.get("/api/cart").json()["total"] == "10.00"
-    assert mug.on_record().stock == 7
+    assert mug.refreshed().stock == 7
 
 
 def test_a_cart_shows_what_cannot_be_had_of_it(api, alice, a_product):
@@ -188,7 +188,7 @@ def test_what_is_not_sold_any_more_is_not_put(api, alice, a_product):
         {
             "pointer": "",
             "code": "retired_product",
-            "detail": "RUG is not sold any more.",
+            "detail": "RUG is no longer sold.",
             "product": rug.pk,
             "sku": "RUG",
         }

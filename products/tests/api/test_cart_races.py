@@ -119,7 +119,7 @@ def test_one_key_sent_twice_at_once_places_one_order(tab, a_product):
         assert answers[0].json() == answers[1].json()
         assert Counter("Idempotency-Replayed" in answer for answer in answers) == {True: 1, False: 1}
     assert Order.objects.placed().count() == ROUNDS
-    assert mug.on_record().stock == 0
+    assert mug.refreshed().stock == 0
     assert not Product.objects.out_of_balance().exists()
 
 
@@ -138,7 +138,7 @@ def test_of_two_checkouts_of_one_cart_the_second_finds_it_empty(tab, a_product, 
         [refused] = [answer.json() for answer in answers if answer.status_code == 400]
         assert [error["code"] for error in refused["errors"]] == ["empty"]
     assert Order.objects.placed().count() == ROUNDS
-    assert mug.on_record().stock == 99 - ROUNDS
+    assert mug.refreshed().stock == 99 - ROUNDS
 
 
 def test_a_cart_that_many_fill_and_empty_and_place_at_once_is_never_an_error(tab, a_product):

@@ -64,7 +64,7 @@ def test_search_finds_what_a_product_is_called_now(api, alice, a_product):
 
 def test_search_does_not_find_what_a_stale_copy_remembers(api, alice, a_product):
     mug = a_product(sku="MUG", name="Mug")
-    stale = mug.on_record()
+    stale = mug.refreshed()
     mug.name = "Cup"
     mug.save()
 
@@ -72,7 +72,7 @@ def test_search_does_not_find_what_a_stale_copy_remembers(api, alice, a_product)
     stale.save(update_fields=["price"])
 
     assert (listed(api(alice), search="cup"), listed(api(alice), search="mug mug")) == (["MUG"], ["MUG"])
-    assert mug.on_record().search_text == "cup\nmug\n"
+    assert mug.refreshed().search_text == "cup\nmug\n"
 
 
 def test_filters_say_which_products_and_combine(api, alice, a_product):

@@ -9,7 +9,7 @@ from products.tests.statements import verbs
 
 pytestmark = pytest.mark.django_db
 
-EMPTY = {"pointer": "", "code": "empty", "detail": "There is nothing in this order."}
+EMPTY = {"pointer": "", "code": "empty", "detail": "An order needs at least one line."}
 
 
 def keyed(key: str) -> dict[str, str]:
@@ -44,7 +44,7 @@ def test_checking_out_places_the_cart(api, alice, a_product):
     assert (body["status"], body["total"], body["idempotency_key"]) == ("PLACED", "39.00", "monday")
     assert [(line["sku"], line["quantity"]) for line in body["lines"]] == [("LAMP", 1), ("MUG", 2)]
     assert [(event.kind, event.by) for event in order.events.all()] == [("order.placed", alice)]
-    assert (mug.on_record().stock, lamp.on_record().stock) == (1, 0)
+    assert (mug.refreshed().stock, lamp.refreshed().stock) == (1, 0)
     assert contents(client) == []
 
 
@@ -67,7 +67,7 @@ def test_what_cannot_be_had_is_refused_with_every_reason_and_the_cart_stays(api,
     ]
     assert client.get("/api/cart").json() == seen
     assert (Order.objects.get().status, Order.objects.get().idempotency_key) == (Status.CART, None)
-    assert mug.on_record().stock == 9
+    assert mug.refreshed().stock == 9
 
 
 def test_a_shortage_names_every_short_line_and_what_would_be_accepted(api, alice, a_product):
@@ -123,7 +123,7 @@ def test_a_retry_gets_the_same_order_although_the_cart_is_gone(api, alice, a_pro
     assert retry.json() == first.json()
     assert (retry["Idempotency-Replayed"], retry["Location"]) == ("true", first["Location"])
     assert Order.objects.placed().count() == 1
-    assert mug.on_record().stock == 0
+    assert mug.refreshed().stock == 0
 
 
 def test_a_retry_gets_the_same_order_and_leaves_the_next_cart_alone(api, alice, a_product):
@@ -138,7 +138,7 @@ def test_a_retry_gets_the_same_order_and_leaves_the_next_cart_alone(api, alice, 
     assert retry.json() == first.json()
     assert (following.status_code, "Idempotency-Replayed" in following) == (201, False)
     assert [line["product"] for line in following.json()["lines"]] == [lamp.pk]
-    assert (mug.on_record().stock, lamp.on_record().stock) == (0, 1)
+    assert (mug.refreshed().stock, lamp.refreshed().stock) == (0, 1)
 
 
 def test_a_key_that_has_placed_something_else_is_refused(api, alice, a_product):
@@ -153,7 +153,7 @@ def test_a_key_that_has_placed_something_else_is_refused(api, alice, a_product):
     assert [(each.status_code, each.json()["code"]) for each in (checkout, order)] == [
         (422, "idempotency_key_reused")
     ] * 2
-    assert mug.on_record().stock == 7
+    assert mug.refreshed().stock == 7
 
 
 def test_a_refusal_is_not_remembered(api, alice, a_product):

@@ -15,7 +15,7 @@ from products.tests.statements import verbs
 
 pytestmark = pytest.mark.django_db
 
-MOVES = ["cancel", "pay", "ship", "deliver", "return"]
+TRANSITIONS = ["cancel", "pay", "ship", "deliver", "return"]
 WAY_TO = {
     Status.PLACED: [],
     Status.PAID: ["pay"],
@@ -32,7 +32,7 @@ ALLOWED = {
     Status.CANCELLED: [],
     Status.RETURNED: [],
 }
-COMES_TO = dict(zip(MOVES, ["CANCELLED", "PAID", "SHIPPED", "DELIVERED", "RETURNED"], strict=True))
+COMES_TO = dict(zip(TRANSITIONS, ["CANCELLED", "PAID", "SHIPPED", "DELIVERED", "RETURNED"], strict=True))
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_an_order_goes_its_way_from_the_till_to_the_door(api, staff, an_order, m
         ("order.shipped", staff),
         ("order.delivered", staff),
     ]
-    assert mug.on_record().stock == 1
+    assert mug.refreshed().stock == 1
 
 
 def test_a_customer_cancels_an_order_and_the_stock_is_back(api, alice, an_order, mug):
@@ -97,7 +97,7 @@ def test_a_customer_cancels_an_order_and_the_stock_is_back(api, alice, an_order,
 
     assert (answer.status_code, answer.json()["status"]) == (200, "CANCELLED")
     assert answer.json()["lines"] == api(alice).get(path(order)).json()["lines"] != []
-    assert mug.on_record().stock == 3
+    assert mug.refreshed().stock == 3
     assert [(event.kind, event.by) for event in order.events.order_by("id")][1:] == [("order.cancelled", alice)]
 
 
@@ -107,15 +107,15 @@ def test_what_comes_back_goes_back_on_the_shelf(api, staff, an_order, mug):
     answer = api(staff).post(path(order, "return"), {})
 
     assert (answer.status_code, answer.json()["status"]) == (200, "RETURNED")
-    assert mug.on_record().stock == 3
+    assert mug.refreshed().stock == 3
     assert not Product.objects.out_of_balance().exists()
 
 
 @pytest.mark.parametrize("status", WAY_TO)
-@pytest.mark.parametrize("move", MOVES)
+@pytest.mark.parametrize("move", TRANSITIONS)
 def test_a_move_is_made_where_it_is_allowed_and_refused_where_not(api, staff, an_order, mug, status, move):
     order = an_order(status)
-    stock = mug.on_record().stock
+    stock = mug.refreshed().stock
 
     answer = api(staff).post(path(order, move))
 
@@ -131,7 +131,7 @@ def test_a_move_is_made_where_it_is_allowed_and_refused_where_not(api, staff, an
         {"pointer": "", "code": "forbidden_move", "detail": detail, "from": status.value, "to": to}
     ]
     assert Order.objects.get().status == status
-    assert mug.on_record().stock == stock
+    assert mug.refreshed().stock == stock
 
 
 def test_of_two_who_cancel_the_second_is_refused(api, alice, an_order, mug):
@@ -140,7 +140,7 @@ def test_of_two_who_cancel_the_second_is_refused(api, alice, an_order, mug):
     answers = [client.post(path(order, "cancel")) for _ in range(2)]
 
     assert [answer.status_code for answer in answers] == [200, 409]
-    assert mug.on_record().stock == 3
+    assert mug.refreshed().stock == 3
 
 
 def test_one_who_pays_too_late_is_refused(api, staff, an_order):
@@ -174,7 +174,7 @@ def test_customers_make_no_other_move(api, alice, an_order, move):
     assert Order.objects.get().status == Status.PLACED
 
 
-@pytest.mark.parametrize("move", MOVES)
+@pytest.mark.parametrize("move", TRANSITIONS)
 def test_to_others_there_is_no_such_order(api, bob, an_order, move):
     order = an_order()
 
@@ -185,7 +185,7 @@ def test_to_others_there_is_no_such_order(api, bob, an_order, move):
     assert Order.objects.get().status == Status.PLACED
 
 
-@pytest.mark.parametrize("move", MOVES)
+@pytest.mark.parametrize("move", TRANSITIONS)
 def test_staff_who_may_only_look_may_not_move(api, clerk, an_order, move):
     answer = api(clerk("view_order")).post(path(an_order(), move))
 
@@ -193,7 +193,7 @@ def test_staff_who_may_only_look_may_not_move(api, clerk, an_order, move):
     assert Order.objects.get().status == Status.PLACED
 
 
-@pytest.mark.parametrize("move", MOVES)
+@pytest.mark.parametrize("move", TRANSITIONS)
 def test_staff_who_may_not_look_do_not_even_see_the_order(api, clerk, an_order, move):
     assert api(clerk("change_order")).post(path(an_order(), move)).status_code == 404
 
@@ -227,12 +227,12 @@ def test_staff_are_customers_too_and_cancel_what_they_ordered(api, clerk, mug):
     assert api(clerk).post(path(order, "cancel")).status_code == 200
 
 
-@pytest.mark.parametrize("move", MOVES)
+@pytest.mark.parametrize("move", TRANSITIONS)
 def test_nobody_without_a_token_moves_anything(api, an_order, move):
     assert api().post(path(an_order(), move)).status_code == 401
 
 
-@pytest.mark.parametrize("move", MOVES)
+@pytest.mark.parametrize("move", TRANSITIONS)
 def test_a_cart_is_not_moved(api, staff, alice, move):
     cart = Order.objects.cart_of(alice)
 
@@ -299,7 +299,7 @@ def test_parameters_are_refused(api, alice, an_order):
     assert Order.objects.get().status == Status.PLACED
 
 
-@pytest.mark.parametrize("move", MOVES)
+@pytest.mark.parametrize("move", TRANSITIONS)
 @pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
 def test_a_move_is_posted(api, staff, an_order, move, method):
     assert getattr(api(staff), method)(path(an_order(), move)).status_code == 405
@@ -329,7 +329,7 @@ def test_a_move_of_something_that_has_changed_since_is_refused(api, staff, alice
 
     assert (answer.status_code, answer.json()["code"]) == (412, "stale")
     assert Order.objects.get().status == Status.PAID
-    assert mug.on_record().stock == 1
+    assert mug.refreshed().stock == 1
 
 
 def test_what_may_not_be_moved_is_refused_whatever_was_seen(api, alice, bob, an_order):

@@ -5,8 +5,8 @@ from django.db import DatabaseError, InterfaceError, InternalError, OperationalE
 from django.test import Client
 from rest_framework.test import APIClient
 
+from products.db.errors import is_unavailable, was_rolled_back
 from products.models import ApiToken, Order
-from products.models.outages import cannot_serve, was_undone
 from products.tests.side_by_side import on_postgresql
 
 pytestmark = pytest.mark.django_db
@@ -109,7 +109,7 @@ def test_a_bug_is_no_outage_on_any_page(client, staff):
 def test_postgresql_says_that_it_cannot_serve_and_that_nothing_was_done(code):
     error = raised_by(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{code}'; END $$")
 
-    assert (cannot_serve(error), was_undone(error)) == (True, True)
+    assert (is_unavailable(error), was_rolled_back(error)) == (True, True)
 
 
 @on_postgresql
@@ -117,7 +117,7 @@ def test_postgresql_says_that_it_cannot_serve_and_that_nothing_was_done(code):
 def test_postgresql_says_that_it_cannot_serve_and_nothing_more(code):
     error = raised_by(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{code}'; END $$")
 
-    assert (cannot_serve(error), was_undone(error)) == (True, False)
+    assert (is_unavailable(error), was_rolled_back(error)) == (True, False)
 
 
 @on_postgresql
@@ -140,8 +140,8 @@ def test_a_write_where_only_reading_is_allowed_is_a_503(customer, a_product):
 def test_a_mistake_of_ours_is_no_outage(statement):
     error = raised_by(statement)
 
-    assert not cannot_serve(error)
-    assert not was_undone(error)
+    assert not is_unavailable(error)
+    assert not was_rolled_back(error)
 
 
 def test_an_outage_is_seen_through_what_was_made_of_it():
@@ -154,6 +154,6 @@ def test_an_outage_is_seen_through_what_was_made_of_it():
     with pytest.raises(RuntimeError) as raised:
         make_a_page()
 
-    assert cannot_serve(raised.value)
-    assert not cannot_serve(RuntimeError("a bug"))
-    assert not cannot_serve(None)
+    assert is_unavailable(raised.value)
+    assert not is_unavailable(RuntimeError("a bug"))
+    assert not is_unavailable(None)

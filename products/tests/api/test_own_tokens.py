@@ -166,9 +166,9 @@ def test_of_many_first_uses_of_a_day_one_is_written_down(laptop):
     yesterday = timezone.now().date() - timedelta(days=1)
 
     for token in same:
-        token.note_use()
+        token.touch()
     ApiToken.objects.update(last_used_on=yesterday)
-    same[0].note_use()
+    same[0].touch()
 
     assert ApiToken.objects.get().last_used_on == timezone.now().date()
 

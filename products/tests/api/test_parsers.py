@@ -6,11 +6,11 @@ from decimal import Decimal
 import pytest
 from rest_framework.exceptions import ParseError
 
-from products.api.parsers import MOST_DIGITS, MOST_NESTING, loads
+from products.api.parsers import MAX_DIGITS, MAX_NESTING, loads
 
 FORM = "application/x-www-form-urlencoded"
 
-NESTED = "[" * MOST_NESTING + "]" * MOST_NESTING
+NESTED = "[" * MAX_NESTING + "]" * MAX_NESTING
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ NESTED = "[" * MOST_NESTING + "]" * MOST_NESTING
         ("4.50", Decimal("4.50")),
         ("1e2", Decimal("1E+2")),
         (r'"😀"', "😀"),
-        ("1" * MOST_DIGITS, int("1" * MOST_DIGITS)),
+        ("1" * MAX_DIGITS, int("1" * MAX_DIGITS)),
         ("[0.1]", [Decimal("0.1")]),
     ],
 )
@@ -48,9 +48,9 @@ def test_it_may_be_nested_up_to_the_limit():
         ("1e309", "number_too_long"),
         ("1e999999999", "number_too_long"),
         ("1e99999999999999999999", "number_too_long"),
-        ("1" * (MOST_DIGITS + 1), "number_too_long"),
+        ("1" * (MAX_DIGITS + 1), "number_too_long"),
         ("9" * 5_000, "number_too_long"),
-        ("0." + "1" * MOST_DIGITS, "number_too_long"),
+        ("0." + "1" * MAX_DIGITS, "number_too_long"),
         ('{"a": 1, "a": 2}', "duplicate_key"),
         ('[{"a": {"b": 1, "b": 1}}]', "duplicate_key"),
         (f"[{NESTED}]", "too_deep"),

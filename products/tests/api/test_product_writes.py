@@ -110,7 +110,7 @@ def test_a_change_must_say_what_was_seen(client, a_product):
     answer = client.patch(f"/api/products/{mug.pk}", {"price": "5"})
 
     assert (answer.status_code, answer.json()["code"]) == (428, "precondition_required")
-    assert mug.on_record().price == Decimal("4.50")
+    assert mug.refreshed().price == Decimal("4.50")
 
 
 def test_a_change_of_what_has_changed_since_is_stale(client, a_product):
@@ -122,7 +122,7 @@ def test_a_change_of_what_has_changed_since_is_stale(client, a_product):
     answer = client.patch(path, {"price": "6"}, HTTP_IF_MATCH=seen)
 
     assert (answer.status_code, answer.json()["code"]) == (412, "stale")
-    assert mug.on_record().price == Decimal("5.00")
+    assert mug.refreshed().price == Decimal("5.00")
 
 
 def test_a_sale_in_between_does_not_make_a_change_stale(client, a_product):
@@ -159,7 +159,7 @@ def test_a_product_is_retired_and_brought_back(client, a_product):
 
     assert client.delete(path).status_code == 204
     assert client.get("/api/products").json()["results"] == []
-    assert (mug.on_record().retired_at is None, mug.on_record().stock) == (False, 3)
+    assert (mug.refreshed().retired_at is None, mug.refreshed().stock) == (False, 3)
 
     back = client.patch(path, {"retired": False}, HTTP_IF_MATCH=client.get(path)["ETag"])
     assert (back.status_code, back.json()["retired_at"]) == (200, None)

@@ -4,10 +4,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from products.api import searches
+from products.api import product_search
+from products.api.product_search import WordSample
 from products.api.views.products import PRODUCTS
-from products.models import Product, word_sample
-from products.models.word_sample import WordSample
+from products.models import Product
 from products.tests.side_by_side import on_postgresql
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +26,7 @@ def _nobody_has_looked_yet(monkeypatch):
 @pytest.fixture
 def _large(monkeypatch):
     """The test's few products are many enough."""
-    monkeypatch.setattr(word_sample, "LARGE", 1)
+    monkeypatch.setattr(product_search, "LARGE", 1)
 
 
 def lamps(rows: int) -> None:
@@ -70,7 +70,7 @@ def test_a_walk_finds_the_first_of_all_that_have_the_words(names, down, far):
 
     for start in (None, plain[0], plain[30]):
         behind = start and [getattr(start, name) for name in names]
-        rows = super(searches.SearchedList, PRODUCTS).rows(COMMON | {"far": far}, names, down, 10, behind)
+        rows = super(product_search.SearchedList, PRODUCTS).rows(COMMON | {"far": far}, names, down, 10, behind)
 
         begin = nearest.index(start) + 1 if start else 0
         edge = nearest[begin : begin + far + 1]
@@ -189,7 +189,7 @@ def test_the_first_of_a_sample_are_of_all_products_and_not_of_the_oldest():
 
     sample.take(Product.objects.all())
 
-    assert 50 < sample.texts[: word_sample.FIRST].count("brand new") < 250
+    assert 50 < sample.texts[: product_search.FIRST].count("brand new") < 250
 
 
 def test_a_sample_of_no_products_tells_nothing():

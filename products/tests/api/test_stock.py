@@ -52,7 +52,7 @@ def test_staff_receive_goods(client, staff, a_product):
             "note": "Pallet 7",
         },
     }
-    assert mug.on_record().stock == 203
+    assert mug.refreshed().stock == 203
 
 
 def test_the_schema_describes_exactly_what_is_shown(client, a_product):
@@ -80,7 +80,7 @@ def test_staff_correct_and_count(client, a_product, change, stock, delta, reason
     assert answer.status_code == 201
     assert (answer.json()["stock"], answer.json()["movement"]["delta"]) == (stock, delta)
     assert answer.json()["movement"]["reason"] == reason
-    assert mug.on_record().stock == stock
+    assert mug.refreshed().stock == stock
 
 
 def test_a_count_that_agrees_moves_nothing(client, a_product):
@@ -228,7 +228,7 @@ def test_each_row_of_many_has_its_own_answer(client, a_product):
         "not_found",
         "stock_has_moved",
     ]
-    assert (mug.on_record().stock, lamp.on_record().stock) == (7, 1)
+    assert (mug.refreshed().stock, lamp.refreshed().stock) == (7, 1)
 
 
 def test_a_retry_of_many_makes_none_of_them_twice(client, a_product):

@@ -56,6 +56,6 @@ def test_a_developer_places_an_order_from_the_docs(browser, alice, a_product, tm
     assert answer.startswith("201")
     assert str(order.pk) in answer
     assert (order.customer, order.status, str(order.total)) == (alice, "PLACED", "9.00")
-    assert mug.on_record().stock == 1
+    assert mug.refreshed().stock == 1
     assert browser.errors() == []
     assert browser.hosts() == {A_NAME}

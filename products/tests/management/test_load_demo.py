@@ -117,7 +117,7 @@ def test_its_addresses_and_calls_work_as_they_are_printed(live_server, capsys, t
     assert (first["lines"][0]["sku"], first["lines"][0]["quantity"], first["status"]) == (mug.sku, 2, "PLACED")
     assert replayed == first
     assert orders["results"][0] == first
-    assert mug.on_record().stock == mug.stock - 2
+    assert mug.refreshed().stock == mug.stock - 2
     assert ApiToken.objects.count() == 1
 
 

@@ -39,7 +39,7 @@ def a_mess(alice, a_product, settings):
 
 def what_there_is(mug):
     return {
-        "stock": mug.on_record().stock,
+        "stock": mug.refreshed().stock,
         "orders": sorted(Order.objects.values_list("status", flat=True)),
         "old events": list(Event.objects.filter(kind__startswith="test").values_list("kind", flat=True)),
         "tokens": sorted(ApiToken.objects.values_list("name", flat=True)),

@@ -6,9 +6,9 @@ import pytest
 from django.utils import timezone
 
 from products.models import (
-    ForbiddenMove,
     InsufficientStock,
     InvalidOrder,
+    InvalidTransition,
     NotOverdue,
     Order,
     PaymentOverdue,
@@ -42,7 +42,7 @@ def test_an_order_past_its_deadline_gives_its_stock_to_who_asks_for_it(alice, a_
     order = Order.objects.create(customer=alice, items=[(mug, 2)])
 
     assert statuses(overdue, order) == [Status.EXPIRED, Status.PLACED]
-    assert mug.on_record().stock == 1
+    assert mug.refreshed().stock == 1
     assert [(m.delta, m.reason) for m in overdue.movements] == [(-3, "SOLD"), (3, "EXPIRED")]
     assert [event.kind for event in overdue.events.order_by("id")] == ["order.placed", "order.expired"]
     assert not Product.objects.out_of_balance().exists()
@@ -68,7 +68,7 @@ def test_an_order_before_its_deadline_keeps_its_stock(alice, bob, a_product):
 
     assert refusal.value.overdue == []
     assert statuses(in_time) == [Status.PLACED]
-    assert mug.on_record().stock == 0
+    assert mug.refreshed().stock == 0
 
 
 def test_a_paid_order_keeps_its_stock_whatever_its_deadline(alice, bob, a_product):
@@ -99,7 +99,7 @@ def test_an_overdue_order_of_several_products_gives_all_of_them_back(alice, a_pr
     Order.objects.create(customer=alice, items=[(mug, 1)])
 
     assert statuses(overdue) == [Status.EXPIRED]
-    assert (mug.on_record().stock, lamp.on_record().stock) == (0, 1)
+    assert (mug.refreshed().stock, lamp.refreshed().stock) == (0, 1)
 
 
 def test_several_shortages_are_filled_from_several_overdue_orders(alice, a_product, overdue_order):
@@ -109,7 +109,7 @@ def test_several_shortages_are_filled_from_several_overdue_orders(alice, a_produ
     order = Order.objects.create(customer=alice, items=[(mug, 2), (lamp, 1)])
 
     assert statuses(*overdue, order) == [Status.EXPIRED] * 3 + [Status.PLACED]
-    assert (mug.on_record().stock, lamp.on_record().stock) == (0, 0)
+    assert (mug.refreshed().stock, lamp.refreshed().stock) == (0, 0)
 
 
 def test_where_even_the_overdue_stock_is_not_enough_the_refusal_counts_it(alice, a_product, overdue_order):
@@ -119,10 +119,10 @@ def test_where_even_the_overdue_stock_is_not_enough_the_refusal_counts_it(alice,
     with pytest.raises(InsufficientStock) as refusal:
         Order.objects.create(customer=alice, items=[(mug, 4)])
 
-    assert [problem.facts["available"] for problem in refusal.value.problems] == [3]
+    assert [violation.facts["available"] for violation in refusal.value.violations] == [3]
     assert refusal.value.acceptable == [(mug.pk, 3)]
     assert statuses(overdue) == [Status.EXPIRED]
-    assert mug.on_record().stock == 3
+    assert mug.refreshed().stock == 3
 
 
 def test_an_order_that_is_invalid_anyway_expires_nothing(alice, a_product, overdue_order):
@@ -153,7 +153,7 @@ def test_one_who_pays_too_late_is_refused(a_product, overdue_order):
     with pytest.raises(PaymentOverdue) as refusal:
         overdue.pay(reference="INV-7")
 
-    assert [problem.code for problem in refusal.value.problems] == ["payment_overdue"]
+    assert [violation.code for violation in refusal.value.violations] == ["payment_overdue"]
     written = Order.objects.get()
     assert (written.status, written.payment_reference) == (Status.PLACED, "")
     assert overdue.status == Status.PLACED
@@ -166,7 +166,7 @@ def test_one_who_pays_in_time_keeps_the_goods(alice, a_product):
     order.pay()
 
     assert statuses(order) == [Status.PAID]
-    with pytest.raises(ForbiddenMove):
+    with pytest.raises(InvalidTransition):
         order.expire()
 
 
@@ -180,7 +180,7 @@ def test_an_order_that_is_not_overdue_does_not_expire(alice, a_product, pay_by):
 
     assert str(refusal.value) == "This order's payment deadline has not passed."
     assert statuses(order) == [Status.PLACED]
-    assert mug.on_record().stock == 0
+    assert mug.refreshed().stock == 0
 
 
 def test_everything_overdue_can_be_expired_at_once(alice, a_product, overdue_order):
@@ -192,7 +192,7 @@ def test_everything_overdue_can_be_expired_at_once(alice, a_product, overdue_ord
 
     assert expired == 2
     assert statuses(*overdue, unhurried) == [Status.EXPIRED, Status.EXPIRED, Status.PLACED]
-    assert mug.on_record().stock == 3
+    assert mug.refreshed().stock == 3
     assert Order.objects.overdue().expire() == 0
 
 
@@ -218,5 +218,5 @@ def test_a_mixed_shelf_is_sorted_out_in_one_go(alice, bob, a_product, overdue_or
     order = Order.objects.create(customer=alice, items=[(mug, 4), (lamp, 3)])
 
     assert statuses(overdue, paid, in_time, order) == ["EXPIRED", "PAID", "PLACED", "PLACED"]
-    assert (mug.on_record().stock, lamp.on_record().stock) == (0, 0)
+    assert (mug.refreshed().stock, lamp.refreshed().stock) == (0, 0)
     assert not Product.objects.out_of_balance().exists()

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from products.models import Event, InsufficientStock, Order, Status, events
-from products.models.events import SHORTEST_RETENTION
+from products.models.events import MIN_RETENTION
 
 pytestmark = pytest.mark.django_db
 
@@ -64,7 +64,7 @@ def test_what_was_undone_did_not_happen(alice, a_product):
 
     assert not Order.objects.exists()
     assert not Event.objects.exclude(order=None).exists()
-    assert mug.on_record().stock == 1
+    assert mug.refreshed().stock == 1
 
 
 def test_filling_a_cart_is_no_event(alice, a_product):
@@ -79,7 +79,7 @@ def old_events(a_product):
 
     def write(number):
         product = a_product()
-        long_ago = timezone.now() - SHORTEST_RETENTION - timedelta(days=1)
+        long_ago = timezone.now() - MIN_RETENTION - timedelta(days=1)
         Event.objects.bulk_create(
             Event(kind="product.changed", product=product, at=long_ago + timedelta(seconds=n)) for n in range(number)
         )
@@ -90,7 +90,7 @@ def old_events(a_product):
 def test_old_events_are_told_from_young_ones(old_events):
     old_events(2)
 
-    old = Event.objects.older_than(timezone.now() - SHORTEST_RETENTION)
+    old = Event.objects.older_than(timezone.now() - MIN_RETENTION)
 
     assert [event.kind for event in old] == ["product.changed"] * 2
     assert not Event.objects.older_than(datetime(2001, 1, 1, tzinfo=timezone.get_current_timezone())).exists()
@@ -101,7 +101,7 @@ def test_events_are_forgotten_in_batches(old_events, monkeypatch, number):
     monkeypatch.setattr(events, "BATCH", 2)
     old_events(number)
 
-    forgotten = Event.objects.older_than(timezone.now() - SHORTEST_RETENTION).forget()
+    forgotten = Event.objects.older_than(timezone.now() - MIN_RETENTION).purge()
 
     assert forgotten == number
     assert [event.kind for event in Event.objects.all()] == ["product.created"]

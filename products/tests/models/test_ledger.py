@@ -7,7 +7,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from products.models import Event, Order, Product, Reason, StockMovement
-from products.models.events import SHORTEST_RETENTION
+from products.models.events import MIN_RETENTION
 from products.tests.side_by_side import on_postgresql
 
 pytestmark = pytest.mark.django_db
@@ -113,18 +113,18 @@ def test_history_is_just_as_safe_outside_a_transaction(order):
 
 
 def test_events_can_be_forgotten_past_their_retention(order):
-    long_ago = timezone.now() - SHORTEST_RETENTION - timedelta(minutes=1)
+    long_ago = timezone.now() - MIN_RETENTION - timedelta(minutes=1)
     Event.objects.create(kind="order.placed", order=order, at=long_ago)
     young = list(Event.objects.exclude(at=long_ago))
 
-    forgotten = Event.objects.older_than(timezone.now() - SHORTEST_RETENTION).forget()
+    forgotten = Event.objects.older_than(timezone.now() - MIN_RETENTION).purge()
 
     assert forgotten == 1
     assert list(Event.objects.all()) == young
 
 
 def test_not_even_an_old_event_can_be_changed(order):
-    long_ago = timezone.now() - SHORTEST_RETENTION - timedelta(minutes=1)
+    long_ago = timezone.now() - MIN_RETENTION - timedelta(minutes=1)
     old = Event.objects.create(kind="order.placed", order=order, at=long_ago)
 
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -134,11 +134,11 @@ def test_not_even_an_old_event_can_be_changed(order):
 
 
 def test_no_event_is_forgotten_a_minute_too_early(order):
-    barely = timezone.now() - SHORTEST_RETENTION + timedelta(minutes=1)
+    barely = timezone.now() - MIN_RETENTION + timedelta(minutes=1)
     Event.objects.create(kind="order.placed", order=order, at=barely)
 
     with pytest.raises(IntegrityError), transaction.atomic():
-        Event.objects.filter(at=barely).forget()
+        Event.objects.filter(at=barely).purge()
 
     assert Event.objects.filter(at=barely).exists()
 
@@ -176,7 +176,7 @@ def test_the_stock_is_the_sum_of_everything_that_ever_moved_it(alice, a_product,
         (4, Reason.EXPIRED),
         (8, Reason.COUNTED),
     ]
-    assert mug.on_record().stock == sum(delta for delta, _ in movements) == 20
+    assert mug.refreshed().stock == sum(delta for delta, _ in movements) == 20
     assert not Product.objects.out_of_balance().exists()
 
 

@@ -134,7 +134,7 @@ def test_nothing_is_written_by_naming_it(request_, member, api, staff, a_product
         "code": "unknown",
         "detail": "This is not known here.",
     }
-    assert (mug.on_record().stock, mug.on_record().name, Order.objects.count()) == (4, mug.name, 1)
+    assert (mug.refreshed().stock, mug.refreshed().name, Order.objects.count()) == (4, mug.name, 1)
     assert ApiToken.objects.count() == tokens
     assert Order.objects.get().status == "PLACED"
 

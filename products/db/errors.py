@@ -1,0 +1,65 @@
+"""Classifying database errors: is the database unavailable, and is it certain that the transaction was rolled back?
+
+Django's exception classes alone do not tell: some of PostgreSQL's InternalErrors are outages, and some of SQLite's
+OperationalErrors are programming errors.
+"""
+
+from collections.abc import Iterator
+
+from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
+
+# PostgreSQL's deadlock_detected, serialization_failure and lock_not_available. Each means that nothing of the
+# transaction was committed, so running it again cannot do the work twice.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+CONFLICTS = {"40P01", "40001", "55P03"}
+# Other errors that the server raises only before a commit: query_canceled (as by statement_timeout),
+# read_only_sql_transaction and disk_full. Not admin_shutdown, which can follow a commit.
+ROLLED_BACK = CONFLICTS | {"57014", "25006", "53100"}
+# psycopg2 raises these as InternalError: read_only_sql_transaction and idle_in_transaction_session_timeout.
+UNAVAILABLE_INTERNAL = {"25006", "25P03"}
+# SQLite's result codes, https://www.sqlite.org/rescode.html: SQLITE_ERROR, SQLITE_MISUSE and SQLITE_RANGE are bugs.
+SQLITE_BUGS = {1, 21, 25}
+SQLITE_BUSY = 5
+
+
+def is_unavailable(error: BaseException | None) -> bool:
+    """Return whether the error means that the database is busy, unreachable or read-only now; otherwise it is a bug."""
+    return any(_is_outage(each) for each in _chain(error))
+
+
+def was_rolled_back(error: BaseException | None) -> bool:
+    """Return whether an error for which is_unavailable() holds also guarantees that nothing was committed."""
+    causes = [each for each in _chain(error) if _is_outage(each)]
+    return bool(causes) and all(sqlstate(each) in ROLLED_BACK or _sqlite_code(each) == SQLITE_BUSY for each in causes)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield the error and its causes; Django, templates and the admin wrap the driver's error in their own."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _is_outage(error: BaseException) -> bool:
+    match error:
+        case OperationalError() | InterfaceError():
+            return _sqlite_code(error) not in SQLITE_BUGS
+        case InternalError():
+            return sqlstate(error) in UNAVAILABLE_INTERNAL
+        case DatabaseError():
+            # psycopg2 raises the bare class, without a code, when the connection breaks in the middle of a result.
+            return type(error) is DatabaseError and error.__cause__ is not None and sqlstate(error) is None
+        case _:
+            return False
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Return PostgreSQL's five-character error code, None for an error that the server did not send."""
+    return getattr(error.__cause__, "pgcode", None)
+
+
+def _sqlite_code(error: BaseException) -> int | None:
+    code = getattr(error.__cause__, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF  # The higher bits only add detail.

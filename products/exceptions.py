@@ -1,0 +1,133 @@
+"""Domain errors: what the rules reject, with a code for programs, a sentence for people, and the facts for both."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One broken rule: its `code`, a sentence, the 0-based `positions` of the lines it concerns, and facts."""
+
+    code: str
+    detail: str
+    positions: tuple[int, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class DomainError(Exception):
+    """A rule of the shop rejected the operation. `violations` lists every broken rule, not only the first."""
+
+    code = "refused"
+
+    def __init__(self, *violations: Violation) -> None:
+        self.violations = violations
+        super().__init__(" ".join(violation.detail for violation in violations))
+
+
+class InvalidOrder(DomainError):
+    """The order cannot be placed as requested: it is empty, or a quantity or a product is not acceptable."""
+
+    code = "invalid_order"
+
+
+class InsufficientStock(DomainError):
+    """Stock is too low for at least one line. `acceptable` is an order that would succeed: [(product id, quantity), …].
+
+    `overdue` holds the ids of unpaid orders past their payment deadline that still hold some of the missing stock.
+    """
+
+    code = "insufficient_stock"
+
+    def __init__(self, *violations: Violation, acceptable: Sequence[tuple[int, int]] = ()) -> None:
+        super().__init__(*violations)
+        self.acceptable = list(acceptable)
+        self.overdue: list[UUID] = []
+
+    @property
+    def product_ids(self) -> list[int]:
+        """The ids of the products that are short."""
+        return [violation.facts["product"] for violation in self.violations]
+
+
+class InvalidStockAdjustment(DomainError):
+    """A stock adjustment moves nothing, would make the stock negative, or exceeds the largest stock."""
+
+    code = "invalid_stock_change"
+
+
+class StockHasMoved(DomainError):
+    """The stock is no longer the `expected` one that a count was based on; count again."""
+
+    code = "stock_has_moved"
+
+    def __init__(self, product: int, sku: str, *, expected: int | None, stock: int) -> None:
+        facts = {"product": product, "sku": sku, "expected": expected, "stock": stock}
+        detail = f"The stock of {sku} is now {stock}, not {expected}; count again."
+        super().__init__(Violation(self.code, detail, facts=facts))
+
+
+class SkuTaken(DomainError):
+    """Another product, `product_id`, already has this SKU."""
+
+    code = "sku_taken"
+
+    def __init__(self, product_id: int, sku: str) -> None:
+        self.product_id = product_id
+        facts = {"product": product_id, "sku": sku}
+        super().__init__(Violation(self.code, f"A product with the SKU {sku} already exists.", facts=facts))
+
+
+class InvalidTransition(DomainError):
+    """The order's status does not allow this transition. `allowed` lists the statuses it can change to."""
+
+    code = "forbidden_move"
+
+    def __init__(self, before: str | None, after: str, *, allowed: Sequence[str] = ()) -> None:
+        self.allowed = list(allowed)
+        detail = f"An order that is {before or 'new'} cannot become {after}."
+        super().__init__(Violation(self.code, detail, facts={"from": before, "to": after}))
+
+
+class NotOverdue(DomainError):
+    """Only an order whose payment deadline has passed can expire."""
+
+    code = "not_overdue"
+
+
+class PaymentOverdue(DomainError):
+    """The payment deadline has passed, so the stock is no longer reserved for this order."""
+
+    code = "payment_overdue"
+
+
+class IdempotentReplay(DomainError):
+    """The same request, with the same idempotency key, has already placed `order` (a products.models.Order)."""
+
+    code = "already_placed"
+
+    def __init__(self, order: Any) -> None:
+        self.order = order
+        super().__init__(
+            Violation(self.code, f"This key has already placed order {order.pk}.", facts={"order": order.pk})
+        )
+
+
+class IdempotencyKeyConflict(DomainError):
+    """The customer has already used this idempotency key with a different request."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        super().__init__(Violation(self.code, "This idempotency key was already used with a different request."))
+
+
+class NotInCart(DomainError):
+    """The product to remove is not in the cart."""
+
+    code = "not_in_cart"
+
+    def __init__(self, product: int) -> None:
+        facts = {"product": product}
+        super().__init__(Violation(self.code, "This product is not in the cart.", facts=facts))

@@ -1,0 +1,329 @@
+"""Products and their categories. A product's stock moves through its verbs only."""
+
+import functools
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from django.core.validators import MaxLengthValidator, MinValueValidator, RegexValidator
+from django.db import IntegrityError, models
+from django.db.models import F, Q, Sum
+from django.db.models.functions import Coalesce, StrIndex
+from django.db.models.lookups import GreaterThan
+from django.utils import timezone
+
+from products.db.bulk_sql import Statement, increment_sql, insert_sql
+from products.db.compiled_queries import Param, compile_once
+from products.db.retry import InstanceState, atomic_with_retry
+from products.exceptions import SkuTaken
+from products.models.events import Event
+from products.models.stock import Reason, StockMovement
+from products.ordering.stock_adjustment import Person, StockAdjustment
+
+STOCK_IS_READ_ONLY = "Stock moves through receive(), correct(), count() and orders, which write the ledger."
+
+PLACEMENT_COLUMNS = ("id", "sku", "name", "price", "stock", "retired_at")
+"""The columns that placing an order needs."""
+
+SEARCHED_FIELDS = ("name", "sku", "description")
+DERIVED_FIELDS = {"updated_at", "search_text"}
+"""Columns that follow from the others, so that a change of them alone is no event."""
+
+
+def searchable(*texts: str) -> str:
+    """Return the texts as one, normalized for searching: NFKC, and case-folded."""
+    return unicodedata.normalize("NFKC", "\n".join(texts)).casefold()
+
+
+class Category(models.Model):
+    """A category of the catalog."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=100)
+
+    class Meta:
+        ordering = ["name", "id"]
+        verbose_name_plural = "categories"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ProductQuerySet(models.QuerySet["Product"]):
+    """Queries over products, and the SQL that moves the stock of several at once."""
+
+    def on_sale(self) -> "ProductQuerySet":
+        return self.filter(retired_at=None)
+
+    def retired(self) -> "ProductQuerySet":
+        return self.exclude(retired_at=None)
+
+    def in_stock(self) -> "ProductQuerySet":
+        return self.filter(stock__gt=0)
+
+    def sold_out(self) -> "ProductQuerySet":
+        return self.filter(stock=0)
+
+    def search(self, text: str) -> "ProductQuerySet":
+        """Return the products with every word of `text` in their name, SKU or description, regardless of case."""
+        return self.containing_words(searchable(text).split())
+
+    def containing_words(self, words: Iterable[Any]) -> "ProductQuerySet":
+        """Return the products whose search text contains every one of `words`, which are `searchable` already."""
+        found = self.all()
+        for word in words:
+            found = found.filter(search_text__contains=word)
+        return found
+
+    def containing_words_by_scan(self, words: Iterable[Any]) -> "ProductQuerySet":
+        """Return the same as containing_words(), phrased so that no index applies and every row is tested."""
+        return self.filter(*(GreaterThan(StrIndex("search_text", word), 0) for word in words))
+
+    def locked(self) -> "ProductQuerySet":
+        """Lock these products until the transaction ends.
+
+        In id order, so that two orders for the same goods cannot deadlock; and NO KEY, because a line that refers to a
+        product holds a KEY SHARE lock on it, which a plain FOR UPDATE would wait for.
+        """
+        return self.order_by("pk").select_for_update(no_key=True)
+
+    def out_of_balance(self) -> "ProductQuerySet":
+        """Return the products whose stock is not the sum of their movements; each carries that sum as `ledger`."""
+        return self.annotate(ledger=Coalesce(Sum("movements__delta"), 0)).exclude(stock=F("ledger")).order_by("pk")
+
+    def update(self, **values: Any) -> int:
+        if "stock" in values:
+            raise TypeError(STOCK_IS_READ_ONLY)
+        return super().update(**values)
+
+    def bulk_create(self, objs: Iterable[Any], *arguments: Any, **options: Any) -> list[Any]:
+        products = list(objs)
+        if any(product.stock for product in products):
+            raise TypeError("New products in bulk have no stock yet; receive() it, which writes the ledger.")
+        for product in products:
+            product.search_text = searchable(product.name, product.sku, product.description)
+        return super().bulk_create(products, *arguments, **options)
+
+    def by_ids_or_skus(
+        self, ids: Collection[int], skus: Collection[str] = (), *, locked: bool = False
+    ) -> "list[Product]":
+        """Return the products with these ids or SKUs in id order, with only the columns that placing an order needs."""
+        if not (ids or skus):
+            return []
+        values: dict[Any, Any] = dict(enumerate(ids)) | {f"sku {position}": sku for position, sku in enumerate(skus)}
+        rows = compile_once(_by_ids_or_skus, self.model, len(ids), len(skus), locked).rows(values)
+        return [self.model.from_db(self.db, PLACEMENT_COLUMNS, row) for row in rows]
+
+    def take_stock(self, lines: Sequence[Any]) -> list[Statement]:
+        """Return the SQL that takes the order lines' stock and writes the ledger; the products must be locked."""
+        return self._move_stock(lines, Reason.SOLD, -1)
+
+    def put_back(self, lines: Sequence[Any], reason: Reason) -> list[Statement]:
+        """Lock the order lines' products, and return the SQL that puts their stock back and writes the ledger."""
+        self.by_ids_or_skus([line.product_id for line in lines], locked=True)
+        return self._move_stock(lines, reason, +1)
+
+    def increment_stock(self, deltas: Mapping[int, int]) -> Statement:
+        """Return the SQL that adds each delta to its product's stock; the caller writes the ledger beside it."""
+        return increment_sql(self.model, "stock", deltas)
+
+    def _move_stock(self, lines: Sequence[Any], reason: Reason, sign: int) -> list[Statement]:
+        deltas = {line.product_id: sign * line.quantity for line in lines}
+        ledger = [
+            {"product_id": line.product_id, "delta": deltas[line.product_id], "reason": reason, "line_id": line.pk}
+            for line in lines
+        ]
+        return [self.increment_stock(deltas), insert_sql(StockMovement, ledger)]
+
+
+class Product(models.Model):
+    """A thing the shop sells under one SKU. `stock` is the sum of its StockMovements, at every commit.
+
+    `price` is in the shop's one currency (settings.CURRENCY). A retired product keeps its history but is no longer
+    sold.
+    """
+
+    sku = models.CharField(
+        "SKU",
+        max_length=64,
+        unique=True,
+        validators=[RegexValidator(r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z", "Letters, digits, dots, dashes, underscores.")],
+    )
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True, default="", validators=[MaxLengthValidator(10_000)])
+    category = models.ForeignKey(Category, models.PROTECT, null=True, blank=True, related_name="products")
+    price = models.DecimalField(max_digits=10, decimal_places=2, validators=[MinValueValidator(0)])
+    stock = models.IntegerField(default=0, editable=False, help_text="Pieces that can be sold now.")
+    retired_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # Of the description, price and so on, but not of the stock, whose timestamps are in the ledger: an index on a
+    # column that every sale writes would slow down every sale.
+    updated_at = models.DateTimeField(auto_now=True)
+    # Not a generated column, so that every database finds the same.
+    search_text = models.TextField(default="", editable=False)
+
+    loaded_stock: int | None = None
+    """The stock that this instance was loaded with or last moved to; None where the column is deferred."""
+
+    objects = ProductQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index(fields=["name", "id"], name="products_by_name"),
+            models.Index(fields=["price", "id"], name="products_by_price"),
+            models.Index(fields=["created_at", "id"], name="products_by_creation"),
+            models.Index(fields=["updated_at", "id"], name="products_by_change"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(stock__gte=0), name="stock_is_not_negative"),
+            models.CheckConstraint(condition=Q(price__gte=0), name="price_is_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.sku})"
+
+    def save(self, *, by: Person = None, **options: Any) -> None:
+        """Write the product and record what changed; a new product's `stock` is booked as its opening stock.
+
+        Raises SkuTaken, and TypeError if the stock of an existing product was assigned: only the ledger's verbs move
+        it. A stock that is merely stale, because others have sold since it was loaded, is not written and no error.
+        """
+        fields = options.get("update_fields")
+        assigned = not self._state.adding and fields is None and self.__dict__.get("stock") != self.loaded_stock
+        if assigned or "stock" in (fields or ()):
+            raise TypeError(STOCK_IS_READ_ONLY)
+        try:
+            if self._state.adding:
+                self._save_new(by, options)
+            else:
+                atomic_with_retry(lambda: self._save_change(by, options))
+        except IntegrityError:
+            taken = Product.objects.filter(sku=self.sku).exclude(pk=self.pk).first()
+            if taken is not None:
+                raise SkuTaken(taken.pk, taken.sku) from None
+            raise
+
+    @property
+    def category_slug(self) -> str | None:
+        return self.category.slug if self.category else None
+
+    def refreshed(self) -> "Product":
+        """Return this product as it is in the database now, as a new instance."""
+        return Product.objects.get(pk=self.pk)
+
+    # Verbs
+
+    def receive(self, quantity: int, *, by: Person = None, note: str = "", key: str | None = None) -> StockMovement:
+        """Add at least 1 delivered piece to the stock. Raises InvalidStockAdjustment.
+
+        For this and the next two verbs, `key` is an idempotency key: a retry returns the first request's movement.
+        """
+        movement = StockAdjustment(self, Reason.RECEIVED, quantity, by=by, note=note, key=key).execute()
+        assert movement is not None  # noqa: S101 - for mypy: a received quantity is never 0
+        return movement
+
+    def correct(self, delta: int, *, by: Person = None, note: str = "", key: str | None = None) -> StockMovement:
+        """Add `delta` pieces, negative for pieces that were lost or broken.
+
+        Raises InvalidStockAdjustment if it is 0, InsufficientStock if more would be removed than there are.
+        """
+        movement = StockAdjustment(self, Reason.CORRECTED, delta, by=by, note=note, key=key).execute()
+        assert movement is not None  # noqa: S101 - for mypy: a correction is never 0
+        return movement
+
+    def count(
+        self,
+        counted: int,
+        *,
+        expected: int | None = None,
+        by: Person = None,
+        note: str = "",
+        key: str | None = None,
+    ) -> StockMovement | None:
+        """Set the stock to the counted number of pieces; None if it already was that, so that nothing moves.
+
+        Raises InvalidStockAdjustment if it is negative, and StockHasMoved if the stock is no longer `expected`, the one
+        at which the count began: the count may or may not include what has moved since.
+        """
+        return StockAdjustment(self, Reason.COUNTED, counted, expected=expected, by=by, note=note, key=key).execute()
+
+    def retire(self, *, by: Person = None) -> None:
+        """Take the product off sale; its stock and history stay. Retiring a retired product changes nothing."""
+        if self.retired_at is None:
+            self.retired_at = timezone.now()
+            self.save(by=by, update_fields=["retired_at", "updated_at"])
+
+    def bring_back(self, *, by: Person = None) -> None:
+        """Put a retired product on sale again."""
+        if self.retired_at is not None:
+            self.retired_at = None
+            self.save(by=by, update_fields=["retired_at", "updated_at"])
+
+    # Mechanics
+
+    @classmethod
+    def from_db(
+        cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any
+    ) -> "Product":
+        """Load a row and remember its stock, so that save() can tell an assigned stock from a stale one."""
+        product = super().from_db(db, field_names, values, **options)
+        product.loaded_stock = product.__dict__.get("stock")
+        return product
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        super().refresh_from_db(*args, **kwargs)
+        self.loaded_stock = self.__dict__.get("stock")
+
+    def set_stock(self, stock: int) -> None:
+        """Set the attribute to the stock that the ledger has come to; only for the code that moves it."""
+        self.stock = self.loaded_stock = stock
+
+    def _save_new(self, by: Person, options: dict[str, Any]) -> None:
+        state, opening_stock = InstanceState(self, "loaded_stock"), self.stock
+        try:
+            atomic_with_retry(lambda: self._insert(opening_stock, by, options))
+        except BaseException:
+            state.restore()
+            raise
+
+    def _insert(self, opening_stock: int, by: Person, options: dict[str, Any]) -> None:
+        self.set_stock(0)  # An attempt that was rolled back may have received the opening stock already.
+        self.search_text = searchable(self.name, self.sku, self.description)
+        super().save(**{**options, "force_insert": True})
+        Event.objects.create(kind="product.created", product=self, by=by, facts={"price": str(self.price)})
+        if opening_stock:
+            self.receive(opening_stock, by=by, note="Opening stock")
+
+    def _save_change(self, by: Person, options: dict[str, Any]) -> None:
+        fields = options.get("update_fields")
+        if fields is None:
+            fields = writable_fields() - self.get_deferred_fields()
+        before = Product.objects.locked().get(pk=self.pk)
+        # A field that is not written may be stale here; the search must find what is in the database.
+        texts = (getattr(self if name in fields else before, name) for name in SEARCHED_FIELDS)
+        self.search_text = searchable(*texts)
+        super().save(**{**options, "update_fields": {*fields, "search_text"}})
+        changed = sorted(name for name in {*fields} - DERIVED_FIELDS if self._differs(before, name))
+        if changed:
+            Event.objects.create(kind="product.changed", product=self, by=by, facts={"fields": changed})
+
+    def _differs(self, before: "Product", name: str) -> bool:
+        # An assigned value may still be text, as in price="4.50"; the field converts it.
+        attribute, to_python = next((f.attname, f.to_python) for f in self._meta.concrete_fields if f.name == name)
+        return bool(to_python(getattr(self, attribute)) != getattr(before, attribute))
+
+
+@functools.cache
+def writable_fields() -> frozenset[str]:
+    """Return every field of a product but its key and its stock, which only the ledger's verbs move."""
+    return frozenset(field.name for field in Product._meta.concrete_fields) - {"id", "stock"}
+
+
+def _by_ids_or_skus(model: "type[Product]", ids: int, skus: int, locked: bool) -> "models.QuerySet[Product, Any]":
+    products = model.objects
+    names = Q(pk__in=[Param(position, models.BigAutoField()) for position in range(ids)]) if ids else Q()
+    if skus:  # Only if there are any: an OR keeps the database from using the primary key alone.
+        names |= Q(sku__in=[Param(f"sku {position}", models.CharField()) for position in range(skus)])
+    found = (products.locked() if locked else products.order_by("pk")).filter(names)
+    return found.values_list(*PLACEMENT_COLUMNS)

@@ -1,0 +1,84 @@
+"""The cart: what a customer has selected and not ordered yet."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from products.db.retry import atomic_with_retry
+from products.exceptions import IdempotentReplay, InvalidOrder, InvalidTransition, NotInCart
+from products.models.order_lines import OrderLine
+from products.models.order_status import Status
+from products.models.orders import Order, OrderQuerySet
+from products.models.products import Product
+from products.ordering.validation import MAX_LINES, OrderDraft, RequestedItem, too_many_lines
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+@dataclass(frozen=True)
+class Cart:
+    """A customer's cart: their one order in status CART, if there is one yet.
+
+    It reserves no stock and fixes no price. Every change locks that order first, so an order that was placed in the
+    meantime is never changed.
+    """
+
+    customer: "User"
+
+    @property
+    def items(self) -> list[RequestedItem]:
+        """The contents, [(product id, quantity), …], in the order in which they were added."""
+        lines = OrderLine.objects.filter(order__in=self._orders())
+        return list(lines.order_by("pk").values_list("product_id", "quantity"))
+
+    def quote(self) -> OrderDraft:
+        """Return what placing the cart now would come to, with everything that prevents it."""
+        return Order.objects.quote(self.items)
+
+    def put(self, product: Product | int | str, quantity: int) -> None:
+        """Set the quantity of a product in the cart. Raises InvalidOrder."""
+        draft = OrderDraft([(product, quantity)])
+        draft.load_products()
+        draft.check_lines()
+        [line] = draft.lines
+        atomic_with_retry(lambda: self._set(line.product, line.quantity))
+
+    def remove(self, product_id: int) -> None:
+        """Remove a product from the cart. Raises NotInCart."""
+        # `product__id`, because `product` raises for an id that is larger than any.
+        if not atomic_with_retry(lambda: self._delete(product__id=product_id)):
+            raise NotInCart(product_id)
+
+    def empty(self) -> None:
+        """Remove everything from the cart."""
+        atomic_with_retry(self._delete)
+
+    def place(self, *, key: str | None = None) -> tuple[Order, bool]:
+        """Place the cart as an order, or return the order that `key` already placed: (order, whether it is new).
+
+        Raises what `Order.place()` raises; the cart then stays as it was.
+        """
+        order = Order.objects.cart_of(self.customer)
+        try:
+            order.place(by=self.customer, key=key)
+        except IdempotentReplay as replay:
+            return replay.order, False
+        except InvalidTransition:
+            # Another request has placed this cart in the meantime; the customer's cart is a new one now.
+            return self.place(key=key)
+        return order, True
+
+    def _orders(self) -> OrderQuerySet:
+        return Order.objects.of(self.customer).filter(status=Status.CART)
+
+    def _set(self, product: Product, quantity: int) -> None:
+        order = Order.objects.locked().cart_of(self.customer)
+        if order.lines.filter(product=product).update(quantity=quantity):
+            return
+        if order.lines.count() >= MAX_LINES:
+            raise InvalidOrder(too_many_lines())
+        order.lines.create(product=product, quantity=quantity)
+
+    def _delete(self, **which: int) -> int:
+        locked = list(self._orders().locked())
+        return OrderLine.objects.filter(order__in=locked, **which).delete()[0]

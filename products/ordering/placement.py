@@ -1,0 +1,205 @@
+"""Placing an order: check it and its stock, take the stock, write order, lines, ledger and event, all or nothing."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, transaction
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+from products import metrics
+from products.db.bulk_sql import execute_batch, insert_sql
+from products.db.errors import CONFLICTS, sqlstate
+from products.db.retry import MAX_TRIES, InstanceState, atomic_with_retry
+from products.exceptions import DomainError, InsufficientStock, InvalidOrder
+from products.models.events import Event
+from products.models.order_lines import OrderLine
+from products.models.order_status import Status
+from products.models.products import Product
+from products.ordering import single_statement
+from products.ordering.validation import OrderDraft, RequestedItem
+
+Order = Any
+"""A products.models.Order. That model's verbs call this module, so the type cannot be imported here."""
+
+FROM_CART = "cart"
+"""The request digest of a checkout, whose request names no products: it means those in the cart."""
+
+
+def place(order: Order) -> None:
+    """Place a new order: check the order and the stock, take the stock, write everything, whole or not at all.
+
+    PostgreSQL can do it in one statement for an order that nothing speaks against. The other way is always correct,
+    and SQLite's only one: lock the products, check them under the lock, and write.
+    Raises InvalidOrder, InsufficientStock, IdempotentReplay and IdempotencyKeyConflict.
+    """
+    run(order, lambda: place_under_lock(order, None, order.customer), first=lambda: place_optimistically(order))
+
+
+def place_under_lock(order: Order, before: str | None, by: Any) -> None:
+    """Place the order step by step, in the caller's transaction. `before` is its status on record, None when new."""
+    draft = _draft(order, before)
+    draft.load_products(locked=True)  # in id order; until the commit no one else can take these products' stock
+    try:
+        _check(order, draft)
+    except DomainError:
+        # An earlier try of this request may have taken the stock. It held the lock until its commit, so it is visible
+        # now. A retry that passes the checks fails at the unique key instead.
+        order.check_idempotency_key()
+        raise
+    lines = snapshot_prices(order, draft)
+    if before is not None:
+        order.write_row()
+        order.lines.all().delete()
+    rows = [insert_sql(type(order), [vars(order)])] if before is None else []
+    execute_batch(
+        *rows,
+        insert_sql(OrderLine, [vars(line) for line in lines]),
+        *Product.objects.take_stock(lines),
+        insert_sql(Event, [Event.transition_row(order, before, by)]),
+    )
+    mark_persisted(order, lines)
+
+
+def place_optimistically(order: Order) -> bool:
+    """Place a new order in one statement, without holding a lock while Python works; False if nothing was changed.
+
+    Raises InsufficientStock without taking a lock where the shortage is certain, so that buyers of a sold-out product
+    block no one.
+    """
+    if not single_statement.is_supported(type(order)):
+        return False
+    draft = _draft(order, None)
+    draft.load_products()
+    try:
+        if not _check_optimistically(order, draft):
+            return False
+    except DomainError:
+        order.check_idempotency_key()
+        raise
+    lines = snapshot_prices(order, draft)
+    if not single_statement.execute(order, lines):
+        return False
+    mark_persisted(order, lines)
+    return True
+
+
+def run(order: Order, work: Callable[[], None], *, first: Callable[[], bool] | None = None) -> None:
+    """Run `work` in one transaction, or leave the order object as it was; `first` is tried before and may do it all.
+
+    Where stock is short, overdue orders that hold some of it are expired, and `work` runs once more.
+    """
+    state = InstanceState(order, "items")
+    try:
+        try:
+            _run_expiring_overdue(order, partial(_restored, state, work), first)
+        except IntegrityError:
+            # The idempotency key is taken: by an earlier try, or by a request that did not wait for our product locks.
+            if order.status == Status.PLACED:
+                order.check_idempotency_key()
+            raise
+    except BaseException as error:
+        if order.status == Status.PLACED and isinstance(error, DomainError):
+            metrics.count_not_placed(error.code, len(error.violations))
+        state.restore()
+        raise
+
+
+def _run_expiring_overdue(order: Order, work: Callable[[], None], first: Callable[[], bool] | None) -> None:
+    try:
+        if first is None:
+            atomic_with_retry(work)
+        else:
+            _run_optimistically(first, work)
+    except InsufficientStock as shortage:
+        if not shortage.overdue:
+            raise
+        type(order).objects.filter(pk__in=shortage.overdue).expire()
+        atomic_with_retry(work)
+
+
+def _run_optimistically(first: Callable[[], bool], work: Callable[[], None]) -> None:
+    """Run `first`, and `work` in a transaction if `first` changed nothing or met a conflict, which counts as a try."""
+    tries = MAX_TRIES
+    try:
+        if first():
+            return
+    except OperationalError as error:
+        if sqlstate(error) not in CONFLICTS:
+            raise
+        tries -= 1
+    atomic_with_retry(work, max_tries=tries)
+
+
+def _restored(state: InstanceState, work: Callable[[], None]) -> None:
+    state.restore()  # drops what an attempt that was rolled back left on the object
+    work()
+
+
+def snapshot_prices(order: Order, draft: OrderDraft) -> list[OrderLine]:
+    """Set the order's total, currency and timestamps; return its unsaved lines with SKU, name and price as of now."""
+    order.total, order.currency, order.placed_at = draft.total, settings.CURRENCY, timezone.now()
+    if order.pay_by is None and settings.PAY_WITHIN is not None:
+        order.pay_by = order.placed_at + settings.PAY_WITHIN
+    return [
+        OrderLine(
+            id=uuid7(),
+            order_id=order.pk,
+            product_id=line.product.pk,
+            quantity=line.quantity,
+            sku=line.product.sku,
+            name=line.product.name,
+            unit_price=line.product.price,
+        )
+        for line in draft.lines
+    ]
+
+
+def mark_persisted(order: Order, lines: Sequence[OrderLine]) -> None:
+    """Leave the order and its lines, which were written as SQL, in the state that save() leaves an instance in."""
+    for each in (order, *lines):
+        each._state.adding, each._state.db = False, order._state.db or DEFAULT_DB_ALIAS
+    order.items, order.placed_lines = None, list(lines)
+    units = sum(line.quantity for line in lines)
+    # Counted after the commit; robust, because a metric must not fail an order that is committed.
+    transaction.on_commit(partial(metrics.count_placed, units), robust=True)
+
+
+def _draft(order: Order, before: str | None) -> OrderDraft:
+    items: list[RequestedItem] = order.items or []
+    if order.items is None and before == Status.CART:
+        items = list(order.lines.values_list("product_id", "quantity"))
+    draft = OrderDraft(items)
+    order.request_digest = draft.digest if before is None else FROM_CART
+    return draft
+
+
+def _check(order: Order, draft: OrderDraft) -> None:
+    """Raise InvalidOrder or InsufficientStock, the latter with the overdue orders that hold what is missing."""
+    try:
+        draft.check()
+    except InsufficientStock as shortage:
+        shortage.overdue = type(order).objects.overdue_holding(shortage.product_ids)
+        raise
+
+
+def _check_optimistically(order: Order, draft: OrderDraft) -> bool:
+    """Return whether the draft can be placed as far as can be told without a lock.
+
+    Raises InsufficientStock where the shortage is certain: stock was too low before and after it was known that no
+    overdue order held any of it.
+    """
+    try:
+        _check(order, draft)
+    except InvalidOrder:
+        return False
+    except InsufficientStock as shortage:
+        if shortage.overdue:
+            return False
+    else:
+        return True
+    draft.load_products()
+    draft.check()
+    return False

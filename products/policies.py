@@ -1,0 +1,36 @@
+"""Who may do what: the one place that the API and the admin ask."""
+
+from typing import TYPE_CHECKING, Union
+
+from products.models.order_status import Status
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+Actor = Union["User", "AnonymousUser"]
+
+VIEW_ORDERS = "products.view_order"
+CHANGE_ORDERS = "products.change_order"
+ADD_PRODUCTS = "products.add_product"
+CHANGE_PRODUCTS = "products.change_product"
+ADJUST_STOCK = "products.add_stockmovement"
+VIEW_LEDGER = "products.view_stockmovement"
+
+CUSTOMER_TRANSITIONS = frozenset({Status.CANCELLED})
+"""The transitions that customers may make with their own orders; all others need CHANGE_ORDERS."""
+
+
+def is_staff_with(user: Actor, permission: str) -> bool:
+    """Return whether the user is staff and has the model permission, such as "products.change_order"."""
+    return user.is_staff and user.has_perm(permission)
+
+
+def may_see_all_orders(user: Actor) -> bool:
+    """Return whether the user sees every order, not only their own."""
+    return is_staff_with(user, VIEW_ORDERS)
+
+
+def may_change_status(user: Actor, customer_id: int, to: Status) -> bool:
+    """Return whether the user may bring an order of customer `customer_id` to the status `to`."""
+    own = customer_id == user.pk
+    return (own and to in CUSTOMER_TRANSITIONS) or is_staff_with(user, CHANGE_ORDERS)
