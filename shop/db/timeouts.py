@@ -59,6 +59,8 @@ def wait(connection: extensions.connection) -> None:
     limit = _limit(connection, began)
     try:
         while (state := connection.poll()) != extensions.POLL_OK:
+            if state not in EVENTS:
+                raise psycopg2.OperationalError(f"Unexpected state of the connection: {state}.")
             poller = select.poll()
             poller.register(connection.fileno(), EVENTS[state])
             patience = None if limit is None else max(0.0, began + limit - time.monotonic()) * 1_000

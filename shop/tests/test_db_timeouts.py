@@ -11,6 +11,7 @@ import time
 import psycopg2
 import pytest
 from django.db import OperationalError
+from psycopg2 import extensions
 
 from products.db.errors import is_unavailable, was_rolled_back
 from products.tests.freezing import frozen
@@ -142,6 +143,24 @@ def test_asking_whether_a_connection_is_usable_sends_no_statement(server, connec
         cursor.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", [pid])
         assert cursor.fetchone() == ("SELECT 'the last one'",)
     assert pid_of(connection) == pid
+
+
+def test_a_connection_that_was_never_made_or_is_closed_is_not_usable(connect, connection):
+    connection.connection.close()
+
+    assert not connection.is_usable()
+    assert not connect().is_usable()
+
+
+def test_a_state_that_psycopg2_does_not_document_ends_the_wait():
+    class Confused:
+        status = extensions.STATUS_READY
+
+        def poll(self):
+            return extensions.POLL_ERROR
+
+    with pytest.raises(psycopg2.OperationalError, match="Unexpected state"):
+        timeouts.wait(Confused())
 
 
 def test_a_statement_to_a_frozen_database_ends_with_its_request(server, connection):
