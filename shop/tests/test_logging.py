@@ -116,6 +116,12 @@ def test_a_traceback_is_in_the_one_line():
     assert json.loads(line)["exception"].endswith("\nValueError: broken")
 
 
+def test_a_stack_is_in_the_one_line():
+    line = logs.JsonLines().format(record(stack_info="Stack (most recent call last):\n  …"))
+
+    assert json.loads(line)["stack"] == "Stack (most recent call last):\n  …"
+
+
 def test_a_traceback_is_to_be_read_in_text():
     assert text_lines().format(record(exc_info=an_error())).endswith("\nValueError: broken")
 

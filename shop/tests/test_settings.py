@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from shop.db import engines
+
 ROOT = Path(__file__).resolve().parents[2]
 
 PRODUCTION = {
@@ -140,6 +142,16 @@ def test_behind_pgbouncer_nothing_is_asked_that_it_refuses():
 
     assert settings["DATABASES"]["default"]["OPTIONS"] == CONNECTING
     assert settings["DATABASES"]["default"]["DISABLE_SERVER_SIDE_CURSORS"] is True
+
+
+@pytest.mark.parametrize("behind_pgbouncer", [True, False])
+def test_the_options_in_the_url_come_last(behind_pgbouncer):
+    given = {"OPTIONS": {"options": "-c lock_timeout=9"}}
+
+    database = engines.postgresql(given, statement_timeout=4, behind_pgbouncer=behind_pgbouncer)
+
+    assert database["OPTIONS"]["options"].endswith("-c lock_timeout=9")
+    assert ("statement_timeout" in database["OPTIONS"]["options"]) is not behind_pgbouncer
 
 
 def test_any_sqlite_file_is_set_up_for_writers_that_wait_for_each_other():

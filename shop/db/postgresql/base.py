@@ -23,9 +23,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         A server that is frozen or cut off is found by the request's time limit instead.
         """
         connection = self.connection
-        if connection is None or connection.closed:
-            return False
-        if connection.info.transaction_status == TRANSACTION_STATUS_UNKNOWN:
+        if connection is None or connection.closed or connection.info.transaction_status == TRANSACTION_STATUS_UNKNOWN:
             return False
         poll = select.poll()
         poll.register(connection.fileno(), HANG_UP)
