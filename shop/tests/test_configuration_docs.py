@@ -1,4 +1,4 @@
-"""The configuration page says what the code does: the same variables, the same defaults, and examples that work."""
+"""docs/configuration.md matches the code: the same variables, the same defaults, and examples that work."""
 
 import re
 import runpy
@@ -35,7 +35,7 @@ def rows():
 
 
 def code(cell):
-    """What a cell begins with in backticks, or nothing."""
+    """Return the cell's leading text in backticks, or ''."""
     found = re.match(r"`([^`]+)`", cell)
     return found[1] if found else ""
 

@@ -1,4 +1,4 @@
-"""The connection to PostgreSQL, under faults that are made with a PostgreSQL of the test's own."""
+"""Connections to PostgreSQL under faults. The tests start a PostgreSQL of their own."""
 
 import contextlib
 import gc
@@ -31,7 +31,7 @@ def cluster():
 
 @pytest.fixture
 def server(cluster):
-    """A PostgreSQL that runs, whatever the test before has done to it."""
+    """A running PostgreSQL, whatever the previous test did to it."""
     if cluster.pid is None:
         cluster.start()
     return cluster
@@ -39,7 +39,7 @@ def server(cluster):
 
 @pytest.fixture
 def connect(server, django_db_blocker):
-    """Make a connection to the server, or to another port, as the shop has them."""
+    """Return a function that makes one of the shop's connections to the server, or to another port."""
     made = []
 
     def make(*, port=None):
@@ -47,7 +47,7 @@ def connect(server, django_db_blocker):
         made.append(DatabaseWrapper(database | KEPT | ({"PORT": port} if port else {}), alias="tested"))
         return made[-1]
 
-    with django_db_blocker.unblock():  # which guards the database of the other tests
+    with django_db_blocker.unblock():  # It guards the database of the other tests.
         yield make
         for connection in made:
             connection.close()
@@ -74,13 +74,13 @@ def ask(connection, statement="SELECT 1"):
 
 
 def next_request(connection):
-    """What Django does with a kept connection between two requests."""
+    """Do what Django does with a persistent connection between two requests."""
     connection.close_if_unusable_or_obsolete()
 
 
 @contextlib.contextmanager
 def proxy(port):
-    """A way to `port` that swallows everything once its event is set; (port of its own, event)."""
+    """Forward connections to `port`, and drop all data once the event is set. Yields the proxy's port and the event."""
     swallows, pairs = threading.Event(), []
     listener = socket.create_server(("127.0.0.1", 0))
 

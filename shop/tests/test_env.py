@@ -12,7 +12,7 @@ A_GOOD_KEY = "kT3vQ9xR7mZ2wB8nL5cY1jF6hD4gS0pAuEiOqWrTyXsVbNmKlJhG"
 
 
 def complaint(env):
-    """What the operator reads, without its heading."""
+    """Return the sentences that the operator reads, without the heading."""
     with pytest.raises(ImproperlyConfigured) as refusal:
         env.raise_errors()
     heading, *sentences = str(refusal.value).splitlines()

@@ -1,4 +1,4 @@
-"""What a line of the log looks like, whatever is put into it."""
+"""The format of log lines, whatever input they contain."""
 
 import json
 import logging

@@ -41,7 +41,7 @@ def python(code, environment, *, folder=ROOT):
 
 
 def settings_with(environment, **place):
-    """The settings that a process with this environment, and no other, has."""
+    """Return the settings of a process with this environment and no other variables."""
     process = python(SHOW_SETTINGS, environment, **place)
     assert process.stderr == ""
     return json.loads(process.stdout)
