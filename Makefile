@@ -69,7 +69,7 @@ test: ## pass every test on SQLite and on PostgreSQL, and hold coverage at its t
 
 # Tests that start servers, kill them and look at the clock have the machine to themselves; the others share it.
 APART := tests_http chaos products/tests/browser products/tests/test_postgres.py \
-	shop/tests/test_postgresql.py
+	shop/tests/test_db_timeouts.py
 # What has nothing to do with the database, starts its own, or is about what a browser makes of pages; once is enough.
 ONCE := products/tests/test_postgres.py tests_http/test_ambiguous_requests.py tests_http/test_nginx.py \
 	tests_http/test_slow_clients.py products/tests/browser

@@ -35,20 +35,23 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 variables = Environment()
 
 listen_on = variables.text(
-    "LISTEN_ON", default="127.0.0.1", pattern=r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]", wish="an address such as 0.0.0.0"
+    "LISTEN_ON",
+    default="127.0.0.1",
+    pattern=r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]",
+    expected="an address such as 0.0.0.0",
 )
-port = variables.whole("PORT", default=8000, at_least=1, at_most=65_535)
+port = variables.integer("PORT", default=8000, minimum=1, maximum=65_535)
 bind = f"{listen_on}:{port}"
 
 worker_class = "gthread"
-workers = variables.whole("WEB_CONCURRENCY", default=2, at_least=1, at_most=256)
-threads = variables.whole("WEB_THREADS", default=4, at_least=1, at_most=256)
+workers = variables.integer("WEB_CONCURRENCY", default=2, minimum=1, maximum=256)
+threads = variables.integer("WEB_THREADS", default=4, minimum=1, maximum=256)
 
 # A worker whose main loop is silent for this long is replaced. It does not limit a request, which runs in a thread.
 timeout = 30
-graceful_timeout = variables.whole("GRACEFUL_TIMEOUT_SECONDS", default=25, at_least=1, at_most=3_600)
+graceful_timeout = variables.integer("GRACEFUL_TIMEOUT_SECONDS", default=25, minimum=1, maximum=3_600)
 # Longer than the proxy keeps its connections (60 s in deploy/nginx), so that it never sends into one that just closed.
-keepalive = variables.whole("KEEP_ALIVE_SECONDS", default=75, at_most=3_600)
+keepalive = variables.integer("KEEP_ALIVE_SECONDS", default=75, maximum=3_600)
 
 # WSGI maps Idempotency_Key and Idempotency-Key to the same name, and SCRIPT_NAME changes every path.
 header_map = "refuse"
@@ -96,7 +99,7 @@ def on_exit(server: Any) -> None:
 
 
 try:
-    variables.complain()
+    variables.raise_errors()
     settings.LOGGING  # noqa: B018 - report invalid settings as a sentence, before gunicorn starts
 except ImproperlyConfigured as problem:
     sys.exit(str(problem))

@@ -15,7 +15,7 @@ STEPS = [
     ("JSON: reading and writing", r"/json/|/rest_framework/(renderers|parsers|utils/encoders|utils/json)"),
     ("log and metrics", r"/logging/|/pythonjsonlogger/|/prometheus_client/|/shop/(logs|metrics)"),
     ("DRF: the rest", r"/rest_framework/|/drf_spectacular/"),
-    ("Django: middleware, URLs, requests", r"/django/|/whitenoise/|/csp/"),
+    ("Django: middleware, URLs, requests", r"/django/|/whitenoise/"),
     ("gunicorn and its worker", r"/gunicorn/|/shop/(worker|loop|polling|threads|answers|connections|waiting|refusing)"),
     ("ours: models", r"/products/models/"),
     ("ours: API", r"/products/api/"),

@@ -17,7 +17,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from products.api.errors import RETRY_AFTER, problem_response
-from shop.deadlines import Deadline
+from shop.db.timeouts import limit_wait
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Health:
 
     def _of_the_database(self) -> dict[str, str]:
         try:
-            with Deadline(PATIENCE):
+            with limit_wait(PATIENCE):
                 with connection.cursor() as cursor:
                     cursor.execute("SELECT 1")
                 # What is applied stays applied, so that a good answer need not be asked for again.

@@ -82,7 +82,7 @@ def admin_login(settings):
 
 @pytest.fixture
 def root(settings):
-    settings.PASSWORD_HASHERS = ["shop.hashers.Argon2"]  # which the server knows
+    settings.PASSWORD_HASHERS = ["shop.password_hashers.Argon2"]  # which the server knows
     return User.objects.create_superuser("root", password="correct horse")
 
 

@@ -35,7 +35,7 @@ LEFT_OUT = {
 @pytest.fixture
 def a_shop(settings, a_product):
     """The people of people.yaml, and the goods and orders that the document's examples and schemathesis.toml name."""
-    settings.PASSWORD_HASHERS = ["shop.hashers.Argon2"]  # the server knows no quick ones
+    settings.PASSWORD_HASHERS = ["shop.password_hashers.Argon2"]  # the server knows no quick ones
     alice = User.objects.create_user("alice", password="alice-likes-mugs")
     User.objects.create_user("bob", password="bob-likes-mugs")
     User.objects.create_superuser("superuser", password="superuser-has-mugs")

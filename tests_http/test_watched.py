@@ -161,7 +161,7 @@ def walk(server, mug):
 
 
 def test_every_line_is_json_and_no_secret_is_in_any(mug, tmp_path, settings):
-    settings.PASSWORD_HASHERS = ["shop.hashers.Argon2"]  # which the server knows
+    settings.PASSWORD_HASHERS = ["shop.password_hashers.Argon2"]  # which the server knows
     with Gunicorn(workers=2, log=tmp_path / "log", **PRODUCTION) as server:
         hidden = walk(server, mug.pk)
 

@@ -75,7 +75,7 @@ def spend(request: HttpRequest) -> Budget | None:
     """Count this request, once however often it is asked; what that leaves, or None where there is no limit."""
     if not settings.REQUESTS_PER_MINUTE:
         return None
-    if not hasattr(request, "budget"):
+    if getattr(request, "budget", None) is None:
         # Not DRF's request.auth, which would authenticate a request that came to log in.
         token = getattr(request, "auth", None)
         key = f"token {token.digest}" if token else client_ip(request)

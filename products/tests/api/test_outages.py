@@ -66,7 +66,7 @@ def test_it_is_a_page_of_503_in_the_sessions_of_the_admin(client, staff, path):
         answer = client.get(path)
 
     assert (answer.status_code, answer["Retry-After"], answer["Cache-Control"]) == (503, "1", "no-store")
-    assert "Not available just now" in answer.content.decode()
+    assert "Temporarily unavailable" in answer.content.decode()
 
 
 def test_it_is_a_page_of_503_in_a_template_of_the_admin(client, staff):

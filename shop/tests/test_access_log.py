@@ -1,4 +1,4 @@
-"""The line that each request has."""
+"""The access log: one line per request."""
 
 import logging
 
@@ -27,7 +27,7 @@ def ask_and_log(request, pk):
 
 @pytest.fixture
 def a_bug(settings):
-    """An address at which something is logged, the database is asked, and a bug is."""
+    """Add a view that logs a line, runs a query and raises an exception."""
     settings.ROOT_URLCONF = type(
         "Urls", (), {"urlpatterns": [path("api/bug/<int:pk>", ask_and_log), *urls.urlpatterns]}
     )

@@ -1,4 +1,4 @@
-"""What a line of the log looks like, whatever is put into it."""
+"""The format of log lines, whatever input they contain."""
 
 import json
 import logging
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from products.models.tokens import PREFIX
-from shop import logs
+from shop.observability import logging as logs
 
 SAFE_LINE = re.compile(r"[ -~]+")
 NASTY = [
@@ -98,7 +98,7 @@ def test_a_line_says_the_same_whether_or_not_it_needs_escapes(value):
     line = logs.encode({"value": value})
 
     assert line.isascii()
-    assert json.loads(line) == json.loads(logs.in_ascii({"value": value}))
+    assert json.loads(line) == json.loads(logs.encode_ascii({"value": value}))
 
 
 @pytest.mark.parametrize("nasty", NASTY)
@@ -114,6 +114,12 @@ def test_a_traceback_is_in_the_one_line():
     assert "\n" not in line
     assert json.loads(line)["exception"].startswith("Traceback (most recent call last):\n")
     assert json.loads(line)["exception"].endswith("\nValueError: broken")
+
+
+def test_a_stack_is_in_the_one_line():
+    line = logs.JsonLines().format(record(stack_info="Stack (most recent call last):\n  …"))
+
+    assert json.loads(line)["stack"] == "Stack (most recent call last):\n  …"
 
 
 def test_a_traceback_is_to_be_read_in_text():

@@ -1,3 +1,5 @@
+"""Parse DATABASE_URL."""
+
 from typing import Any
 
 import dj_database_url
@@ -7,7 +9,10 @@ SQLITE = "django.db.backends.sqlite3"
 
 
 def parse(url: str) -> dict[str, Any]:
-    """One entry of Django's DATABASES, or a ValueError that does not repeat the URL, for the password's sake."""
+    """Return an entry for Django's DATABASES.
+
+    Raises ValueError for an unusable URL. The message does not repeat the URL, which may contain a password.
+    """
     database: dict[str, Any] = dict(dj_database_url.parse(url))
     if database["ENGINE"] == SQLITE:
         return database
@@ -15,8 +20,8 @@ def parse(url: str) -> dict[str, Any]:
         raise ValueError("neither PostgreSQL nor SQLite")
 
     if not database["HOST"] and database["NAME"].startswith("/"):
-        # A socket as Google writes it: postgres://user:password@//cloudsql/project:region:instance/name
+        # A Cloud SQL socket: postgres://user:password@//cloudsql/project:region:instance/name
         database["HOST"], _, database["NAME"] = database["NAME"].rpartition("/")
     if not database["NAME"] or {"@", "/"} & set(database["NAME"]):
-        raise ValueError("no name, or in its place the rest of a password with @ or / in it")
+        raise ValueError("no name, or the rest of a password that contains @ or /")
     return database
