@@ -2,8 +2,8 @@
 
     python -m tests_http.restarts --seconds 20
 
-Eight clients on kept connections place orders and read products. Meanwhile each server is stopped with SIGTERM and started
-again, in these setups:
+Eight clients on kept connections place orders and read products. Meanwhile each server is stopped with SIGTERM and
+started again, in these setups:
 
     sockets       two servers behind nginx, whose sockets stay open across the restart, as systemd keeps them
     drained       two servers behind nginx, each marked `down` in nginx before it is restarted
