@@ -2,8 +2,8 @@
 
     python -m tests_http.slow_clients --seconds 30
 
-Eight clients send half of their headers, 20 send nothing, and eight send a body byte by byte. Each reconnects whenever it
-is disconnected. Another client asks once a second. It runs twice, with and without the shipped nginx in front.
+Eight clients send half of their headers, 20 send nothing, and eight send a body byte by byte. Each reconnects when it is
+disconnected. Another client asks once a second. It runs twice, with and without the shipped nginx in front.
 """
 
 import argparse
@@ -61,16 +61,19 @@ def slow_clients(address: Address, token: str, tls: ssl.SSLContext | None) -> It
 def send_slowly(address: Address, tls: ssl.SSLContext | None, beginning: bytes, stopped: threading.Event) -> None:
     """Send `beginning`, then a byte at a time, or nothing if it is empty; connect again whenever disconnected."""
     while not stopped.wait(SECONDS_PER_BYTE):
-        with suppress(OSError), socket.create_connection(address, timeout=5) as plain:
-            with tls.wrap_socket(plain) if tls else plain as connection:
-                connection.sendall(beginning)
-                connection.settimeout(0.01)
-                while not stopped.wait(SECONDS_PER_BYTE):
-                    with suppress(TimeoutError):
-                        if not connection.recv(1_000):
-                            break
-                    if beginning:
-                        connection.sendall(b"x")
+        with (
+            suppress(OSError),
+            socket.create_connection(address, timeout=5) as plain,
+            tls.wrap_socket(plain) if tls else plain as connection,
+        ):
+            connection.sendall(beginning)
+            connection.settimeout(0.01)
+            while not stopped.wait(SECONDS_PER_BYTE):
+                with suppress(TimeoutError):
+                    if not connection.recv(1_000):
+                        break
+                if beginning:
+                    connection.sendall(b"x")
 
 
 def ask_regularly(connect: Callable[[], http.client.HTTPConnection], token: str, seconds: float) -> list[float]:
@@ -100,9 +103,8 @@ def main() -> None:
         folder = Path(name)
         shop = sample_shop.create(folder)
         with Gunicorn(database_url=shop.database_url, **PRODUCTION) as server:
-            with Nginx(folder, server.address) as proxy:
-                with slow_clients(proxy.https, shop.token, proxy.tls()):
-                    report("behind nginx", ask_regularly(proxy.connect, shop.token, seconds))
+            with Nginx(folder, server.address) as proxy, slow_clients(proxy.https, shop.token, proxy.tls()):
+                report("behind nginx", ask_regularly(proxy.connect, shop.token, seconds))
             with slow_clients(server.address, shop.token, None):
 
                 def connect() -> http.client.HTTPConnection:

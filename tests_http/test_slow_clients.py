@@ -1,4 +1,4 @@
-"""Slow clients behind the shipped nginx do not delay others. `python -m tests_http.slow_clients` measures for longer."""
+"""Slow clients behind the shipped nginx delay nobody. `python -m tests_http.slow_clients` measures for longer."""
 
 import pytest
 
@@ -16,9 +16,12 @@ SECONDS = 8
 def test_half_open_silent_and_slow_clients_delay_nobody_behind_nginx(tmp_path, alice):
     _, token = ApiToken.objects.issue(alice)
 
-    with Gunicorn(workers=2, threads=4, **PRODUCTION) as server, Nginx(tmp_path, server.address) as proxy:
-        with slow_clients(proxy.https, token, proxy.tls()):
-            durations = ask_regularly(proxy.connect, token, SECONDS)
+    with (
+        Gunicorn(workers=2, threads=4, **PRODUCTION) as server,
+        Nginx(tmp_path, server.address) as proxy,
+        slow_clients(proxy.https, token, proxy.tls()),
+    ):
+        durations = ask_regularly(proxy.connect, token, SECONDS)
 
     assert len(durations) == SECONDS
     assert max(durations) < 1
