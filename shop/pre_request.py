@@ -2,8 +2,7 @@
 
 gunicorn itself rejects malformed HTTP and ambiguous framing. The rest must be checked here, because WSGI joins repeated
 headers and decodes the path. A hook cannot answer a request, so it adds an internal header, and the middleware in
-shop.ambiguous_requests responds with 400. This module imports nothing of Django, which is not set up when
-gunicorn.conf.py runs.
+shop.ambiguous_requests responds with 400. gunicorn.conf.py imports this before Django is set up.
 """
 
 import re

@@ -9,19 +9,19 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+os.wsgi_environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 
 django = get_wsgi_application()
 # Import the URLconf and the views before gunicorn forks, so that workers share them and the first request is not slow.
 routes = get_resolver().url_patterns
 
 
-def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+def application(wsgi_environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """Serve Django. Give a chunked body a length, because Django reads no body without a Content-Length."""
-    is_chunked = "HTTP_TRANSFER_ENCODING" in environ and environ.get("wsgi.input_terminated")
+    is_chunked = "HTTP_TRANSFER_ENCODING" in wsgi_environ and wsgi_environ.get("wsgi.input_terminated")
     # Only for the API: browsers send the admin's uploads, which may be larger, with their length.
-    if is_chunked and environ["PATH_INFO"].startswith("/api"):
+    if is_chunked and wsgi_environ["PATH_INFO"].startswith("/api"):
         # Reading one byte more than the limit is enough for Django to answer 413.
-        body = environ["wsgi.input"].read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
-        environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-    return django(environ, start_response)
+        body = wsgi_environ["wsgi.input"].read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
+        wsgi_environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+    return django(wsgi_environ, start_response)

@@ -2,8 +2,8 @@
 
     python -m tests_http.slow_clients --seconds 30
 
-Eight clients send half of their headers, 20 send nothing, and eight send a body byte by byte. Each reconnects whenever
-it is disconnected. Another client asks once a second. It runs twice, with and without the shipped nginx in front.
+Eight clients send half of their headers, 20 send nothing, and eight send a body byte by byte. Each reconnects when
+disconnected. Another client asks once a second. This runs twice, with and without the shipped nginx in front.
 """
 
 import argparse

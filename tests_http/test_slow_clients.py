@@ -1,4 +1,4 @@
-"""Slow clients behind the shipped nginx delay no others. `python -m tests_http.slow_clients` measures for longer."""
+"""Slow clients behind the shipped nginx delay nobody. `python -m tests_http.slow_clients` measures for longer."""
 
 import pytest
 
