@@ -132,13 +132,13 @@ def test_retiring_takes_a_product_off_sale_and_bringing_it_back_puts_it_on_again
     retired = desk(staff).post(page(mug, "retire"))
 
     assert (retired.status_code, retired.url) == (302, page(mug))
-    assert said(retired) == ["Mug (MUG) is no longer sold."]
+    assert said(retired) == ["Mug (MUG) is no longer on sale."]
     assert (mug.refreshed().retired_at is None, mug.refreshed().stock) == (False, 3)
     assert mug.events.last().by == staff
 
     brought_back = desk(staff).post(page(mug, "bring_back"))
 
-    assert said(brought_back) == ["Mug (MUG) is sold again."]
+    assert said(brought_back) == ["Mug (MUG) is on sale again."]
     assert mug.refreshed().retired_at is None
 
 
@@ -151,7 +151,7 @@ def test_a_product_offers_to_be_retired_or_to_be_brought_back(staff, desk, a_pro
 
 
 def offered(answer):
-    return [verb.label for verb in answer.context["verbs"]]
+    return [verb.label for verb in answer.context["object_actions"]]
 
 
 def test_many_are_retired_and_brought_back_at_once(staff, desk, said, a_product):

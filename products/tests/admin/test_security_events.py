@@ -66,7 +66,7 @@ def test_a_token_that_staff_make_for_somebody(desk, alice, told, said):
     assert told() == [
         {"event": "token.made", "user": root.pk, "address": "127.0.0.1", "token": token.pk, "owner": alice.pk}
     ]
-    secret = re.search(r"The token is (\S+) and", said(answer)[0])[1]
+    secret = re.search(r"The token is (\S+)\. ", said(answer)[0])[1]
     assert secret not in str(told())
 
 

@@ -31,12 +31,12 @@ def test_receiving_adds_pieces_with_a_note_and_a_name(staff, desk, said, a_produ
     answer = send(desk(staff), mug, "receive", {"quantity": "40", "note": "Delivery 17"})
 
     assert (answer.status_code, answer.url) == (302, page(mug, "change"))
-    assert said(answer) == ["Received 40 of Mug (MUG); now there are 42."]
+    assert said(answer) == ["Received 40 of Mug (MUG). Stock is now 42."]
     assert mug.refreshed().stock == 42
     assert last_movement(mug) == (40, "RECEIVED", staff, "Delivery 17")
     assert mug.events.last().by == staff
     assert [(entry.user, entry.get_change_message()) for entry in LogEntry.objects.all()] == [
-        (staff, "Received 40 of Mug (MUG); now there are 42.")
+        (staff, "Received 40 of Mug (MUG). Stock is now 42.")
     ]
 
 
@@ -45,7 +45,7 @@ def test_correcting_takes_pieces_away_and_says_why(staff, desk, said, a_product)
 
     answer = send(desk(staff), mug, "correct", {"delta": "-2", "note": "Broken"})
 
-    assert said(answer) == ["Corrected Mug (MUG) by -2; now there are 3."]
+    assert said(answer) == ["Corrected Mug (MUG) by -2. Stock is now 3."]
     assert mug.refreshed().stock == 3
     assert last_movement(mug) == (-2, "CORRECTED", staff, "Broken")
 
@@ -55,7 +55,7 @@ def test_counting_makes_the_stock_what_was_counted(staff, desk, said, a_product)
 
     answer = send(desk(staff), mug, "count", {"counted": "7", "expected": "5"})
 
-    assert said(answer) == ["Counted Mug (MUG): +2, so now there are 7."]
+    assert said(answer) == ["Counted Mug (MUG): +2. Stock is now 7."]
     assert mug.refreshed().stock == 7
     assert last_movement(mug) == (2, "COUNTED", staff, "")
 
@@ -65,7 +65,7 @@ def test_a_count_that_agrees_moves_nothing(staff, desk, said, a_product):
 
     answer = send(desk(staff), mug, "count", {"counted": "5", "expected": "5"})
 
-    assert said(answer) == ["Counted Mug (MUG): there are 5, as there should be."]
+    assert said(answer) == ["Counted Mug (MUG). The stock of 5 is correct."]
     assert mug.movements.count() == 1
 
 
@@ -78,7 +78,7 @@ def test_a_count_begun_before_a_sale_does_not_bring_the_sold_pieces_back(staff, 
 
     assert errors(answer) == {"__all__": ["The stock of MUG is now 43, not 50; count again."]}
     assert (mug.refreshed().stock, mug.movements.count()) == (43, 2)
-    assert answer.context["situation"] == "43 can be sold now."
+    assert answer.context["summary"] == "In stock: 43."
 
     again = send(desk(staff), mug, "count", {"counted": "42", "expected": answer.context["form"]["expected"].value()})
 
@@ -121,7 +121,7 @@ def test_a_page_that_was_sent_before_says_so_and_can_be_sent_again(staff, desk, 
     answer = desk(staff).post(page(mug, "receive"), {"quantity": "4", "key": "one-page"})
 
     assert errors(answer) == {
-        "__all__": ["This page was sent before with something else in it. If you mean both, send it again."]
+        "__all__": ["This form was already sent with different values. If you want both changes, send it again."]
     }
     assert mug.refreshed().stock == 40
 

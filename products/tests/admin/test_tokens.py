@@ -24,7 +24,7 @@ def test_a_new_token_is_shown_once_and_opens_the_door(staff, desk, said, alice, 
     answer = desk(staff).post(f"{TOKENS}add/", issue_form(alice))
 
     assert (answer.status_code, answer.url) == (302, TOKENS)
-    secret = re.search(r"The token is (\S+) and is shown only now; keep it safe\.", said(answer)[0])[1]
+    secret = re.search(r"The token is (\S+)\. It is shown only this once; store it safely\.", said(answer)[0])[1]
     token = ApiToken.objects.get()
     assert ApiToken.objects.find(secret) == token
     assert (token.user, token.name, token.prefix) == (alice, "Till 3", secret[: len(token.prefix)])
@@ -53,7 +53,7 @@ def test_a_token_lives_as_long_as_the_shop_says_unless_told(staff, desk, setting
 def test_a_token_that_is_dead_already_is_not_made(staff, desk, alice):
     answer = desk(staff).post(f"{TOKENS}add/", issue_form(alice, days=-1))
 
-    assert errors(answer) == {"expires_at": ["A token that has expired already is of no use."]}
+    assert errors(answer) == {"expires_at": ["The expiry must be in the future."]}
     assert ApiToken.objects.count() == 0
 
 
@@ -69,7 +69,7 @@ def test_nobody_becomes_a_superuser_by_making_a_token(staff, desk):
 
     for other in (root, colleague):
         answer = desk(staff).post(f"{TOKENS}add/", issue_form(other))
-        assert errors(answer) == {"user": ["Only a superuser makes tokens for others of the staff."]}
+        assert errors(answer) == {"user": ["Only a superuser can issue tokens for other staff."]}
     assert ApiToken.objects.count() == 0
 
     assert desk(staff).post(f"{TOKENS}add/", issue_form(staff)).status_code == 302
