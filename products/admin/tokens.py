@@ -76,9 +76,7 @@ class ApiTokenAdmin(admin.ModelAdmin):
         token, secret = ApiToken.objects.issue(obj.user, name=obj.name, lifetime=obj.expires_at - timezone.now())
         obj.pk, obj.prefix = token.pk, token.prefix
         record_on_commit(SecurityEvent.TOKEN_MADE, request, token=token.pk, owner=obj.user.pk)
-        self.message_user(
-            request, f"The token is {secret}. It is shown only this once; store it safely.", messages.WARNING
-        )
+        self.message_user(request, f"The token is {secret}. It is shown only once; store it safely.", messages.WARNING)
 
     @admin.action(description="Revoke selected tokens", permissions=["change"])
     def revoke_selected(self, request: HttpRequest, tokens: ApiTokenQuerySet) -> None:

@@ -4,7 +4,7 @@ import pytest
 from django.db import InterfaceError, OperationalError, transaction
 
 from products import metrics
-from products.metrics import REGISTRY, is_about_the_connection
+from products.metrics import REGISTRY, is_connection_error
 from products.models import Cart, IdempotencyKeyConflict, IdempotentReplay, InsufficientStock, InvalidOrder, Order
 
 ON_COMMIT = pytest.mark.django_db(transaction=True)
@@ -152,5 +152,5 @@ def raised(error, cause):
 def test_a_lost_connection_is_told_from_a_busy_database(error, lost, counted):
     metrics.count_database_error(error)
 
-    assert is_about_the_connection(error) is lost
+    assert is_connection_error(error) is lost
     assert counted() == {f"database_errors {'connection' if lost else 'busy'}": 1}

@@ -24,7 +24,7 @@ def test_a_new_token_is_shown_once_and_opens_the_door(staff, desk, said, alice, 
     answer = desk(staff).post(f"{TOKENS}add/", issue_form(alice))
 
     assert (answer.status_code, answer.url) == (302, TOKENS)
-    secret = re.search(r"The token is (\S+)\. It is shown only this once; store it safely\.", said(answer)[0])[1]
+    secret = re.search(r"The token is (\S+)\. It is shown only once; store it safely\.", said(answer)[0])[1]
     token = ApiToken.objects.get()
     assert ApiToken.objects.find(secret) == token
     assert (token.user, token.name, token.prefix) == (alice, "Till 3", secret[: len(token.prefix)])
