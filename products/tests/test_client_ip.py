@@ -31,7 +31,7 @@ def asked_from(connected, forwarded=None):
         (1, "::ffff:192.0.2.1", "192.0.2.1"),
     ],
 )
-def test_the_entry_that_the_first_of_our_proxies_made_is_believed(settings, proxies, forwarded, address):
+def test_only_the_entry_that_a_trusted_proxy_added_is_used(settings, proxies, forwarded, address):
     settings.TRUSTED_PROXIES = proxies
 
     assert client_ip(asked_from("198.51.100.9", forwarded)) == address
@@ -48,5 +48,5 @@ def test_the_entry_that_the_first_of_our_proxies_made_is_believed(settings, prox
         ("", ""),  # through a socket
     ],
 )
-def test_whoever_has_a_network_of_addresses_is_one(connected, address):
+def test_an_ipv6_network_counts_as_one_client(connected, address):
     assert client_ip(asked_from(connected)) == address

@@ -1,4 +1,4 @@
-"""Somebody at a desk of the shop, with the admin open."""
+"""Somebody at a client_of of the shop, with the admin open."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ def _static_files_without_a_manifest(settings):
 
 
 @pytest.fixture
-def desk() -> Callable[..., Client]:
+def client_of() -> Callable[..., Client]:
     """A browser in which `user` is logged in."""
 
     def of(user: User, *, enforce_csrf_checks: bool = False) -> Client:
@@ -31,7 +31,7 @@ def desk() -> Callable[..., Client]:
 
 
 @pytest.fixture
-def a_clerk(db) -> Callable[..., User]:
+def staff_with(db) -> Callable[..., User]:
     """Somebody of the staff with these permissions of the shop and no other."""
 
     def make(*permissions: str) -> User:
@@ -44,7 +44,7 @@ def a_clerk(db) -> Callable[..., User]:
 
 @pytest.fixture
 def an_order(alice, a_product) -> Callable[..., Order]:
-    """An order of alice's, for one mug unless told otherwise."""
+    """An order of alice's, for one mug unless recorded otherwise."""
 
     def make(product: Product | None = None, quantity: int = 1) -> Order:
         return Order.objects.place_once(customer=alice, items=[(product or a_product(stock=10), quantity)])[0]
@@ -53,6 +53,6 @@ def an_order(alice, a_product) -> Callable[..., Order]:
 
 
 @pytest.fixture
-def said() -> Callable[[Any], list[str]]:
-    """What the admin told its user with this answer."""
+def messages_of() -> Callable[[Any], list[str]]:
+    """What the admin recorded its user with this answer."""
     return lambda response: [str(message) for message in get_messages(response.wsgi_request)]

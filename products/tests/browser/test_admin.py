@@ -57,7 +57,7 @@ def desk(browser, settings):
         yield browser
 
 
-def test_no_page_of_the_admin_wants_more_than_its_policy_allows(desk, alice, a_product):
+def test_no_admin_page_violates_its_content_security_policy(desk, alice, a_product):
     mug = a_product(sku="MUG", stock=3)
     order = Order.objects.create(customer=alice, items=[(mug, 1)])
     token, _ = ApiToken.objects.issue(alice)
@@ -73,7 +73,7 @@ def test_no_page_of_the_admin_wants_more_than_its_policy_allows(desk, alice, a_p
     assert complained == dict.fromkeys(complained, (False, []))
 
 
-def test_a_script_that_got_into_a_page_of_the_admin_does_not_run(desk, a_product):
+def test_a_script_injected_into_an_admin_page_does_not_run(desk, a_product):
     a_product(sku="MUG", stock=3)
     desk.get(f"{desk.address}/products/product/")
 

@@ -10,11 +10,11 @@ RIGHTS = {"is_staff": "on", "is_superuser": "on", "user_permissions": ["1"], "gr
 
 
 @pytest.fixture
-def reception(desk, a_clerk):
+def reception(client_of, staff_with):
     """Somebody at the reception, who looks after the people."""
-    clerk = a_clerk()
+    clerk = staff_with()
     clerk.user_permissions.set(Permission.objects.filter(codename__in=MAY))
-    return desk(clerk)
+    return client_of(clerk)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_a_customer_is_renamed_and_deactivated_and_given_a_password(reception, a
     assert refreshed(alice).check_password("correct horse battery")
 
 
-def test_no_right_is_given_by_who_is_no_superuser(reception, alice):
+def test_only_a_superuser_grants_permissions(reception, alice):
     Group.objects.create(pk=1, name="Everything")
 
     reception.post(page(alice), form(alice, first_name="Alice", **RIGHTS))
@@ -57,7 +57,7 @@ def test_no_right_is_given_by_who_is_no_superuser(reception, alice):
 
 
 @pytest.mark.parametrize("whom", ["boss", "staff", "clerk"])
-def test_of_the_staff_nobody_is_changed_by_them_not_even_themselves(whom, reception, boss, staff):
+def test_only_a_superuser_changes_staff_accounts(whom, reception, boss, staff):
     person = User.objects.get(username=whom)
     words = {"password1": "an attacker's word", "password2": "an attacker's word", "usable_password": "true"}
 
@@ -72,7 +72,7 @@ def test_of_the_staff_nobody_is_changed_by_them_not_even_themselves(whom, recept
     assert refreshed(person).is_superuser == (whom == "boss")
 
 
-def test_who_is_new_is_a_customer(reception):
+def test_a_new_user_is_a_customer(reception):
     words = {"password1": "correct horse battery", "password2": "correct horse battery", "usable_password": "true"}
 
     reception.post("/admin/auth/user/add/", {"username": "carol", **words, **RIGHTS})
@@ -81,7 +81,7 @@ def test_who_is_new_is_a_customer(reception):
     assert (carol.is_staff, carol.is_superuser, carol.user_permissions.count()) == (False, False, 0)
 
 
-def test_a_group_is_looked_at_and_left_as_it_is(reception):
+def test_only_a_superuser_changes_groups(reception):
     group = Group.objects.create(name="Reception")
 
     looked = reception.get(f"/admin/auth/group/{group.pk}/change/").status_code
@@ -94,8 +94,8 @@ def test_a_group_is_looked_at_and_left_as_it_is(reception):
     assert list(Group.objects.values_list("name", flat=True)) == ["Reception"]
 
 
-def test_a_superuser_gives_rights_and_passwords_to_anybody(desk, boss, staff):
-    client = desk(boss)
+def test_a_superuser_changes_names_and_permissions_of_staff(client_of, boss, staff):
+    client = client_of(boss)
 
     client.post(page(staff), form(staff, first_name="Sam", is_staff="on", is_superuser="on"))
 
