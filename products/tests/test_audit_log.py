@@ -1,4 +1,4 @@
-"""Security events: each has its word in the log, who, from where and about what; and never a secret."""
+"""Security events are logged with their name, user, address and facts, and without secrets."""
 
 import logging
 import uuid
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def recorded(caplog):
-    """The events since the test began, each as a dict of its facts; and each is as loud as it should be."""
+    """Return the events recorded since the test began, each as a dict, and check their log levels."""
     caplog.set_level(logging.INFO, "products.audit_log")
 
     def events():
@@ -127,7 +127,7 @@ def test_reusing_an_idempotency_key_for_another_request_is_recorded(api, alice, 
 
 
 def test_every_event_has_a_name_of_its_own():
-    words = [event.value for event in SecurityEvent]
+    names = [event.value for event in SecurityEvent]
 
-    assert len(set(words)) == len(words)
-    assert all(word.replace(".", "").replace("_", "").isalpha() for word in words)
+    assert len(set(names)) == len(names)
+    assert all(name.replace(".", "").replace("_", "").isalpha() for name in names)

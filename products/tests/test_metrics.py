@@ -1,4 +1,4 @@
-"""What is counted of the shop's business, and when."""
+"""The business metrics: what is counted, and when."""
 
 import pytest
 from django.db import InterfaceError, OperationalError, transaction
@@ -12,9 +12,9 @@ ON_COMMIT = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def counted():
-    """What has been counted since the test began, of what is not 0: {"name" or "name label": number}."""
+    """Return what was counted since the test began, without zeros: {"name" or "name label": number}."""
 
-    def all_of_them():
+    def samples():
         return {
             " ".join([sample.name.removeprefix("shop_").removesuffix("_total"), *sample.labels.values()]): sample.value
             for family in REGISTRY.collect()
@@ -22,8 +22,8 @@ def counted():
             if not sample.name.startswith("shop_http_")
         }
 
-    before = all_of_them()
-    return lambda: {name: value - before[name] for name, value in all_of_them().items() if value != before[name]}
+    before = samples()
+    return lambda: {name: value - before[name] for name, value in samples().items() if value != before[name]}
 
 
 @ON_COMMIT

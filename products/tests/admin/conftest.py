@@ -1,4 +1,4 @@
-"""Somebody at a client_of of the shop, with the admin open."""
+"""Fixtures for the admin: logged-in clients, staff with chosen permissions, orders, and the messages shown."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ def _static_files_without_a_manifest(settings):
 
 @pytest.fixture
 def client_of() -> Callable[..., Client]:
-    """A browser in which `user` is logged in."""
+    """Return a test client in which `user` is logged in."""
 
     def of(user: User, *, enforce_csrf_checks: bool = False) -> Client:
         client = Client(enforce_csrf_checks=enforce_csrf_checks)
@@ -32,7 +32,7 @@ def client_of() -> Callable[..., Client]:
 
 @pytest.fixture
 def staff_with(db) -> Callable[..., User]:
-    """Somebody of the staff with these permissions of the shop and no other."""
+    """Create a staff user with exactly these permissions."""
 
     def make(*permissions: str) -> User:
         clerk = User.objects.create_user("clerk", is_staff=True)
@@ -44,7 +44,7 @@ def staff_with(db) -> Callable[..., User]:
 
 @pytest.fixture
 def an_order(alice, a_product) -> Callable[..., Order]:
-    """An order of alice's, for one mug unless recorded otherwise."""
+    """Place an order by alice, by default for one piece of a new product."""
 
     def make(product: Product | None = None, quantity: int = 1) -> Order:
         return Order.objects.place_once(customer=alice, items=[(product or a_product(stock=10), quantity)])[0]
@@ -54,5 +54,5 @@ def an_order(alice, a_product) -> Callable[..., Order]:
 
 @pytest.fixture
 def messages_of() -> Callable[[Any], list[str]]:
-    """What the admin recorded its user with this answer."""
+    """Return the messages that the admin showed with this response."""
     return lambda response: [str(message) for message in get_messages(response.wsgi_request)]

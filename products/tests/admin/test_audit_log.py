@@ -1,4 +1,4 @@
-"""What the log is recorded of the admin."""
+"""The security events of the admin."""
 
 import logging
 import re

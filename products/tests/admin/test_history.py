@@ -7,7 +7,7 @@ MOVEMENTS, EVENTS = "/admin/products/stockmovement/", "/admin/products/event/"
 
 @pytest.fixture
 def a_sale(alice, staff, a_product):
-    """A mug that was received by the staff and sold to alice."""
+    """Receive a product as staff and sell some of it to alice."""
     mug = a_product(sku="MUG", name="Mug")
     mug.receive(5, by=staff, note="Delivery 17")
     return Order.objects.create(customer=alice, items=[(mug, 2)])

@@ -8,7 +8,7 @@ from django.utils import timezone
 from products.models import Order, Status
 
 ORDERS = "/admin/products/order/"
-VERBS = ["pay", "ship", "deliver", "cancel", "return"]
+ACTIONS = ["pay", "ship", "deliver", "cancel", "return"]
 
 
 def page(order, name="change"):
@@ -16,10 +16,10 @@ def page(order, name="change"):
 
 
 def offered(answer):
-    return [verb.label for verb in answer.context["object_actions"]]
+    return [action.label for action in answer.context["object_actions"]]
 
 
-def now(order):
+def refreshed(order):
     return Order.objects.get(pk=order.pk)
 
 
@@ -36,7 +36,7 @@ def test_an_order_is_paid_shipped_and_delivered_from_its_page(staff, client_of, 
         [f"Order {order.pk} is shipped."],
         [f"Order {order.pk} is delivered."],
     ]
-    done = now(order)
+    done = refreshed(order)
     assert (done.status, done.payment_reference) == ("DELIVERED", "TRANSFER-17")
     assert (done.carrier, done.tracking_number) == ("Parcel Post", "PP1")
     assert [(event.kind, event.by.username) for event in order.events.order_by("id")] == [
@@ -54,7 +54,7 @@ def test_cancelling_puts_the_stock_back(staff, client_of, a_product, an_order):
 
     client_of(staff).post(page(order, "cancel"))
 
-    assert (now(order).status, mug.refreshed().stock) == ("CANCELLED", 3)
+    assert (refreshed(order).status, mug.refreshed().stock) == ("CANCELLED", 3)
     assert [movement.delta for movement in order.movements] == [-2, 2]
 
 
@@ -66,7 +66,7 @@ def test_returned_goods_can_be_sold_again(staff, client_of, a_product, an_order)
 
     client_of(staff).post(page(order, "return"))
 
-    assert (now(order).status, mug.refreshed().stock) == ("RETURNED", 3)
+    assert (refreshed(order).status, mug.refreshed().stock) == ("RETURNED", 3)
 
 
 def test_a_page_offers_the_transitions_that_are_allowed(staff, client_of, an_order):
@@ -104,7 +104,7 @@ def test_a_payment_past_the_deadline_is_rejected(staff, client_of, an_order):
 
     assert list(answer.context["form"].errors) == ["__all__"]
     assert "had to be paid by" in answer.content.decode()
-    assert (now(order).status, now(order).payment_reference) == ("PLACED", "")
+    assert (refreshed(order).status, refreshed(order).payment_reference) == ("PLACED", "")
 
 
 def test_a_bulk_action_reports_each_rejected_order(staff, client_of, messages_of, an_order):
@@ -121,8 +121,8 @@ def test_a_bulk_action_reports_each_rejected_order(staff, client_of, messages_of
         f"paid order {paid.pk}: An order that is PAID cannot become PAID.",
         "Mark as paid: 1 of 3.",
     ]
-    assert [now(order).status for order in (placed, paid, cancelled)] == ["PAID", "PAID", "CANCELLED"]
-    assert now(paid).payment_reference == "TRANSFER-17"
+    assert [refreshed(order).status for order in (placed, paid, cancelled)] == ["PAID", "PAID", "CANCELLED"]
+    assert refreshed(paid).payment_reference == "TRANSFER-17"
     assert placed.events.last().by == staff
 
 
@@ -145,7 +145,7 @@ def test_orders_can_be_paid_shipped_and_delivered_in_bulk(
     answer = client_of(staff).post(ORDERS, {"action": action, "_selected_action": [order.pk for order in orders]})
 
     assert messages_of(answer) == [f"Mark as {after.label}: 2 of 2."]
-    assert [now(order).status for order in orders] == [after, after]
+    assert [refreshed(order).status for order in orders] == [after, after]
 
 
 def test_actions_that_cannot_be_undone_are_not_offered_in_bulk(staff, client_of, an_order):
@@ -197,7 +197,7 @@ def test_a_cart_shows_its_lines(staff, client_of, alice, a_product):
     assert offered(answer) == ["Cancel order"]
 
 
-@pytest.mark.parametrize("name", VERBS)
+@pytest.mark.parametrize("name", ACTIONS)
 def test_a_user_with_view_permission_cannot_change_the_status(client_of, staff_with, an_order, name):
     order = an_order()
     clerk = staff_with("view_order")
@@ -205,7 +205,7 @@ def test_a_user_with_view_permission_cannot_change_the_status(client_of, staff_w
     assert offered(client_of(clerk).get(page(order))) == []
     assert client_of(clerk).get(page(order, name)).status_code == 403
     assert client_of(clerk).post(page(order, name)).status_code == 403
-    assert now(order).status == "PLACED"
+    assert refreshed(order).status == "PLACED"
 
 
 def test_a_user_with_view_permission_has_no_bulk_actions(client_of, staff_with, an_order):
@@ -217,16 +217,16 @@ def test_a_user_with_view_permission_has_no_bulk_actions(client_of, staff_with, 
 
     assert answer.status_code == 200
     assert answer.context["action_form"] is None
-    assert now(order).status == "PLACED"
+    assert refreshed(order).status == "PLACED"
 
 
-@pytest.mark.parametrize("name", VERBS)
+@pytest.mark.parametrize("name", ACTIONS)
 def test_the_status_changes_only_by_a_post_with_a_csrf_token(staff, client_of, an_order, name):
     order = an_order()
 
     assert client_of(staff).get(page(order, name)).status_code == 200
     assert client_of(staff, enforce_csrf_checks=True).post(page(order, name)).status_code == 403
-    assert now(order).status == "PLACED"
+    assert refreshed(order).status == "PLACED"
 
 
 def test_an_order_is_found_by_its_id_its_customer_and_its_references(staff, client_of, bob, a_product, an_order):

@@ -12,7 +12,7 @@ def page(product, name="change"):
 
 
 def form(product, **changes):
-    """What the browser sends for this product's page as it is now, with these changes."""
+    """Return what a browser sends from the product's page as it is now, with these changes."""
     shown = {
         "sku": product.sku,
         "name": product.name,
@@ -95,7 +95,9 @@ def test_a_form_keeps_the_search_text_that_others_changed_since(staff, client_of
 
 def test_a_sku_taken_by_a_concurrent_request_shows_an_error(staff, client_of, messages_of, a_product, monkeypatch):
     taken = a_product(sku="MUG")
-    monkeypatch.setattr(Product, "validate_unique", lambda *args, **kwargs: None)  # It looked before the first wrote.
+    monkeypatch.setattr(
+        Product, "validate_unique", lambda *args, **kwargs: None
+    )  # as if checked before the other request committed
 
     answer = client_of(staff).post(f"{PRODUCTS}add/", {"sku": "MUG", "name": "Mug", "price": "1"})
 
@@ -151,7 +153,7 @@ def test_a_page_offers_to_retire_or_to_bring_back(staff, client_of, a_product):
 
 
 def offered(answer):
-    return [verb.label for verb in answer.context["object_actions"]]
+    return [action.label for action in answer.context["object_actions"]]
 
 
 def test_products_are_retired_and_brought_back_in_bulk(staff, client_of, messages_of, a_product):

@@ -1,4 +1,4 @@
-"""A page costs the same for one row and for twenty: a change of cost is a line in the diff."""
+"""A page takes the same number of queries for one row and for twenty; the literal counts make a change visible."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -17,7 +17,7 @@ LISTS = {
 
 @pytest.fixture
 def fill(staff, a_product):
-    """Fill every list with so many rows, each with people, goods and a category of its own."""
+    """Add so many rows to every list, each with its own customer, product and category."""
 
     def add(rows):
         for number in range(rows):
@@ -52,7 +52,7 @@ def test_an_order_takes_the_same_queries_for_one_line_and_for_twenty(
     order = Order.objects.create(customer=alice, items=[(a_product(stock=1), 1) for _ in range(lines)])
     order.pay(by=staff)
     browser, page = client_of(staff), f"/admin/products/order/{order.pk}/change/"
-    browser.get(page)  # Django looks a content type up once in a process.
+    browser.get(page)  # Django caches a content type for the life of the process.
 
     with django_assert_num_queries(7):
         browser.get(page)
@@ -65,7 +65,7 @@ def test_a_product_takes_the_same_queries_however_many_others_there_are(
     fill(rows)
     mug = a_product(stock=1, category=a_category)
     browser, page = client_of(staff), f"/admin/products/product/{mug.pk}/change/"
-    browser.get(page)  # Django looks a content type up once in a process.
+    browser.get(page)  # Django caches a content type for the life of the process.
 
     with django_assert_num_queries(6):
         browser.get(page)

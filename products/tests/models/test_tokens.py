@@ -1,4 +1,4 @@
-"""API tokens: what an HTTP client shows instead of a password."""
+"""API tokens: the bearer credentials of HTTP clients."""
 
 import re
 from datetime import timedelta
