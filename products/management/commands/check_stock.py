@@ -6,14 +6,14 @@ from products.models import Product
 
 
 class Command(BaseCommand):
-    help = "Compare every product's stock with the sum of its movements; exit with 1 where they differ."
+    help = "Compare each product's stock with the sum of its movements; exit with status 1 if any differ."
 
     def handle(self, **options: Any) -> None:
-        different = list(Product.objects.out_of_balance())
-        for product in different:
-            ledger = product.ledger  # type: ignore[attr-defined] # given by out_of_balance()
-            self.stdout.write(f"{product.sku}: the stock is {product.stock}, its movements come to {ledger}")
-        counts = f"Products: {Product.objects.count()}. Differences: {len(different)}."
-        if different:
+        mismatches = list(Product.objects.out_of_balance())
+        for product in mismatches:
+            ledger = product.ledger  # type: ignore[attr-defined] # annotated by out_of_balance()
+            self.stdout.write(f"{product.sku}: stock is {product.stock}, but its movements add up to {ledger}.")
+        counts = f"Products: {Product.objects.count()}. Differences: {len(mismatches)}."
+        if mismatches:
             raise CommandError(counts)
         self.stdout.write(counts)

@@ -1,4 +1,4 @@
-"""API tokens: what an HTTP client shows instead of a password."""
+"""API tokens: the bearer credentials of HTTP clients."""
 
 import re
 from datetime import timedelta
@@ -19,7 +19,7 @@ def carol(db):
     return User.objects.create_user("carol", password="correct horse")
 
 
-def test_a_token_is_found_by_its_secret_and_its_user_with_it(carol, django_assert_num_queries):
+def test_a_token_is_found_by_its_secret_with_its_user_in_one_query(carol, django_assert_num_queries):
     token, secret = ApiToken.objects.issue(carol, name="till 7")
 
     with django_assert_num_queries(1):
@@ -36,7 +36,7 @@ def test_a_secret_is_256_random_bits_behind_a_prefix(carol):
     assert all(re.fullmatch(r"shop_[A-Za-z0-9_-]{43}", secret) for secret in secrets)
 
 
-def test_the_secret_is_not_kept_only_how_it_begins(carol):
+def test_only_the_prefix_of_the_secret_is_stored(carol):
     token, secret = ApiToken.objects.issue(carol)
 
     written = [str(value) for value in ApiToken.objects.values_list().get()]
@@ -45,7 +45,7 @@ def test_the_secret_is_not_kept_only_how_it_begins(carol):
     assert (token.prefix, str(token)) == (secret[:11], f"{secret[:11]}…")
 
 
-def test_a_token_lives_as_long_as_the_shop_says_or_as_long_as_asked_for(carol, settings):
+def test_the_lifetime_defaults_to_the_setting(carol, settings):
     settings.TOKEN_LIFETIME = timedelta(days=3)
     now = timezone.now()
 
@@ -69,19 +69,19 @@ def test_a_secret_that_was_never_issued_finds_nothing(carol, secret):
     assert ApiToken.objects.find(secret) is None
 
 
-def test_a_digest_is_no_secret(carol):
+def test_the_digest_does_not_authenticate(carol):
     token, _ = ApiToken.objects.issue(carol)
 
     assert ApiToken.objects.find(token.digest) is None
 
 
-def test_an_expired_token_is_dead(carol):
+def test_an_expired_token_is_inactive(carol):
     _, secret = ApiToken.objects.issue(carol, lifetime=timedelta(seconds=-1))
 
     assert ApiToken.objects.find(secret) is None
 
 
-def test_a_revoked_token_is_dead_and_the_others_are_not(carol):
+def test_revoking_a_token_leaves_the_others_active(carol):
     token, secret = ApiToken.objects.issue(carol)
     other, other_secret = ApiToken.objects.issue(carol)
 
@@ -111,7 +111,7 @@ def test_every_token_of_a_user_can_be_revoked_at_once(carol, alice):
     assert [ApiToken.objects.find(secret) is None for secret in secrets] == [True, True, False]
 
 
-def test_tokens_die_with_their_user(carol):
+def test_tokens_of_a_deactivated_user_are_inactive(carol):
     _, secret = ApiToken.objects.issue(carol)
 
     carol.is_active = False
@@ -120,7 +120,7 @@ def test_tokens_die_with_their_user(carol):
     assert ApiToken.objects.find(secret) is None
 
 
-def test_tokens_die_when_the_password_changes(carol):
+def test_a_new_password_makes_tokens_inactive(carol):
     _, secret = ApiToken.objects.issue(carol)
 
     carol.set_password("battery staple")
@@ -131,7 +131,7 @@ def test_tokens_die_when_the_password_changes(carol):
     assert ApiToken.objects.find(new_secret) == token
 
 
-def test_tokens_survive_a_login_and_a_change_of_name(carol, client):
+def test_a_login_or_a_new_user_name_leaves_tokens_active(carol, client):
     token, secret = ApiToken.objects.issue(carol)
 
     client.force_login(carol)
@@ -140,7 +140,7 @@ def test_tokens_survive_a_login_and_a_change_of_name(carol, client):
     assert ApiToken.objects.find(secret) == token
 
 
-def test_tokens_that_are_long_dead_are_told_from_those_that_still_matter(carol):
+def test_long_inactive_tokens_are_those_expired_or_revoked_long_ago(carol):
     month = timedelta(days=31)
     alive, _ = ApiToken.objects.issue(carol)
     expired_lately, _ = ApiToken.objects.issue(carol, lifetime=timedelta(days=-1))

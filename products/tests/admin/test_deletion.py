@@ -7,12 +7,12 @@ def deletion(product):
     return f"{PRODUCTS}{product.pk}/delete/"
 
 
-def test_a_product_with_a_history_cannot_be_deleted_and_the_page_says_why(staff, desk, alice, a_product):
+def test_a_product_with_a_history_cannot_be_deleted_and_the_page_says_why(staff, client_of, alice, a_product):
     mug = a_product(stock=5, sku="MUG", name="Mug")
     Order.objects.create(customer=alice, items=[(mug, 1)])
 
-    asked = desk(staff).get(deletion(mug))
-    insisted = desk(staff).post(deletion(mug), {"post": "yes"})
+    asked = client_of(staff).get(deletion(mug))
+    insisted = client_of(staff).post(deletion(mug), {"post": "yes"})
 
     why = ["Mug (MUG): 1 order lines", "Mug (MUG): 2 stock movements", "Mug (MUG): 2 events"]
     assert (asked.status_code, asked.context["protected"]) == (200, why)
@@ -20,27 +20,27 @@ def test_a_product_with_a_history_cannot_be_deleted_and_the_page_says_why(staff,
     assert list(Product.objects.all()) == [mug]
 
 
-def test_what_has_no_history_can_be_deleted(staff, desk):
+def test_a_product_without_history_can_be_deleted(staff, client_of):
     [stray] = Product.objects.bulk_create([Product(sku="STRAY", name="Never written through save()", price=1)])
 
-    answer = desk(staff).post(deletion(stray), {"post": "yes"})
+    answer = client_of(staff).post(deletion(stray), {"post": "yes"})
 
     assert (answer.status_code, answer.url) == (302, PRODUCTS)
     assert Product.objects.count() == 0
 
 
-def test_nobody_deletes_many_products_at_once(staff, desk, a_product):
+def test_products_cannot_be_deleted_in_bulk(staff, client_of, a_product):
     a_product()
 
-    offered = desk(staff).get(PRODUCTS).context["action_form"].fields["action"].choices
+    offered = client_of(staff).get(PRODUCTS).context["action_form"].fields["action"].choices
 
     assert [name for name, _ in offered] == ["", "retire_selected", "bring_back_selected"]
 
 
-def test_a_category_with_products_is_protected(staff, desk, a_category, a_product):
+def test_a_category_with_products_is_protected(staff, client_of, a_category, a_product):
     a_product(category=a_category)
 
-    answer = desk(staff).post(f"/admin/products/category/{a_category.pk}/delete/", {"post": "yes"})
+    answer = client_of(staff).post(f"/admin/products/category/{a_category.pk}/delete/", {"post": "yes"})
 
     assert (answer.status_code, len(answer.context["protected"])) == (200, 1)
     assert Category.objects.count() == 1

@@ -1,4 +1,4 @@
-"""A page costs the same for one row and for twenty: a change of cost is a line in the diff."""
+"""A page takes the same number of queries for one row and for twenty; the literal counts make a change visible."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -17,7 +17,7 @@ LISTS = {
 
 @pytest.fixture
 def fill(staff, a_product):
-    """Fill every list with so many rows, each with people, goods and a category of its own."""
+    """Add so many rows to every list, each with its own customer, product and category."""
 
     def add(rows):
         for number in range(rows):
@@ -33,9 +33,11 @@ def fill(staff, a_product):
 
 @pytest.mark.parametrize("rows", [1, 20])
 @pytest.mark.parametrize("name", LISTS)
-def test_a_list_costs_the_same_for_one_row_and_for_twenty(staff, desk, fill, django_assert_num_queries, name, rows):
+def test_a_list_takes_the_same_queries_for_one_row_and_for_twenty(
+    staff, client_of, fill, django_assert_num_queries, name, rows
+):
     fill(rows)
-    browser = desk(staff)
+    browser = client_of(staff)
 
     with django_assert_num_queries(LISTS[name]):
         answer = browser.get(f"/admin/products/{name}/")
@@ -44,26 +46,26 @@ def test_a_list_costs_the_same_for_one_row_and_for_twenty(staff, desk, fill, dja
 
 
 @pytest.mark.parametrize("lines", [1, 20])
-def test_an_order_costs_the_same_for_one_line_and_for_twenty(
-    staff, desk, alice, a_product, django_assert_num_queries, lines
+def test_an_order_takes_the_same_queries_for_one_line_and_for_twenty(
+    staff, client_of, alice, a_product, django_assert_num_queries, lines
 ):
     order = Order.objects.create(customer=alice, items=[(a_product(stock=1), 1) for _ in range(lines)])
     order.pay(by=staff)
-    browser, page = desk(staff), f"/admin/products/order/{order.pk}/change/"
-    browser.get(page)  # Django looks a content type up once in a process.
+    browser, page = client_of(staff), f"/admin/products/order/{order.pk}/change/"
+    browser.get(page)  # Django caches a content type for the life of the process.
 
     with django_assert_num_queries(7):
         browser.get(page)
 
 
 @pytest.mark.parametrize("rows", [1, 20])
-def test_the_page_of_a_product_costs_the_same_whatever_else_there_is(
-    staff, desk, fill, a_product, a_category, django_assert_num_queries, rows
+def test_a_product_takes_the_same_queries_however_many_others_there_are(
+    staff, client_of, fill, a_product, a_category, django_assert_num_queries, rows
 ):
     fill(rows)
     mug = a_product(stock=1, category=a_category)
-    browser, page = desk(staff), f"/admin/products/product/{mug.pk}/change/"
-    browser.get(page)  # Django looks a content type up once in a process.
+    browser, page = client_of(staff), f"/admin/products/product/{mug.pk}/change/"
+    browser.get(page)  # Django caches a content type for the life of the process.
 
     with django_assert_num_queries(6):
         browser.get(page)

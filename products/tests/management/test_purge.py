@@ -13,8 +13,8 @@ def ago(**time):
 
 
 @pytest.fixture
-def a_mess(alice, a_product, settings):
-    """One of each thing that has to go, beside one of each that may stay."""
+def old_and_current_rows(alice, a_product, settings):
+    """Create, for each kind of row that is purged, some that are due and some that are not."""
     settings.EVENT_RETENTION = timedelta(days=100)
     mug = a_product(stock=5, sku="MUG")
     for pay_by in (ago(minutes=1), timezone.now() + timedelta(hours=1), None):
@@ -26,7 +26,7 @@ def a_mess(alice, a_product, settings):
         "revoked long ago": {"revoked_at": ago(days=31)},
         "expired": {"expires_at": ago(days=29)},
         "revoked": {"revoked_at": ago(days=29)},
-        "alive": {},
+        "active": {},
     }.items():
         token, _ = ApiToken.objects.issue(alice, name=name)
         ApiToken.objects.filter(pk=token.pk).update(**values)
@@ -37,7 +37,7 @@ def a_mess(alice, a_product, settings):
     return mug
 
 
-def what_there_is(mug):
+def remaining(mug):
     return {
         "stock": mug.refreshed().stock,
         "orders": sorted(Order.objects.values_list("status", flat=True)),
@@ -48,47 +48,53 @@ def what_there_is(mug):
     }
 
 
-def test_tidying_up_expires_and_deletes_what_is_over_and_nothing_else(a_mess, capsys):
-    call_command("tidy")
+def test_purging_expires_and_deletes_what_is_due_and_nothing_else(old_and_current_rows, capsys):
+    call_command("purge")
 
     assert capsys.readouterr().out == "Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions, 1 login counters.\n"
-    assert what_there_is(a_mess) == {
+    assert remaining(old_and_current_rows) == {
         "stock": 3,
         "orders": ["EXPIRED", "PLACED", "PLACED"],
         "old events": ["test.99_days_old"],
-        "tokens": ["alive", "expired", "revoked"],
+        "tokens": ["active", "expired", "revoked"],
         "sessions": ["new"],
         "login counters": ["just ended"],
     }
 
 
-def test_a_dry_run_says_the_same_and_does_nothing(a_mess, capsys):
-    before = what_there_is(a_mess)
+def test_a_dry_run_prints_the_same_counts_and_changes_nothing(old_and_current_rows, capsys):
+    before = remaining(old_and_current_rows)
 
-    call_command("tidy", dry_run=True)
+    call_command("purge", dry_run=True)
 
-    said = (
-        "A dry run, nothing was done. Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions, 1 login counters.\n"
+    expected = (
+        "Dry run, nothing was changed. Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions, 1 login counters.\n"
     )
-    assert capsys.readouterr().out == said
-    assert what_there_is(a_mess) == before
+    assert capsys.readouterr().out == expected
+    assert remaining(old_and_current_rows) == before
 
 
-def test_the_second_time_there_is_nothing_left_to_do(a_mess, capsys):
-    call_command("tidy")
+def test_purging_a_second_time_finds_nothing(old_and_current_rows, capsys):
+    call_command("purge")
     capsys.readouterr()
 
-    call_command("tidy")
+    call_command("purge")
 
     assert capsys.readouterr().out == "Orders expired: 0. Deleted: 0 events, 0 tokens, 0 sessions, 0 login counters.\n"
 
 
-def test_old_events_go_in_batches_and_all_of_them(a_product, capsys, monkeypatch):
+def test_all_old_events_are_deleted_in_batches(a_product, capsys, monkeypatch):
     monkeypatch.setattr(events, "BATCH", 2)
     mug = a_product()
     Event.objects.bulk_create(Event(kind="test.old", product=mug, at=ago(days=1_000)) for _ in range(5))
 
-    call_command("tidy")
+    call_command("purge")
 
     assert capsys.readouterr().out == "Orders expired: 0. Deleted: 5 events, 0 tokens, 0 sessions, 0 login counters.\n"
     assert [event.kind for event in Event.objects.all()] == ["product.created"]
+
+
+def test_the_former_name_still_works(old_and_current_rows, capsys):
+    call_command("tidy")
+
+    assert capsys.readouterr().out == "Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions, 1 login counters.\n"
