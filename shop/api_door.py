@@ -18,6 +18,7 @@ from django.middleware.security import SecurityMiddleware
 from django.utils.cache import patch_vary_headers
 
 from products.api.errors import problem_response
+from products.api.throttling import rate_limit_of
 from products.models import ApiToken
 from shop.deadlines import Deadline
 from shop.middleware import Handler, is_api
@@ -110,8 +111,8 @@ class ApiDoor:
         if response.has_header("Vary"):
             patch_vary_headers(response, VARY)
         add(response, MAY_BE_KEPT if may_be_kept else NOT_TO_BE_KEPT)
-        budget = getattr(request, "budget", None)
-        for name, value in budget.headers.items() if budget else ():
+        rate_limit = rate_limit_of(request)
+        for name, value in rate_limit.headers.items() if rate_limit else ():
             response[name] = value
 
     def _add_headers_for_browsers(self, request: HttpRequest, response: HttpResponse, is_secure: bool) -> None:

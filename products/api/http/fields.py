@@ -1,4 +1,4 @@
-"""Fields that take what they say and nothing that merely could be understood as it."""
+"""Strict serializers and fields: values are accepted in their documented form only, and never converted."""
 
 import re
 from collections.abc import Mapping
@@ -19,8 +19,8 @@ class StrictIntegerField(serializers.Field):
     """
 
     default_error_messages = {
-        "invalid": "Write a whole number.",
-        "out_of_range": "Write a number from {minimum} to {maximum}.",
+        "invalid": "Not a whole number.",
+        "out_of_range": "Must be from {minimum} to {maximum}.",
     }
 
     def __init__(
@@ -28,11 +28,11 @@ class StrictIntegerField(serializers.Field):
     ) -> None:
         super().__init__(**options)
         self.minimum, self.maximum, self.checked_by_model = minimum, maximum, checked_by_model
-        # A JSON integer may always have a sign; this is about the digits in a string.
-        self.shape = re.compile(r"-?[0-9]{1,19}" if minimum < 0 else r"[0-9]{1,19}")
+        # For strings only: a JSON integer may have a sign in any case.
+        self.pattern = re.compile(r"-?[0-9]{1,19}" if minimum < 0 else r"[0-9]{1,19}")
 
     def to_internal_value(self, data: Any) -> int:
-        if isinstance(data, str) and self.shape.fullmatch(data):
+        if isinstance(data, str) and self.pattern.fullmatch(data):
             data = int(data)
         if not isinstance(data, int) or isinstance(data, bool):
             raise self.fail("invalid")
@@ -45,9 +45,9 @@ class StrictIntegerField(serializers.Field):
 
 
 class StrictTextField(serializers.CharField):
-    """A JSON string that can be printed. DRF's own field would turn numbers into text."""
+    """A JSON string without control characters. DRF's own field accepts numbers too."""
 
-    default_error_messages = {"control_character": "Control characters cannot be printed."}
+    default_error_messages = {"control_character": "Must not contain control characters."}
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -58,11 +58,11 @@ class StrictTextField(serializers.CharField):
 
 
 class StrictSerializer(serializers.Serializer):
-    """A request's body or query string: a member that it does not know is an error, not ignored."""
+    """A request body or query string in which an unknown field is an error."""
 
     def to_internal_value(self, data: Any) -> Any:
         unknown = set(data) - set(self.fields) if isinstance(data, Mapping) else set()
-        errors = {name: [ErrorDetail("This is not known here.", "unknown")] for name in sorted(unknown)}
+        errors = {name: [ErrorDetail("Unknown field.", "unknown")] for name in sorted(unknown)}
         try:
             value = super().to_internal_value(data)
         except serializers.ValidationError as error:
@@ -74,20 +74,20 @@ class StrictSerializer(serializers.Serializer):
 
 
 @extend_schema_field({"type": "string", "format": "date-time"})
-class StrictMomentField(serializers.Field):
-    """A moment as RFC 3339 writes it, with its offset from UTC or Z: without one it would be anybody's guess."""
+class StrictTimestampField(serializers.Field):
+    """A timestamp (RFC 3339) with a UTC offset or Z, without which it would be ambiguous."""
 
-    default_error_messages = {"invalid": "Write a moment as in 2026-01-31T12:00:00Z."}
-    shape = re.compile(
+    default_error_messages = {"invalid": "Not a timestamp such as 2026-01-31T12:00:00Z."}
+    pattern = re.compile(
         r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
     )
 
     def to_internal_value(self, data: Any) -> datetime:
-        if not isinstance(data, str) or not self.shape.fullmatch(data):
+        if not isinstance(data, str) or not self.pattern.fullmatch(data):
             raise self.fail("invalid")
         try:
             return datetime.fromisoformat(data.upper()).astimezone(UTC)
-        except (ValueError, OverflowError) as error:  # the 30th of February; before the year 1
+        except (ValueError, OverflowError) as error:  # February 30; before the year 1
             raise serializers.ValidationError(self.error_messages["invalid"], "invalid") from error
 
     def to_representation(self, value: datetime) -> datetime:
@@ -104,15 +104,15 @@ class StrictMomentField(serializers.Field):
     }
 )
 class StrictDecimalField(serializers.Field):
-    """Money: digits with at most two decimals, as a string or as a JSON number; no exponent, no sign, no NaN."""
+    """An amount with at most two decimals, as a string or a JSON number, without exponent or sign."""
 
-    default_error_messages = {"invalid": "Write an amount as in 4.50, with two decimals at the most."}
-    shape = re.compile(r"[0-9]{1,8}(\.[0-9]{1,2})?")
+    default_error_messages = {"invalid": "Not an amount such as 4.50, with at most two decimals."}
+    pattern = re.compile(r"[0-9]{1,8}(\.[0-9]{1,2})?")
 
     def to_internal_value(self, data: Any) -> Decimal:
         is_number = isinstance(data, int | Decimal) and not isinstance(data, bool)
         text = str(data) if is_number else data
-        if not isinstance(text, str) or not self.shape.fullmatch(text):
+        if not isinstance(text, str) or not self.pattern.fullmatch(text):
             raise self.fail("invalid")
         return Decimal(text)
 

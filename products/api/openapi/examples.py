@@ -1,8 +1,8 @@
-"""What bodies look like: examples by the component that they are of, each shown wherever the component is."""
+"""Examples of bodies, by component; each is shown wherever the component is used."""
 
 from typing import Any
 
-from products.api.schema.problems import PROBLEMS
+from products.api.openapi.responses import PROBLEMS
 
 MORNING, NOON = "2026-01-31T08:30:00Z", "2026-01-31T12:00:00.123456Z"
 ORDER_ID, LINE_ID = "019c13f4-7c1e-7b52-a1c5-3e7b1f0c6d2a", "019c13f4-7c1f-7d3a-9f06-0a6b7c8d9e10"
@@ -48,11 +48,11 @@ ORDER = {
     "pay_by": None,
 }
 
-QUOTED = {"product": 1, "sku": "MUG-1", "name": "Mug", "quantity": 2, "unit_price": "4.50", "amount": "9.00"}
-SHORT = {"product": 1, "sku": "MUG-1", "requested": 60, "available": 44}
+QUOTE_LINE = {"product": 1, "sku": "MUG-1", "name": "Mug", "quantity": 2, "unit_price": "4.50", "amount": "9.00"}
+SHORTAGE = {"product": 1, "sku": "MUG-1", "requested": 60, "available": 44}
 
 QUOTE = {
-    "lines": [{**QUOTED, "available": 44, "problems": []}],
+    "lines": [{**QUOTE_LINE, "available": 44, "problems": []}],
     "total": "9.00",
     "currency": "EUR",
     "acceptable": True,
@@ -60,7 +60,7 @@ QUOTE = {
 }
 
 QUOTE_TOO_LARGE = {
-    "lines": [{**QUOTED, "quantity": 60, "amount": "270.00", "available": 44, "problems": ["insufficient_stock"]}],
+    "lines": [{**QUOTE_LINE, "quantity": 60, "amount": "270.00", "available": 44, "problems": ["insufficient_stock"]}],
     "total": "270.00",
     "currency": "EUR",
     "acceptable": False,
@@ -69,7 +69,7 @@ QUOTE_TOO_LARGE = {
             "pointer": "/lines/0/quantity",
             "code": "insufficient_stock",
             "detail": "MUG-1: 60 requested, 44 available.",
-            **SHORT,
+            **SHORTAGE,
         }
     ],
 }
@@ -94,7 +94,7 @@ TOKEN = {
 
 
 def page(row: dict[str, Any], path: str) -> dict[str, Any]:
-    """The first of several pages, with one row of it."""
+    """Return the first of several pages, with one row."""
     return {"next": f"https://shop.example{path}?limit=1&cursor=WyJu", "previous": None, "results": [row]}
 
 

@@ -1,45 +1,44 @@
-"""What the document has as a whole (settings.SPECTACULAR_SETTINGS["POSTPROCESSING_HOOKS"])."""
+"""The parts of the document that belong to no operation (settings.SPECTACULAR_SETTINGS["POSTPROCESSING_HOOKS"])."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from products.api.schema.examples import EXAMPLES
-from products.api.schema.failures import SHARED, response
-from products.api.schema.headers import HEADERS
-from products.api.schema.problems import PROBLEMS
-from products.api.schema.security import BASIC
+from products.api.openapi.examples import EXAMPLES
+from products.api.openapi.extensions import BASIC_AUTHENTICATION
+from products.api.openapi.responses import HEADERS, PROBLEMS, SHARED, error_response
 
 ABOUT = """\
-Products and orders. It never sells what it does not have, and places a retried order once.
+Products and orders. The shop never sells more than its stock, and a retried order is placed once.
 
-**Addresses** answer with and without a trailing slash. A parameter or a member of a body that is not known is an error.
+**URLs** work with and without a trailing slash. An unknown query parameter or field of a body is an error.
 
-**Who you are**: get a token from `POST /api-token-auth`, press *Authorize* and paste it.
+**Authentication**: get a token from `POST /api-token-auth`, press *Authorize* and paste it.
 
-**Errors** are `application/problem+json` (RFC 9457), whatever goes wrong. `code` is for programs and does not change;
-be ready for codes that you do not know. An address that does not exist is 404, a method that it does not have 405;
-what is no clear HTTP, or does not arrive in time, is 400, 408, 417, 431 or 501.
+**Errors** are always `application/problem+json` (RFC 9457). `code` is for programs and stable; new codes may be added.
+An unknown URL is 404, a method that it does not support 405. A request that is malformed HTTP, or does not arrive in
+time, is 400, 408, 417, 431 or 501.
 
-**Retries**: send an `Idempotency-Key` with a POST that creates, and send it again after a timeout or a 503.
+**Retries**: send an `Idempotency-Key` with a POST that creates something, and the same key again after a timeout or a
+503.
 
-**Reading again**: send the `ETag` of what you have as `If-None-Match`.
+**Revalidation**: send the `ETag` of the version you have as `If-None-Match`.
 
-**Changes** of this contract: members, parameters, codes and addresses may be added at any time.
+**Changes** of this contract: fields, parameters, codes and URLs may be added at any time.
 """
 
 TAGS = {
-    "products": "What the shop sells.",
-    "stock": "How many there are, and every movement of them; for staff.",
-    "cart": "What a customer has put aside. It holds no stock and freezes no price.",
-    "orders": "What customers ordered: each sees their own, staff who may view orders all.",
-    "tokens": "Credentials in, a token out; the tokens that somebody has.",
-    "documentation": "This document, and the page that shows it.",
+    "products": "The catalog.",
+    "stock": "The stock of products, and the ledger of its movements; for staff.",
+    "cart": "The customer's cart. It reserves no stock and fixes no price.",
+    "orders": "Customers see their own orders; staff with the permission to view orders see all.",
+    "tokens": "Exchange credentials for a token, and manage your tokens.",
+    "documentation": "This document, and the page that renders it.",
 }
 
 ENTRY = {
     "type": "object",
-    "description": "One thing that is wrong, and where: `pointer` (RFC 6901) into the body, `parameter` or `header`."
-    " What else is known about it stands beside.",
+    "description": "One error and its location: `pointer` (RFC 6901) into the body, `parameter` or `header`."
+    " Other fields depend on its code.",
     "properties": {
         "pointer": {"type": "string"},
         "parameter": {"type": "string"},
@@ -57,23 +56,23 @@ ENTRY = {
 
 PROBLEM = {
     "type": "object",
-    "description": "What went wrong (RFC 9457).",
+    "description": "An error (RFC 9457).",
     "properties": {
         "type": {"type": "string", "format": "uri", "description": "`urn:shop:problem:` and the code."},
         "title": {"type": "string"},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
-        "detail": {"type": "string", "description": "For people; its words may change."},
+        "detail": {"type": "string", "description": "For people; the text may change."},
         "code": {"type": "string", "description": "For programs."},
         "request_id": {"type": ["string", "null"]},
         "errors": {"type": "array", "items": {"$ref": "#/components/schemas/ProblemEntry"}},
         "acceptable": {
             "type": ["object", "null"],
-            "description": "With `insufficient_stock`: a body that would be accepted now; null where nothing would be.",
+            "description": "With `insufficient_stock`: an order that could be placed now; null if there is none.",
         },
         "allowed": {
             "type": "array",
             "items": {"type": "string"},
-            "description": "With `forbidden_move`: the statuses that this order can move to.",
+            "description": "With `forbidden_move`: the statuses to which the order can change.",
         },
     },
     "required": ["type", "title", "status", "detail", "code", "request_id", "errors"],
@@ -81,7 +80,7 @@ PROBLEM = {
 
 
 def complete(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """Add what operations refer to, and what is said of all of them."""
+    """Add the components that operations refer to, the tags and the introduction."""
     components = result["components"]
     components["schemas"] |= {"Problem": PROBLEM, "ProblemEntry": ENTRY}
     components["schemas"] = dict(sorted(components["schemas"].items()))
@@ -91,8 +90,8 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
         for name, value in examples.items()
     }
     components["headers"] = dict(HEADERS)
-    components["responses"] = {name: response(problems) for name, problems in SHARED.items()}
-    components["securitySchemes"]["basic"] = BASIC
+    components["responses"] = {name: error_response(problems) for name, problems in SHARED.items()}
+    components["securitySchemes"]["basic"] = BASIC_AUTHENTICATION
     for schema in _schemas(components["schemas"]):
         if schema.get("type") == "integer" and "maximum" not in schema:
             schema.setdefault("format", "int64")
@@ -102,7 +101,7 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
 
 
 def _schemas(node: Any) -> Iterator[dict[str, Any]]:
-    """Every schema, and every other object, within `node`."""
+    """Yield every schema within `node`, and every other object."""
     if isinstance(node, dict):
         yield node
     for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():

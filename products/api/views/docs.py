@@ -1,4 +1,4 @@
-"""The contract: the OpenAPI document, and a page that shows it."""
+"""The OpenAPI document, and a page that renders it."""
 
 import functools
 import threading
@@ -19,28 +19,28 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from products.api.conditions import etag_of, is_known
-from products.api.requests import read_query
-from products.api.serializers.pages import NoQuery
+from products.api.http.etags import etag_of, is_not_modified
+from products.api.http.query_params import read_query
+from products.api.schemas.pages import NoQuery
 
-making = threading.Lock()
+lock = threading.Lock()
 
 
-class DocumentationView(APIView):
-    """For anyone, and without the database."""
+class PublicView(APIView):
+    """Without authentication, and without the database."""
 
     authentication_classes = []
     permission_classes = [AllowAny]
 
     def handle_exception(self, exc: Exception) -> Response:
-        # What goes wrong is a problem in JSON, also where YAML or HTML was asked for.
+        # Errors are JSON even if the view's own renderers make YAML or HTML.
         self.request.accepted_renderer = JSONRenderer()
         self.request.accepted_media_type = JSONRenderer.media_type
         return super().handle_exception(exc)
 
 
-class SchemaView(DocumentationView):
-    """The document, made once for each process."""
+class SchemaView(PublicView):
+    """The OpenAPI document, generated once per process."""
 
     renderer_classes = [
         OpenApiJsonRenderer2,
@@ -55,17 +55,17 @@ class SchemaView(DocumentationView):
         responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "OpenAPI 3.1")},
     )
     def get(self, request: Request) -> Response:
-        """The OpenAPI document: JSON, or YAML where `Accept` asks for it."""
+        """Return the OpenAPI document as JSON, or as YAML if `Accept` prefers it."""
         read_query(request, NoQuery)
         body, etag = document()
         headers = {"ETag": f'{etag[:-1]}-{request.accepted_renderer.format}"'}
-        if is_known(request, headers["ETag"]):
+        if is_not_modified(request, headers["ETag"]):
             return Response(status=status.HTTP_304_NOT_MODIFIED, headers=headers)
         return Response(body, headers=headers)
 
 
-class DocsView(DocumentationView):
-    """Swagger UI, from our own static files only."""
+class DocsView(PublicView):
+    """Swagger UI, served from our own static files only."""
 
     http_method_names = ["get", "head"]
     renderer_classes = [TemplateHTMLRenderer]
@@ -73,22 +73,22 @@ class DocsView(DocumentationView):
     @extend_schema(
         operation_id="docs_retrieve",
         summary="Read the docs",
-        responses={200: OpenApiResponse(OpenApiTypes.STR, "A page of HTML")},
+        responses={200: OpenApiResponse(OpenApiTypes.STR, "An HTML page")},
     )
     def get(self, request: Request) -> Response:
-        """The page that shows this document, and tries it out."""
+        """Return a page that renders this document, where its operations can be tried."""
         read_query(request, NoQuery)
         return Response(template_name="api/docs.html")
 
 
 def document() -> tuple[dict[str, Any], str]:
-    """The document and its ETag. It is the same for everybody."""
-    # One at a time: drf-spectacular fails where two threads make a process's first document at once.
-    with making:
-        return made()
+    """Return the document and its ETag. Both are the same for all clients."""
+    # drf-spectacular fails if two threads generate a process's first document at the same time.
+    with lock:
+        return generated_document()
 
 
 @functools.cache
-def made() -> tuple[dict[str, Any], str]:
+def generated_document() -> tuple[dict[str, Any], str]:
     body = SchemaGenerator().get_schema(public=True)
     return body, etag_of(body)
