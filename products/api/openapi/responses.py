@@ -176,7 +176,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "unavailable": _problem(503, "unavailable", NOTHING_CHANGED),
     "unavailable_midway": _problem(503, "unavailable", MAYBE_CHANGED),
 }
-"""One example for each code of an error; a test compares the sentences with those that the API answers."""
+"""One example for each code of an error; test_problem_examples.py compares them with what the API says."""
 
 # --- Error responses of an operation ----------------------------------------------------------------------------
 

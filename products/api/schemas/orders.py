@@ -10,7 +10,7 @@ from rest_framework import serializers
 from products.api.http.fields import StrictIntegerField, StrictSerializer, StrictTextField, StrictTimestampField
 from products.api.schemas.output import Output, money
 from products.api.schemas.pages import PageQuery
-from products.models import Event, Status
+from products.models import Event, Order, Status
 from products.models.order_lines import MAX_PER_LINE
 
 LISTED_STATUSES = [status.value for status in Status if status != Status.CART]
@@ -144,11 +144,15 @@ LINE = Output(OrderLineResponse, computed={"amount": line_amount}, extra_columns
 ORDER = Output(OrderResponse)
 
 
-def order_body(order: Any, lines: Iterable[Any] | None = None) -> dict[str, Any]:
-    """Return the JSON of an order, or of a row with its lines. A new order still has its lines; others load them."""
-    if lines is None:
-        lines = order.lines.all() if order.placed_lines is None else order.placed_lines
-    return ORDER.body(order, lines=[LINE.body(line) for line in lines])
+def order_body(order: Order) -> dict[str, Any]:
+    """Return the JSON of an order. One that was just placed still has its lines; others load them."""
+    lines = order.lines.all() if order.placed_lines is None else order.placed_lines
+    return order_row_body(ORDER.row_of(order), map(LINE.row_of, lines))
+
+
+def order_row_body(row: Any, lines: Iterable[Any]) -> dict[str, Any]:
+    """Return the JSON of an order from its row and the rows of its lines."""
+    return ORDER.body(row, lines=[LINE.body(line) for line in lines])
 
 
 class EventFacts(serializers.Serializer):

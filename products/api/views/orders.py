@@ -34,6 +34,7 @@ from products.api.schemas.orders import (
     ShipmentRequest,
     event_body,
     order_body,
+    order_row_body,
     parse_simple_order,
 )
 from products.api.schemas.pages import NoQuery, PageQuery, page_of
@@ -239,7 +240,7 @@ class OrderPage(ListPage):
         return orders
 
     def body_of(self, order: Any) -> dict[str, Any]:
-        return order_body(order, self.lines[order.id])
+        return order_row_body(order, self.lines[order.id])
 
 
 def lines_by_order(order_ids: Sequence[str]) -> dict[str, list[Any]]:
