@@ -2,7 +2,7 @@
 
 import pytest
 
-from products.api.serializers.products import ProductAnswer
+from products.api.schemas.products import ProductResponse
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +37,7 @@ def test_a_product_is_shown_with_its_price_and_what_is_left(api, alice, a_produc
 def test_the_schema_describes_exactly_what_is_shown(api, alice, a_product):
     body = api(alice).get(f"/api/products/{a_product().pk}").json()
 
-    assert list(body) == list(ProductAnswer().fields)
+    assert list(body) == list(ProductResponse().fields)
 
 
 def test_the_list_has_what_is_on_sale_sold_out_or_not(api, alice, a_product):
