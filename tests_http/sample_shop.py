@@ -6,11 +6,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests_http.proxy import NAME
 from tests_http.server import ROOT
 
-PRODUCTION = {
+PRODUCTION: dict[str, Any] = {
     "DEBUG": "false",
     "SECRET_KEY": secrets.token_urlsafe(64),
     "ALLOWED_HOSTS": f"{NAME},127.0.0.1",
