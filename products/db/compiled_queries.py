@@ -84,34 +84,6 @@ class CompiledQuery:
         return tuple(values)
 
 
-class GuardedQuery:
-    """Two queries: `guard`, for at most one row, and `query`, which runs only if there is that row.
-
-    PostgreSQL gets both in one statement. The first column of `query` must not be null: that tells no rows from a row
-    of nulls.
-    """
-
-    def __init__(self, guard: CompiledQuery, query: CompiledQuery) -> None:
-        self.guard, self.query = guard, query
-        # PostgreSQL keeps the order of the subquery, since one row on the left leaves it a nested loop only.
-        self.sql = f"SELECT * FROM ({guard.sql}) AS guard LEFT JOIN ({query.sql}) AS found ON true"  # noqa: S608
-
-    def rows(self, values: Mapping[Any, Any]) -> tuple[Row | None, list[Row]]:
-        """Run both: (the guard's row or None, the rows of the query)."""
-        connection = connections[self.guard.alias]
-        if connection.vendor != "postgresql" or not self.query.sql:
-            # SQLite drops the order of a subquery in a join, and has no round trip to save.
-            passed = next(iter(self.guard.rows(values)), None)
-            return passed, self.query.rows(values) if passed else []
-        parameters = self.guard.bound(values, connection) + self.query.bound(values, connection)
-        rows, width = fetch_all(connection, self.sql, parameters), self.guard.width
-        if not rows:
-            return None, []
-        [guard] = self.guard.converted([rows[0][:width]], connection)
-        found = [row[width:] for row in rows if row[width] is not None]
-        return guard, self.query.converted(found, connection)
-
-
 def fetch_all(connection: BaseDatabaseWrapper, sql: str, parameters: list[Any]) -> list[Row]:
     """Run one statement and return all its rows."""
     with connection.cursor() as cursor:

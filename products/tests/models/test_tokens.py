@@ -5,11 +5,9 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from django.utils import timezone
 
-from products.db.compiled_queries import CompiledQuery
-from products.models import ApiToken, Product
+from products.models import ApiToken
 
 pytestmark = pytest.mark.django_db
 
@@ -182,27 +180,3 @@ def test_a_token_is_found_exactly_if_the_queryset_calls_it_active(carol, bob, en
         assert {name: getattr(found, name) for name in ("user_id", "digest", "password_digest", "last_used_on")} == {
             name: getattr(token, name) for name in ("user_id", "digest", "password_digest", "last_used_on")
         }
-
-
-def test_the_rows_of_a_list_come_with_their_token_in_one_statement(carol, a_product, django_assert_num_queries):
-    goods = [a_product() for _ in range(3)]
-    _, secret = ApiToken.objects.issue(carol)
-    query = CompiledQuery.compile(Product.objects.order_by("-pk").values_list("pk", "sku"))
-
-    with django_assert_num_queries(2 if connection.vendor == "postgresql" else 3):
-        token, rows = ApiToken.objects.find_with_rows(secret, query, {})
-        none = ApiToken.objects.find_with_rows("shop_made-up", query, {})
-
-    assert (token.user, rows) == (carol, [(product.pk, product.sku) for product in reversed(goods)])
-    assert none == (None, [])
-
-
-def test_no_rows_come_with_a_token_from_before_a_new_password(carol, a_product):
-    a_product()
-    _, secret = ApiToken.objects.issue(carol)
-    carol.set_password("another")
-    carol.save()
-
-    query = CompiledQuery.compile(Product.objects.values_list("pk"))
-
-    assert ApiToken.objects.find_with_rows(secret, query, {}) == (None, [])
