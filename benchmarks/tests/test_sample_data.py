@@ -1,4 +1,4 @@
-"""The goods and orders that SQL makes are a shop like any other: they keep its laws, and its ledger is in balance."""
+"""The sample data satisfies every rule of the shop, as if its orders had been placed through it."""
 
 import re
 
@@ -7,15 +7,14 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Count, Sum
 
-from benchmarks.goods import HERE, STOCK, Size, fill
 from benchmarks.growth import series
-from benchmarks.shop_tables import SHOP
+from benchmarks.sample_data import HERE, SHOP, STOCK, Size, fill
 from products.models import Order, OrderLine, Product, StockMovement
 from products.models.products import searchable
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="the benchmarks are about PostgreSQL"),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="the benchmarks use PostgreSQL"),
 ]
 SIZE = Size(products=60, orders=40)
 
@@ -27,13 +26,13 @@ def customers():
 
 @pytest.fixture
 def filled(customers):
-    """A shop of SIZE; yields which parts were reported on the way."""
+    """Fill a shop of SIZE and yield the progress that was reported."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT usesuper FROM pg_user WHERE usename = current_user")
         if not cursor.fetchone()[0]:
-            pytest.skip("the benchmarks' own PostgreSQL knows a superuser, this one does not")
+            pytest.skip("filling needs a superuser, as the benchmarks' own PostgreSQL has")
         yield list(fill(cursor, SHOP, SIZE, [each.pk for each in customers]))
-    connection.close()  # and with it the functions of its session
+    connection.close()  # which also drops the functions of its session
 
 
 def indexes():
@@ -42,7 +41,7 @@ def indexes():
         return [definition for (definition,) in cursor.fetchall()]
 
 
-def test_a_filled_shop_has_what_was_asked_for_and_is_in_balance(filled):
+def test_a_filled_shop_has_the_requested_size_and_is_in_balance(filled):
     assert (filled[0], filled[-1], filled) == (0.0, 1.0, sorted(filled))
     assert (Product.objects.count(), Order.objects.count(), OrderLine.objects.count()) == (60, 40, 80)
     assert set(Product.objects.values_list("stock", flat=True)) == {STOCK}
@@ -50,7 +49,7 @@ def test_a_filled_shop_has_what_was_asked_for_and_is_in_balance(filled):
     assert StockMovement.objects.filter(reason="SOLD").aggregate(Sum("delta"))["delta__sum"] < 0
 
 
-def test_its_orders_are_whole_and_in_the_order_of_time(filled):
+def test_its_orders_are_complete_and_sorted_by_time(filled):
     orders = list(Order.objects.with_lines().order_by("id"))
 
     assert [order.placed_at for order in orders] == sorted(order.placed_at for order in orders)
@@ -60,7 +59,7 @@ def test_its_orders_are_whole_and_in_the_order_of_time(filled):
     assert set(OrderLine.objects.annotate(moved=Count("movements")).values_list("moved", flat=True)) == {1}
 
 
-def test_its_products_are_found_as_those_that_were_saved_are(filled):
+def test_its_products_are_found_by_search(filled):
     for product in Product.objects.all():
         assert product.search_text == searchable(product.name, product.sku, product.description)
 
@@ -68,7 +67,7 @@ def test_its_products_are_found_as_those_that_were_saved_are(filled):
     assert Product.objects.search("walnut").count() == 10
 
 
-def test_filling_leaves_the_indexes_as_they_were(customers):
+def test_filling_recreates_the_indexes(customers):
     before = indexes()
 
     with connection.cursor() as cursor:
@@ -78,7 +77,7 @@ def test_filling_leaves_the_indexes_as_they_were(customers):
     assert indexes() == before
 
 
-def test_an_order_in_one_statement_keeps_the_ledger_in_balance(filled, customers):
+def test_the_order_that_pgbench_places_keeps_the_ledger_in_balance(filled, customers):
     script = (HERE / "sql/order_statement.sql").read_text()
     script = re.sub(r"^\\set.*$", "", script, flags=re.MULTILINE)
     product, customer = 7, customers[0].pk

@@ -1,7 +1,6 @@
 import pytest
 
-from benchmarks.requests import Request, RequestMix
-from benchmarks.wrk import Load, as_lua, read
+from benchmarks.load import Load, Request, RequestMix, parse_wrk, to_lua
 
 OUTPUT = """Running 1s test @ http://127.0.0.1:8000
   1 threads and 16 connections
@@ -17,21 +16,21 @@ Transfer/sec:      3.03MB
 """
 
 
-def test_what_wrk_prints_is_read_in_our_units():
-    seen = read(OUTPUT, cpu=0.25)
+def test_the_output_of_wrk_is_parsed_into_milliseconds():
+    seen = parse_wrk(OUTPUT, cpu=0.25)
 
-    assert seen == Load(requests=820, seconds=2.01, p50=18.0, p95=61.5, p99=120.0, refused=3, broken=1, cpu=0.25)
+    assert seen == Load(requests=820, seconds=2.01, p50=18.0, p95=61.5, p99=120.0, rejected=3, broken=1, cpu=0.25)
 
 
-def test_a_wrk_that_reports_nothing_is_not_taken_for_one_that_saw_nothing():
+def test_output_without_a_report_is_an_error():
     with pytest.raises(ValueError, match="did not report"):
-        read("unable to connect to 127.0.0.1:1 Connection refused\n")
+        parse_wrk("unable to connect to 127.0.0.1:1 Connection refused\n")
 
 
-def test_orders_are_written_down_for_the_generator_with_a_key_and_a_token_each():
+def test_orders_are_sent_with_a_token_and_an_idempotency_key():
     request = Request("/api/orders", "POST", {"lines": [{"product": 7, "quantity": 1}]})
 
-    lua = as_lua(RequestMix([request], ["Bearer abc"], {"X-Forwarded-Proto": "https"}, keyed=True), keys="run-", seed=3)
+    lua = to_lua(RequestMix([request], ["Bearer abc"], {"X-Forwarded-Proto": "https"}, keyed=True), keys="run-", seed=3)
 
     assert lua.splitlines() == [
         'method = "POST"',
@@ -44,7 +43,7 @@ def test_orders_are_written_down_for_the_generator_with_a_key_and_a_token_each()
     ]
 
 
-def test_reading_sends_no_body_and_no_key():
-    lua = as_lua(RequestMix([Request("/api/products")], ["Bearer abc"]), keys="run-", seed=1)
+def test_reads_are_sent_without_a_body_and_without_a_key():
+    lua = to_lua(RequestMix([Request("/api/products")], ["Bearer abc"]), keys="run-", seed=1)
 
     assert {"bodies = {}", "headers = {}", "keys = nil"} <= set(lua.splitlines())

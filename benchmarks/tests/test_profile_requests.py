@@ -1,10 +1,10 @@
-from benchmarks.profiles import OTHER, shares
+from benchmarks.profile_requests import OTHER, shares
 
 SITE = "/x/lib/python3.11/site-packages"
 ROOT = "SlowView.get (/x/products/api/views/products.py:50)"
 
 
-def test_time_belongs_to_the_innermost_step_and_the_library_works_for_its_caller():
+def test_time_counts_toward_the_innermost_step_and_the_standard_library_toward_its_caller():
     raw = "\n".join(
         [
             f"{ROOT};QuerySet.__iter__ ({SITE}/django/db/models/query.py:1);deepcopy (/x/lib/python3.11/copy.py:3) 50",
@@ -23,5 +23,5 @@ def test_time_belongs_to_the_innermost_step_and_the_library_works_for_its_caller
     }
 
 
-def test_what_belongs_to_nobody_is_python_itself():
+def test_time_outside_all_steps_is_python_itself():
     assert shares("<module> (<string>:1);main (/x/lib/python3.11/runpy.py:3) 4") == {OTHER: 1.0}

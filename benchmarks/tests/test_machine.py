@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from benchmarks.processes import TICKS, cpu_seconds, family, memory_mb
+from benchmarks.machine import CLOCK_TICKS, cpu_seconds, memory_mb, process_tree
 
 
 def a_process(proc, pid, *, children=(), ticks=(0, 0, 0, 0), name="postgres: a (b) c"):
@@ -16,26 +16,26 @@ def a_process(proc, pid, *, children=(), ticks=(0, 0, 0, 0), name="postgres: a (
     (folder / "smaps_rollup").write_text("00-ff ---p 00000000 00:00 0 [rollup]\nRss: 4096 kB\nPss: 2048 kB\n")
 
 
-def test_everything_below_a_process_is_counted_the_dead_in_who_waited_for_them(tmp_path):
+def test_all_descendants_are_counted_and_exited_ones_in_their_parent(tmp_path):
     a_process(tmp_path, 1, children=[2, 3], ticks=(10, 20, 300, 400))
     a_process(tmp_path, 2, children=[4], ticks=(1, 2, 0, 0))
     a_process(tmp_path, 3)
     a_process(tmp_path, 4, ticks=(5, 0, 0, 0))
 
-    assert sorted(family(1, tmp_path)) == [1, 2, 3, 4]
-    assert cpu_seconds(1, tmp_path) == (10 + 20 + 300 + 400 + 1 + 2 + 5) / TICKS
+    assert sorted(process_tree(1, tmp_path)) == [1, 2, 3, 4]
+    assert cpu_seconds(1, tmp_path) == (10 + 20 + 300 + 400 + 1 + 2 + 5) / CLOCK_TICKS
     assert memory_mb(1, tmp_path) == 4 * 2048 / 1024
 
 
-def test_a_process_that_has_gone_meanwhile_has_used_nothing(tmp_path):
+def test_a_process_that_has_exited_meanwhile_counts_nothing(tmp_path):
     a_process(tmp_path, 1, children=[2], ticks=(7, 0, 0, 0))
 
-    assert cpu_seconds(1, tmp_path) == 7 / TICKS
+    assert cpu_seconds(1, tmp_path) == 7 / CLOCK_TICKS
     assert memory_mb(1, tmp_path) == 2
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_the_cpu_of_a_child_is_seen_while_it_lives_and_when_it_is_gone():
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_cpu_time_of_a_child_counts_while_it_runs_and_after_it_has_exited():
     before = cpu_seconds(os.getpid())
     burn = "import time\nwhile time.process_time() < 0.3: pass\nprint(flush=True)\ninput()"
     child = subprocess.Popen([sys.executable, "-c", burn], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -1,4 +1,4 @@
-"""The two shops that people would write instead, after the frameworks' own documentation (peers/)."""
+"""Two shops written after the documentation of their frameworks: the baselines that the shop is compared with."""
 
 import secrets
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 from benchmarks.competitors import PASSWORD, WORKERS, Competitor
 from benchmarks.environments import HOMES, python_of
-from benchmarks.peer_tables import DRF, FASTAPI
-from benchmarks.requests import Request
+from benchmarks.load import Request
+from benchmarks.sample_data import DRF, FASTAPI
 
 
 class Baseline(Competitor):
@@ -30,7 +30,7 @@ class Baseline(Competitor):
 
 
 class DrfBaseline(Baseline):
-    """ModelViewSets and ModelSerializers behind gunicorn's own default, sync workers, which keep no connection."""
+    """ModelViewSets and ModelSerializers on gunicorn's default sync workers, which keep no connection alive."""
 
     name, title, scheme = "drf", "textbook DRF", "Token"
     tables, product_table, line_table = DRF, "store_product", "store_orderline"
@@ -63,7 +63,7 @@ class DrfBaseline(Baseline):
 
 
 class FastApiBaseline(Baseline):
-    """Async SQLAlchemy over asyncpg behind uvicorn with uvloop and httptools; without its access log."""
+    """Async SQLAlchemy on asyncpg, on uvicorn with uvloop and httptools and without its access log."""
 
     name, title, scheme = "fastapi", "textbook FastAPI", "Bearer"
     tables, product_table, line_table = FASTAPI, "products", "order_lines"
