@@ -16,7 +16,8 @@ from django.utils.cache import patch_vary_headers
 from django.utils.deprecation import MiddlewareMixin
 
 from products.api.errors import problem_response
-from products.api.typed_request import ShopRequest
+from products.api.http.request import ShopRequest
+from products.api.throttling import rate_limit_of
 from shop.db.timeouts import limit_wait
 from shop.observability.logging import request_id
 
@@ -62,7 +63,7 @@ class RequestIdMiddleware:
         # META, because request.headers parses all headers, which costs more than this middleware.
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         shop_request.id = given if SAFE_REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
-        shop_request.auth, shop_request.budget, shop_request.session_user_id = None, None, None
+        shop_request.auth, shop_request.session_user_id = None, None
         in_log = request_id.set(shop_request.id)
         try:
             response = self.get_response(request)
@@ -125,8 +126,8 @@ class ApiMiddleware:
         response.setdefault("Cache-Control", "private, no-cache" if is_cacheable else "no-store")
         patch_vary_headers(response, ["Authorization", "Accept"])
         response.setdefault("Content-Length", str(len(response.content)))
-        if request.budget:
-            for name, value in request.budget.headers.items():
+        if rate_limit := rate_limit_of(request):
+            for name, value in rate_limit.headers.items():
                 response[name] = value
 
 

@@ -126,13 +126,13 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["products.api.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_THROTTLE_CLASSES": ["products.api.throttling.RequestsPerMinute"],
-    "DEFAULT_PARSER_CLASSES": ["products.api.parsers.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["products.api.http.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "products.api.negotiation.ContentNegotiation",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "products.api.http.negotiation.ContentNegotiation",
     "DEFAULT_PAGINATION_CLASS": None,
-    "DEFAULT_SCHEMA_CLASS": "products.api.schema.ShopSchema",
-    "EXCEPTION_HANDLER": "products.api.errors.problem",
-    "URL_FORMAT_OVERRIDE": None,  # Clients negotiate with Accept; `?format=` is an unknown parameter.
+    "DEFAULT_SCHEMA_CLASS": "products.api.openapi.ShopSchema",
+    "EXCEPTION_HANDLER": "products.api.errors.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,  # What is wanted is said in Accept; `?format=` is unknown like any other parameter.
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -151,7 +151,7 @@ SPECTACULAR_SETTINGS = {
     "PATH_CONVERTER_OVERRIDES": {"int": {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1}},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "products.api.schema.hooks.complete",
+        "products.api.openapi.hooks.complete",
     ],
 }
 

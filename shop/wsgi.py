@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-os.wsgi_environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 
 django = get_wsgi_application()
 # Import the URLconf and the views before gunicorn forks, so that workers share them and the first request is not slow.

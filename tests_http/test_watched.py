@@ -171,8 +171,8 @@ def test_every_line_is_json_and_no_secret_is_in_any(mug, tmp_path, settings):
     assert all(SAFE_LINE.fullmatch(line) for line in text.splitlines())
     assert {line["level"] for line in lines} <= {"INFO", "WARNING", "ERROR"}
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"]) for line in lines)
-    assert {line["logger"] for line in lines} >= {"gunicorn.error", "shop.requests", "products.security"}
-    events = [line["event"] for line in lines if line["logger"] == "products.security"]
+    assert {line["logger"] for line in lines} >= {"gunicorn.error", "shop.requests", "products.audit_log"}
+    events = [line["event"] for line in lines if line["logger"] == "products.audit_log"]
     assert events == [
         "login.succeeded",
         "token.made",
@@ -183,5 +183,5 @@ def test_every_line_is_json_and_no_secret_is_in_any(mug, tmp_path, settings):
         "login.failed",
     ]
     ids = {line["request_id"]: line for line in lines if line["logger"] == "shop.requests"}
-    assert all(line["request_id"] in ids for line in lines if line["logger"] == "products.security")
+    assert all(line["request_id"] in ids for line in lines if line["logger"] == "products.audit_log")
     assert {line["address"] for line in ids.values()} <= {"203.0.113.9", "127.0.0.1"}

@@ -8,7 +8,7 @@ from typing import Any, cast
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
-from products.api.typed_request import ShopRequest
+from products.api.http.request import ShopRequest
 from products.client_ip import client_ip
 from shop.observability.metrics import count_request
 

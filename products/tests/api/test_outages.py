@@ -11,8 +11,8 @@ from products.tests.side_by_side import on_postgresql
 
 pytestmark = pytest.mark.django_db
 
-LOST = "The database is out of reach, and it is not known whether anything was changed."
-UNCHANGED = "The database is busy or out of reach; nothing was changed."
+LOST = "The database is temporarily unavailable, and it is unknown whether the change was made."
+UNCHANGED = "The database is temporarily unavailable; nothing was changed."
 
 
 @pytest.fixture
