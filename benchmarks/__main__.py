@@ -46,8 +46,7 @@ def read_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--before-python",
         type=Path,
-        default=Path(sys.executable),
-        help="the interpreter of that checkout's environment; by default this one",
+        help="the interpreter for that checkout; by default its own .venv's if there is one, otherwise this one",
     )
     parser.add_argument(
         "--latency", type=float, default=0, metavar="MS", help="added to each round trip to the database"
@@ -56,6 +55,9 @@ def read_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     arguments = parser.parse_args(words)
     if arguments.quick:
         arguments.rounds, arguments.seconds, arguments.flash_sales = 1, 1, 1
+    if arguments.before and not arguments.before_python:
+        own = arguments.before / ".venv/bin/python"
+        arguments.before_python = own if own.exists() else Path(sys.executable)
     if (arguments.before or arguments.pgbouncer) and "shop" not in arguments.competitors:
         parser.error("--before and --pgbouncer are compared with the shop, which --competitors leaves out")
     return arguments

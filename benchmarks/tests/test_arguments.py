@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -57,6 +58,18 @@ def test_another_checkout_is_served_from_its_own_folder_by_its_own_interpreter(t
     assert before.seed_command()[0] == Path("/opt/old/bin/python")
     assert shop.address != before.address
     assert shop.database != before.database
+
+
+def test_another_checkout_runs_in_its_own_environment_if_it_has_one(tmp_path):
+    (tmp_path / "gunicorn.conf.py").touch()
+    without = read_arguments(["--before", str(tmp_path)])
+
+    own = tmp_path / ".venv/bin/python"
+    own.parent.mkdir(parents=True)
+    own.touch()
+
+    assert without.before_python == Path(sys.executable)
+    assert read_arguments(["--before", str(tmp_path)]).before_python == own
 
 
 def test_latency_applies_to_the_shop_and_to_the_other_checkout(tmp_path):
