@@ -1,10 +1,10 @@
-"""A small history and a small database in which all is well, and every way in which one thing of it can be wrong."""
+"""A small history and a matching database without violations, and edits that each introduce one."""
 
 A, B, C = (f"{digit}" * 8 + "-0000-7000-8000-000000000000" for digit in "abc")
 ALICE, STAFF = 1, 9
 
-# Ten pieces of product 1 and five more received, two of them in order A, and one that was in order B until it was
-# cancelled; and ten of product 2.
+# Fifteen of product 1 received in two deliveries, two of them sold in order A, one in order B, which was cancelled; and
+# ten of product 2.
 DATABASE = f"""
     CREATE TABLE products_product (id, stock);
     CREATE TABLE products_order (id, customer_id, status, total, idempotency_key);
@@ -32,7 +32,7 @@ def asking_for(quantity):
 
 
 def attempt(at, kind, status, answer, *, key=None, user=ALICE, number=1, path="/api/orders", body=None, **headers):
-    """What a client writes of one attempt: that it was sent, and what came of it."""
+    """Return the two entries of one attempt in a history: that it was sent, and its outcome."""
     known = {"user": user, "request": f"{kind} {key or path}", "kind": kind, "key": key, "try": number}
     sent = {"what": "sent", "mono": at, **known, "path": path, "body": body}
     ended = {"what": "answered" if status else "unanswered", "mono": at + 0.1, **known, "sent": at, "why": "no_answer"}
@@ -52,13 +52,13 @@ HISTORY = [
     *attempt(7, "receive", 201, {"movement": {"delta": 5}}, user=STAFF, key="key-r", path="/api/products/1/stock"),
     *attempt(8, "place_unknown", 400, {"code": "invalid_order"}, key="key-u", body=asking_for(1)),
     *attempt(9, "place_otherwise", 422, {"code": "idempotency_key_reused"}, key="key-a", body=asking_for(3)),
-    # After the fault, which is gone at 20, the same once more.
+    # The same once more after the end of the fault, which is at 20.
     *attempt(21, "place", 201, an_order(A, 2, "9.00"), key="key-a", number=2, body=asking_for(2)),
 ]
 
 
 def answer_at(moment, **changes):
-    """Edits what the attempt that was sent at that moment was answered with."""
+    """Return an edit that changes the outcome of the attempt sent at that moment."""
 
     def edit(entries):
         [entry] = [each for each in entries if each.get("sent") == moment]
@@ -68,7 +68,7 @@ def answer_at(moment, **changes):
 
 
 def leave_out(moment):
-    """Edits out the attempt that was sent at that moment."""
+    """Return an edit that removes the attempt sent at that moment."""
 
     def edit(entries):
         entries[:] = [each for each in entries if moment not in (each.get("sent"), each["mono"])]
@@ -76,90 +76,94 @@ def leave_out(moment):
     return edit
 
 
-IN_THE_DATABASE = [
+DATABASE_CASES = [
     (f"DELETE FROM products_order WHERE id = '{A}'", "every_acknowledged_order_exists", "lost"),
     ("UPDATE products_order SET customer_id = 2", "every_acknowledged_order_exists", "wrong"),
     (f"UPDATE products_orderline SET product_id = 2 WHERE id = '{A}'", "every_acknowledged_order_exists", "wrong"),
     (f"UPDATE products_order SET total = 8 WHERE id = '{A}'", "every_acknowledged_order_exists", "wrong"),
-    (f"UPDATE products_order SET total = 8 WHERE id = '{A}'", "what_is_read_is_what_was_ordered", "wrong"),
-    (f"DELETE FROM products_order WHERE id = '{A}'", "what_is_read_is_what_was_ordered", "lost"),
-    (f"UPDATE products_order SET id = '{C}' WHERE id = '{A}'", "a_key_retried_to_its_end_has_its_order", "doubled"),
-    (f"DELETE FROM products_order WHERE id = '{B}'", "a_key_retried_to_its_end_has_its_order", "lost"),
+    (f"UPDATE products_order SET total = 8 WHERE id = '{A}'", "orders_read_match_the_database", "wrong"),
+    (f"DELETE FROM products_order WHERE id = '{A}'", "orders_read_match_the_database", "lost"),
+    (f"UPDATE products_order SET id = '{C}' WHERE id = '{A}'", "a_key_retried_until_success_has_one_order", "doubled"),
+    (f"DELETE FROM products_order WHERE id = '{B}'", "a_key_retried_until_success_has_one_order", "lost"),
     (f"INSERT INTO products_order VALUES ('{C}', 1, 'PLACED', 9, 'key-a')", "one_order_for_a_key", "doubled"),
     (f"INSERT INTO products_order VALUES ('{C}', 1, 'PLACED', 9, 'key-x')", "one_order_for_a_key", "wrong"),
     (f"INSERT INTO products_order VALUES ('{C}', 1, 'PLACED', 9, NULL)", "one_order_for_a_key", "wrong"),
-    (f"INSERT INTO products_order VALUES ('{C}', 1, 'PLACED', 9, 'key-c')", "a_refused_key_has_no_order", "wrong"),
-    (f"INSERT INTO products_order VALUES ('{C}', 1, 'PLACED', 9, 'key-u')", "a_refused_key_has_no_order", "wrong"),
-    (f"DELETE FROM products_orderline WHERE id = '{A}'", "no_half_orders", "wrong"),
-    (f"DELETE FROM products_event WHERE order_id = '{A}'", "no_half_orders", "wrong"),
-    (f"DELETE FROM products_event WHERE order_id = '{B}' AND kind <> 'order.placed'", "no_half_orders", "wrong"),
-    ("DELETE FROM products_stockmovement WHERE id = 3", "no_half_orders", "wrong"),
-    ("UPDATE products_stockmovement SET delta = -1 WHERE id = 3", "no_half_orders", "wrong"),
-    ("DELETE FROM products_stockmovement WHERE id = 5", "no_half_orders", "wrong"),
+    (f"INSERT INTO products_order VALUES ('{C}', 1, 'PLACED', 9, 'key-c')", "a_rejected_key_has_no_order", "wrong"),
+    (f"INSERT INTO products_order VALUES ('{C}', 1, 'PLACED', 9, 'key-u')", "a_rejected_key_has_no_order", "wrong"),
+    (f"DELETE FROM products_orderline WHERE id = '{A}'", "orders_are_complete", "wrong"),
+    (f"DELETE FROM products_event WHERE order_id = '{A}'", "orders_are_complete", "wrong"),
+    (f"DELETE FROM products_event WHERE order_id = '{B}' AND kind <> 'order.placed'", "orders_are_complete", "wrong"),
+    ("DELETE FROM products_stockmovement WHERE id = 3", "orders_are_complete", "wrong"),
+    ("UPDATE products_stockmovement SET delta = -1 WHERE id = 3", "orders_are_complete", "wrong"),
+    ("DELETE FROM products_stockmovement WHERE id = 5", "orders_are_complete", "wrong"),
     (
         f"INSERT INTO products_stockmovement VALUES (7, 1, -2, 'SOLD', '{A}', NULL, NULL)",
-        "no_half_orders",
+        "orders_are_complete",
         "doubled",
     ),
-    (f"DELETE FROM products_order WHERE id = '{A}'", "no_half_orders", "wrong"),
-    ("UPDATE products_order SET status = 'PLACED'", "every_acknowledged_cancel_is_there", "lost"),
-    (f"INSERT INTO products_event VALUES ('{B}', 'order.cancelled')", "every_acknowledged_cancel_is_there", "doubled"),
-    ("UPDATE products_order SET status = 'CANCELLED'", "every_acknowledged_cancel_is_there", "wrong"),
+    (f"DELETE FROM products_order WHERE id = '{A}'", "orders_are_complete", "wrong"),
+    ("UPDATE products_order SET status = 'PLACED'", "every_acknowledged_cancellation_exists", "lost"),
+    (
+        f"INSERT INTO products_event VALUES ('{B}', 'order.cancelled')",
+        "every_acknowledged_cancellation_exists",
+        "doubled",
+    ),
+    ("UPDATE products_order SET status = 'CANCELLED'", "every_acknowledged_cancellation_exists", "wrong"),
     ("UPDATE products_product SET stock = -1 WHERE id = 2", "stock_was_never_negative", "wrong"),
-    ("UPDATE products_product SET stock = 12 WHERE id = 1", "stock_and_sold_are_what_was_received", "wrong"),
-    ("UPDATE products_orderline SET quantity = 3", "stock_and_sold_are_what_was_received", "wrong"),
+    ("UPDATE products_product SET stock = 12 WHERE id = 1", "stock_plus_sold_is_what_was_received", "wrong"),
+    ("UPDATE products_orderline SET quantity = 3", "stock_plus_sold_is_what_was_received", "wrong"),
     ("UPDATE products_product SET stock = 12 WHERE id = 1", "the_ledger_sums_to_the_stock", "wrong"),
     ("DELETE FROM products_stockmovement WHERE id = 4", "the_ledger_sums_to_the_stock", "wrong"),
-    ("DELETE FROM products_stockmovement WHERE id = 6", "every_acknowledged_stock_change_is_there_once", "lost"),
+    ("DELETE FROM products_stockmovement WHERE id = 6", "every_acknowledged_stock_change_exists_once", "lost"),
     (
         "INSERT INTO products_stockmovement VALUES (7, 1, 5, 'RECEIVED', NULL, 9, 'key-r')",
-        "every_acknowledged_stock_change_is_there_once",
+        "every_acknowledged_stock_change_exists_once",
         "doubled",
     ),
     (
         "UPDATE products_stockmovement SET delta = 6 WHERE id = 6",
-        "every_acknowledged_stock_change_is_there_once",
+        "every_acknowledged_stock_change_exists_once",
         "wrong",
     ),
     (
         "INSERT INTO products_stockmovement VALUES (7, 1, 5, 'RECEIVED', NULL, 9, 'key-x')",
-        "every_acknowledged_stock_change_is_there_once",
+        "every_acknowledged_stock_change_exists_once",
         "wrong",
     ),
-    ("UPDATE products_stockmovement SET delta = 11 WHERE id = 1", "nothing_came_from_nowhere", "wrong"),
+    ("UPDATE products_stockmovement SET delta = 11 WHERE id = 1", "all_stock_has_a_source", "wrong"),
     (
         "INSERT INTO products_stockmovement VALUES (7, 2, 1, 'CORRECTED', NULL, 9, NULL)",
-        "nothing_came_from_nowhere",
+        "all_stock_has_a_source",
         "wrong",
     ),
 ]
 
-IN_THE_HISTORY = [
+HISTORY_CASES = [
     (answer_at(1, answer=an_order(A, 2, "9.01")), "every_acknowledged_order_exists", "wrong"),
-    (answer_at(1, answer=an_order(B, 1, "4.50")), "a_key_retried_to_its_end_has_its_order", "doubled"),
-    (answer_at(6, status=404, answer={"code": "not_found"}), "what_is_read_is_what_was_ordered", "lost"),
+    (answer_at(1, answer=an_order(B, 1, "4.50")), "a_key_retried_until_success_has_one_order", "doubled"),
+    (answer_at(6, status=404, answer={"code": "not_found"}), "orders_read_match_the_database", "lost"),
     (
         answer_at(4, status=409, answer={"code": "forbidden_move"}),
-        "every_acknowledged_cancel_is_there",
+        "every_acknowledged_cancellation_exists",
         "wrong",
     ),
-    (leave_out(4), "every_acknowledged_cancel_is_there", "wrong"),
+    (leave_out(4), "every_acknowledged_cancellation_exists", "wrong"),
     (
         answer_at(7, status=409, answer={"code": "insufficient_stock"}),
-        "every_acknowledged_stock_change_is_there_once",
+        "every_acknowledged_stock_change_exists_once",
         "wrong",
     ),
-    (answer_at(5, status=500, answer={"code": "server_error"}), "only_promised_answers", "wrong"),
-    (answer_at(5, answer={"code": "stale"}), "only_promised_answers", "wrong"),
-    (answer_at(9, status=201, answer=an_order(A, 2, "9.00")), "only_promised_answers", "wrong"),
-    (answer_at(6, status=502, answer={"not_json": "<html>"}), "only_promised_answers", "wrong"),
-    (answer_at(2.5, headers={}), "who_is_put_off_is_told_until_when", "wrong"),
-    (answer_at(2.5, headers={"Retry-After": "soon"}), "who_is_put_off_is_told_until_when", "wrong"),
+    (answer_at(5, status=500, answer={"code": "server_error"}), "only_documented_answers", "wrong"),
+    (answer_at(5, answer={"code": "stale"}), "only_documented_answers", "wrong"),
+    (answer_at(9, status=201, answer=an_order(A, 2, "9.00")), "only_documented_answers", "wrong"),
+    (answer_at(6, status=502, answer={"not_json": "<html>"}), "only_documented_answers", "wrong"),
+    (answer_at(2.5, headers={}), "every_429_and_503_has_retry_after", "wrong"),
+    (answer_at(2.5, headers={"Retry-After": "soon"}), "every_429_and_503_has_retry_after", "wrong"),
     (
         answer_at(5, status=429, answer={"code": "throttled"}, headers={}),
-        "who_is_put_off_is_told_until_when",
+        "every_429_and_503_has_retry_after",
         "wrong",
     ),
-    (leave_out(21), "orders_are_placed_again_soon", "wrong"),
-    (answer_at(21, mono=25.1), "orders_are_placed_again_soon", "wrong"),
+    (leave_out(21), "orders_are_placed_again_within_5_s", "wrong"),
+    (answer_at(21, mono=25.1), "orders_are_placed_again_within_5_s", "wrong"),
 ]

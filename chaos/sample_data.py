@@ -1,6 +1,6 @@
-"""Sets the stage in the database that DATABASE_URL names: `python -m chaos.stage`.
+"""Migrate the database that DATABASE_URL names, create people and products, and print them as one JSON object.
 
-The only part of all this, besides the server, that runs Django. Prints one JSON object: people and products.
+Run as `python -m chaos.sample_data`; the only part of this program, besides the servers, that runs Django.
 """
 
 import json
@@ -14,7 +14,7 @@ PRICES = ["4.50", "19.99", "0.10", "120.00", "7.77", "3.33"]
 
 
 def main() -> None:
-    # Here, as the models need the settings first.
+    # Imported here because the models need Django to be set up.
     from django.contrib.auth.models import Permission, User  # noqa: PLC0415
     from django.core.management import call_command  # noqa: PLC0415
 
@@ -30,7 +30,7 @@ def main() -> None:
     ]
     products = []
     for number, price in enumerate(PRICES, 1):
-        # Every other one is scarce, so that orders race for the last pieces of it.
+        # Every second product is scarce, so that orders compete for the last items.
         opening, delivery = (5_000, 200) if number % 2 else (40, 25)
         product = Product.objects.create(sku=f"HOT-{number}", name=f"Hot product {number}", price=price)
         product.receive(opening)
