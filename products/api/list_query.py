@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Expression, Field, Model, QuerySet
 
 from products.api.http.pagination import KeysetPage, keyset_slice
-from products.db.compiled_queries import CompiledQuery, Param, Row, compile_once
+from products.db.compiled_queries import Param, compile_once
 
 Filters = Mapping[str, Any]
 
@@ -30,13 +30,6 @@ class ListQuery:
         self, filters: Filters, names: tuple[str, ...], descending: bool, limit: int, after: list[Any] | None
     ) -> list[Any]:
         """Return the rows of one page; see pagination.keyset_slice()."""
-        query, values = self.compiled(filters, names, descending, limit, after)
-        return [self.row(*row) for row in query.rows(values)]
-
-    def compiled(
-        self, filters: Filters, names: tuple[str, ...], descending: bool, limit: int, after: list[Any] | None
-    ) -> tuple[CompiledQuery, dict[Any, Any]]:
-        """Return the compiled query of one page, and the values of its Params."""
         values, shape = dict[Any, Any](enumerate(after or ())), []
         for name, value in filters.items():
             if name not in self.params:
@@ -47,7 +40,8 @@ class ListQuery:
             else:
                 shape.append((name, None))
                 values[name] = value
-        return compile_once(self.define, tuple(shape), names, descending, limit, after is not None), values
+        query = compile_once(self.define, tuple(shape), names, descending, limit, after is not None)
+        return [self.row(*row) for row in query.rows(values)]
 
     def define(
         self,
@@ -80,21 +74,12 @@ class ListQuery:
 class ListPage(KeysetPage):
     """A page of a ListQuery."""
 
-    prefetched: Sequence[Row] | None = None
-    """The rows of compiled(), if they were read already."""
-
     def __init__(self, query: ListQuery, filters: Filters, ordering: Sequence[str], parameters: dict[str, Any]) -> None:
         self.list_query, self.filters = query, filters
         self._set_position(query.model, ordering, parameters)
 
     def fetch(self) -> list[Any]:
-        if self.prefetched is not None:
-            return [self.list_query.row(*row) for row in self.prefetched]
         return self.list_query.rows(self.filters, self.names, self.descending, self.limit, self.after)
-
-    def compiled(self) -> tuple[CompiledQuery, dict[Any, Any]]:
-        """Return the query of this page and its values, for someone else to run and to put into `prefetched`."""
-        return self.list_query.compiled(self.filters, self.names, self.descending, self.limit, self.after)
 
     def count(self) -> int:
         return self.list_query.filtered(self.filters).order_by().count()

@@ -60,11 +60,6 @@ class FixedWindowCounter:
     def __len__(self) -> int:
         return len(self._windows)
 
-    def is_exhausted(self, client: str, limit: int) -> bool:
-        """Return whether the client's next request would exceed the limit; nothing is counted."""
-        ends_at, count = self._windows.get(client, (0.0, 0))
-        return count >= limit and ends_at > time.monotonic()
-
     def increment(self, client: str) -> tuple[int, float]:
         """Count a request: (the client's requests in this window, seconds until the window ends)."""
         now = time.monotonic()
@@ -83,17 +78,7 @@ counter = FixedWindowCounter()
 
 def count_by_token(request: HttpRequest | Request, token: ApiToken) -> None:
     """Count this request for its token instead of its IP address."""
-    request.META[CLIENT] = _client_of(token.digest)
-
-
-def is_exhausted(token_digest: str) -> bool:
-    """Return whether the next request with this token will be throttled."""
-    limit = settings.REQUESTS_PER_MINUTE
-    return bool(limit) and counter.is_exhausted(_client_of(token_digest), limit)
-
-
-def _client_of(token_digest: str) -> str:
-    return f"token {token_digest}"
+    request.META[CLIENT] = f"token {token.digest}"
 
 
 def consume(request: HttpRequest | Request) -> RateLimit | None:

@@ -39,7 +39,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
     def usable_by(self, user: "User") -> "ApiTokenQuerySet":
         """Return the tokens that authenticate `user` now; a token from before a password change is no longer one."""
-        return self.of(user).active().filter(password_digest=digest_of(user.password))
+        return self.of(user).active().filter(password_digest=_digest(user.password))
 
     def long_inactive(self) -> "ApiTokenQuerySet":
         """Return the tokens that expired or were revoked more than KEEP_INACTIVE ago."""
@@ -56,8 +56,8 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
             user=user,
             name=name,
             prefix=secret[:VISIBLE_LENGTH],
-            digest=digest_of(secret),
-            password_digest=digest_of(user.password),
+            digest=_digest(secret),
+            password_digest=_digest(user.password),
             expires_at=timezone.now() + (lifetime or settings.TOKEN_LIFETIME),
         )
         return token, secret
@@ -121,7 +121,7 @@ class ApiToken(models.Model):
 
     def is_issued_under(self, password: str) -> bool:
         """Return whether this is the stored password that the token was issued under."""
-        return self.password_digest == digest_of(password)
+        return self.password_digest == _digest(password)
 
     def is_active(self) -> bool:
         """Return whether the token authenticates its user now."""
@@ -168,9 +168,8 @@ def _guarded(alias: str, query: CompiledQuery) -> GuardedQuery:
 
 
 def _values(secret: str) -> dict[str, Any]:
-    return {"token_digest": digest_of(secret), "moment": timezone.now()}
+    return {"token_digest": _digest(secret), "moment": timezone.now()}
 
 
-def digest_of(secret: str) -> str:
-    """Return the SHA-256 (hex) under which a secret or a password hash is stored."""
+def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,6 +1,5 @@
 """Products: the catalog, which anyone with a token reads, and its changes by staff."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -9,7 +8,6 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
@@ -21,12 +19,10 @@ from products.api.permissions import MayReadCatalog, staff_with
 from products.api.product_search import SearchableListQuery
 from products.api.schemas.pages import NoQuery, page_of
 from products.api.schemas.products import PRODUCT, NewProduct, ProductChange, ProductQuery, ProductResponse
-from products.api.throttling import is_exhausted
-from products.db.compiled_queries import CompiledQuery, Param, Row, compile_once
+from products.db.compiled_queries import Param, compile_once
 from products.db.retry import atomic_with_retry
-from products.models import ApiToken, Product
+from products.models import Product
 from products.models.products import ProductQuerySet, searchable
-from products.models.tokens import digest_of
 from products.ordering.validation import MAX_ID
 from products.policies import ADD_PRODUCTS, CHANGE_PRODUCTS
 
@@ -40,8 +36,6 @@ class ProductViewSet(GenericViewSet):
     request: ApiRequest
     serializer_class = ProductResponse
     lookup_value_converter = "int"
-    prefetched: Sequence[Row] | None = None
-    """The rows of a plain read, if they came with the token."""
     staff_permissions = {
         "create": staff_with(ADD_PRODUCTS),
         "partial_update": staff_with(CHANGE_PRODUCTS),
@@ -51,34 +45,6 @@ class ProductViewSet(GenericViewSet):
     def get_permissions(self) -> list[Any]:
         return [self.staff_permissions.get(self.action, MayReadCatalog)()]
 
-    def find_token(self, secret: str) -> ApiToken | None:
-        """Look up the token, for a plain read in the same statement as its rows (see TokenAuthentication).
-
-        That saves a round trip, and a fifth of the CPU of reading one product. Searches may take two statements, so
-        they, invalid queries and exhausted rate limits get the token alone.
-        """
-        reading = None if is_exhausted(digest_of(secret)) else self._plain_read()
-        if reading is None:
-            return ApiToken.objects.find(secret)
-        token, self.prefetched = ApiToken.objects.find_with_rows(secret, *reading)
-        return token
-
-    def _plain_read(self) -> tuple[CompiledQuery, dict[Any, Any]] | None:
-        """Return the query of this read and its values; None if it is no plain read."""
-        if self.action == "retrieve" and self.kwargs["pk"] <= MAX_ID:
-            return compile_once(one_product), {"pk": self.kwargs["pk"]}
-        if self.action != "list":
-            return None
-        try:
-            page = self._page()
-        except APIException:
-            return None  # list() raises it again, once it is known who is asking.
-        return None if "words" in page.filters else page.compiled()
-
-    def _page(self) -> ListPage:
-        query = read_query(self.request, ProductQuery)
-        return ListPage(PRODUCTS, parse_filters(query), query.get("ordering", ["id"]), query)
-
     def get_queryset(self) -> ProductQuerySet:
         """Return the products to change; reads do without model instances."""
         return Product.objects.locked()
@@ -86,15 +52,15 @@ class ProductViewSet(GenericViewSet):
     @extend_schema(summary="List products", parameters=[ProductQuery], responses=page_of(ProductResponse))
     def list(self, request: ApiRequest) -> HttpResponse:
         """List the products on sale, searched, filtered, ordered and paginated."""
-        page = self._page()
-        page.prefetched = self.prefetched
+        query = read_query(request, ProductQuery)
+        page = ListPage(PRODUCTS, parse_filters(query), query.get("ordering", ["id"]), query)
         return page.respond(request, PRODUCT.body)
 
     @extend_schema(summary="Read a product", responses=ProductResponse)
     def retrieve(self, request: ApiRequest, pk: int) -> HttpResponse:
         """Return one product, even if it is retired: orders still refer to it."""
         read_query(request, NoQuery)
-        return product_response(request, product_row(pk, self.prefetched))
+        return product_response(request, product_row(pk))
 
     @extend_schema(summary="Add a product", request=NewProduct, responses={201: ProductResponse})
     def create(self, request: ApiRequest) -> HttpResponse:
@@ -148,11 +114,9 @@ def apply_change(product: Product, change: dict[str, Any], *, by: Any) -> None:
         product.retire(by=by) if retired else product.bring_back(by=by)
 
 
-def product_row(pk: int, prefetched: Sequence[Row] | None = None) -> Any:
-    """Return the row of a product, from `prefetched` if it was read already. Raises Http404."""
-    rows = prefetched
-    if rows is None:
-        rows = compile_once(one_product).rows({"pk": pk}) if pk <= MAX_ID else []
+def product_row(pk: int) -> Any:
+    """Return the row of a product. Raises Http404."""
+    rows = compile_once(one_product).rows({"pk": pk}) if pk <= MAX_ID else []
     if not rows:
         raise Http404
     return PRODUCT.row(*rows[0])

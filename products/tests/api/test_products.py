@@ -3,7 +3,6 @@
 import pytest
 
 from products.api.schemas.products import ProductResponse
-from products.tests.statements import catalog_read
 
 pytestmark = pytest.mark.django_db
 
@@ -162,12 +161,12 @@ def test_a_list_costs_the_same_for_one_product_and_for_fifty(
 ):
     client = api(alice)
     a_product(category=a_category)
-    with django_assert_num_queries(catalog_read()):  # the token and the products
+    with django_assert_num_queries(2):  # the token and the products
         client.get("/api/products?limit=50")
     for _ in range(49):
         a_product(category=a_category)
 
-    with django_assert_num_queries(catalog_read()):
+    with django_assert_num_queries(2):
         answer = client.get("/api/products?limit=50")
 
     assert len(answer.json()["results"]) == 50

@@ -9,7 +9,6 @@ from rest_framework.test import APIClient
 from products.api import throttling
 from products.api.throttling import FixedWindowCounter
 from products.tests.side_by_side import side_by_side
-from products.tests.statements import catalog_read
 
 pytestmark = pytest.mark.django_db
 
@@ -153,7 +152,7 @@ def test_logging_in_is_counted_by_address_whatever_header_it_shows(three_a_minut
 def test_counting_costs_no_query(api, alice, django_assert_num_queries):
     client = api(alice)
 
-    with django_assert_num_queries(catalog_read()):  # the token, the products
+    with django_assert_num_queries(2):  # the token, the products
         client.get("/api/products")
     for _ in range(3):
         client.get("/api/products")
