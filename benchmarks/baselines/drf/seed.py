@@ -1,4 +1,4 @@
-"""Make the tables and the customers; print [[name, token], …]. Usage: seed.py PASSWORD NAME…"""
+"""Create the tables and the customers and print [[name, token], …]. Usage: seed.py PASSWORD NAME…"""
 
 import json
 import os

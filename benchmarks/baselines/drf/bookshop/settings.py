@@ -1,4 +1,4 @@
-"""As `startproject` writes it and the documentation of Django REST framework completes it, with DEBUG off."""
+"""The settings of `startproject` with those of Django REST framework's documentation, and with DEBUG off."""
 
 import os
 
@@ -52,7 +52,7 @@ DATABASES = {
         "HOST": os.environ["DATABASE_HOST"],
         "NAME": os.environ["DATABASE_NAME"],
         "USER": "shop",
-        # Without it every request would pay for a connection of its own.
+        # Otherwise every request would open a connection.
         "CONN_MAX_AGE": 600,
     }
 }

@@ -49,12 +49,12 @@ class OrderSerializer(serializers.ModelSerializer):
 
     @transaction.atomic
     def create(self, validated_data):
-        wanted = validated_data.pop("lines")
-        ids = [line["product"].pk for line in wanted]
-        # Locked in one order, so that two customers who want the same goods do not deadlock.
+        requested = validated_data.pop("lines")
+        ids = [line["product"].pk for line in requested]
+        # Lock in id order, so that two orders for the same products cannot deadlock.
         products = {each.pk: each for each in Product.objects.select_for_update().filter(pk__in=ids).order_by("pk")}
         lines = []
-        for line in wanted:
+        for line in requested:
             product, quantity = products[line["product"].pk], line["quantity"]
             if product.stock < quantity:
                 raise OutOfStock(f"Only {product.stock} of {product.sku} left.")

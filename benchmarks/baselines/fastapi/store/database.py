@@ -10,7 +10,7 @@ url = URL.create(
     query={"host": os.environ["DATABASE_HOST"]},
 )
 engine = create_async_engine(url, pool_size=10)
-# Objects stay usable behind the commit, as the documentation has it for async.
+# Objects stay usable after the commit, as the documentation recommends for async code.
 new_session = async_sessionmaker(engine, expire_on_commit=False)
 
 

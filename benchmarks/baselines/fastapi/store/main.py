@@ -45,14 +45,14 @@ async def list_orders(user: CurrentUser, session: Session, offset: Offset = 0, l
 
 
 @app.post("/orders", response_model=OrderOut, status_code=status.HTTP_201_CREATED)
-async def place_order(wanted: OrderIn, user: CurrentUser, session: Session):
-    ids = {line.product for line in wanted.lines}
-    # Locked in one order, so that two customers who want the same goods do not deadlock.
+async def place_order(requested: OrderIn, user: CurrentUser, session: Session):
+    ids = {line.product for line in requested.lines}
+    # Lock in id order, so that two orders for the same products cannot deadlock.
     locked = select(Product).where(Product.id.in_(ids)).order_by(Product.id).with_for_update()
     products = {product.id: product for product in await session.scalars(locked)}
     if missing := ids - products.keys():
         raise HTTPException(status.HTTP_404_NOT_FOUND, f"No such products: {sorted(missing)}")
-    lines = [take(products[line.product], line.quantity) for line in wanted.lines]
+    lines = [take(products[line.product], line.quantity) for line in requested.lines]
     order = Order(customer_id=user.id, lines=lines, total=sum(line.amount for line in lines))
     session.add(order)
     await session.commit()

@@ -31,7 +31,7 @@ async def current_user(token: Annotated[str, Depends(oauth2_scheme)], session: S
 
 async def issue_token(session: AsyncSession, username: str, password: str) -> str:
     user = await session.scalar(select(User).where(User.username == username))
-    # In a thread, as a hash would hold up everybody else on the event loop.
+    # In a thread, because hashing would block the event loop.
     if user is None or not await run_in_threadpool(password_hash.verify, password, user.hashed_password):
         raise HTTPException(status.HTTP_400_BAD_REQUEST, "Incorrect username or password")
     token = AccessToken(token=secrets.token_urlsafe(32), user_id=user.id)
