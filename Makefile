@@ -106,35 +106,35 @@ fuzz: install ## let Schemathesis look for surprises for longer (EXAMPLES=50 SEC
 	@$(NO_DATABASE) $(FUZZ)
 	@$(BIN)/python -m products.tests.postgres env $(FUZZ)
 
-# SEED draws the schedule; FAULTS is all, or some of `chaos/faults` with commas, or as many as fit.
+# SEED draws the schedule. FAULTS is all or a comma-separated list from chaos/faults; by default as many as fit.
 CHAOS := $(BIN)/python -m chaos
 
-chaos: install ## break the shop, and audit what it promised (SEED=1 SECS=60 FAULTS=all; SQLITE=1)
+chaos: install ## break the shop and check its promises (SEED=1 SECS=60 FAULTS=all; SQLITE=1)
 	@$(CHAOS) $(if $(SEED),--seed $(SEED)) $(if $(SECS),--seconds $(SECS)) $(if $(FAULTS),--faults $(FAULTS)) \
 		$(if $(SQLITE),--sqlite)
 
-chaos-control: install ## the same with guards taken away, one by one, which has to be noticed (SEED=1)
+chaos-control: install ## the same with one guard removed after the other, which has to be noticed (SEED=1)
 	@$(CHAOS) --control $(if $(SEED),--seed $(SEED))
 
-chaos-table: install ## several runs, as one table in Markdown (SEEDS=10 SECS=60; SQLITE=1)
+chaos-table: install ## several runs, as one Markdown table (SEEDS=10 SECS=60; SQLITE=1)
 	@$(CHAOS) --seeds $(or $(SEEDS),10) --seconds $(or $(SECS),60) $(if $(FAULTS),--faults $(FAULTS)) \
 		$(if $(SQLITE),--sqlite)
 
-steady: install ## load without faults, and what it takes of the machine (SECS=600)
+steady: install ## load without faults, watching memory and connections (SECS=600)
 	@$(CHAOS) --steady --seconds $(or $(SECS),600) $(if $(SQLITE),--sqlite)
 
-bench: install ## measure the shop beside two textbook shops: 5 rounds, twenty minutes (ARGS='--cases order,page'; needs wrk)
+bench: install ## measure the shop beside two baselines: 5 rounds, twenty minutes (ARGS='--cases order,page'; needs wrk)
 	@$(BIN)/python -m benchmarks.environments drf fastapi
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-bench-quick: install ## the same in some two minutes, and rougher (CASES=order,page picks some; ARGS as above)
+bench-quick: install ## the same in one short round, about two minutes (CASES=order,page picks some; ARGS as above)
 	@$(BIN)/python -m benchmarks.environments drf fastapi
-	@$(BIN)/python -m benchmarks --rounds 1 --seconds 1 --flash-sales 1 $(if $(CASES),--cases $(CASES)) $(ARGS)
+	@$(BIN)/python -m benchmarks --quick $(if $(CASES),--cases $(CASES)) $(ARGS)
 
-bench-growth: install ## measure what growing costs: builds shops of a million products and orders (needs wrk, 5 GB of disk)
+bench-growth: install ## measure what growth costs, in shops of a million products and orders (needs wrk and 5 GB of disk)
 	@$(BIN)/python -m benchmarks.growth $(ARGS)
 
-bench-path: install ## count the files of the shop that an order and a product page pass (ARGS='--root ../other --files')
+bench-path: install ## count the files that an order and a product page run through (ARGS='--root ../other --files')
 	@$(NO_DATABASE) $(BIN)/python -m benchmarks.request_path $(ARGS)
 	@$(BIN)/python -m products.tests.postgres $(BIN)/python -m benchmarks.request_path $(ARGS)
 

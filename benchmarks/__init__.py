@@ -1,1 +1,1 @@
-"""How fast the shop is, beside the shops that people would write instead: `make bench`."""
+"""Measures the shop beside other implementations of it: `make bench`."""

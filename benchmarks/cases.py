@@ -1,62 +1,65 @@
-"""What is measured."""
+"""The cases: which requests are measured."""
 
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.competitors import BUYERS, READERS, Competitor
-from benchmarks.requests import Request, RequestMix
+from benchmarks.load import Request, RequestMix
 
 HOT = 1
-"""The product that everybody wants at once."""
+"""The product that all buyers of the case "hot-order" order at once."""
 FLASH = range(2, 42)
-"""Products that are kept for flash sales, a new one for each."""
-FIRST_OF_THE_REST = FLASH.stop
+"""Products reserved for flash sales, one for each sale."""
+FIRST_ORDINARY = FLASH.stop
 VARIETY = 2_000
-"""Different requests of a case that asks for goods at random."""
+"""The number of different requests in a case that picks products at random."""
 COMMON_WORDS = "walnut lamp"
 
 
 @dataclass(frozen=True)
 class Case:
-    """`requests` makes the requests for a competitor, out of a seeded generator; `who` sends them.
+    """One kind of request. `requests` builds them for a competitor from a seeded generator; `users` send them.
 
-    `success` is the one status that counts. `at_least` is how many seconds it takes to see enough of it, and `warm_up`
-    how many requests are sent and looked at before.
+    Only the status `success` counts. `min_seconds` is how long the case has to run to see enough requests, and
+    `warm_up` how many requests are sent and checked before the first round.
     """
 
     name: str
     title: str
     requests: Callable[[Competitor, random.Random], Sequence[Request]]
-    who: Sequence[str] = ()
+    users: Sequence[str] = ()
     success: int = 200
-    at_least: float = 1
+    min_seconds: float = 1
     warm_up: int = 64
 
     def mix(self, competitor: Competitor, seed: int) -> RequestMix:
-        """The same goods in the same order for every competitor with the same seed."""
+        """Return the requests for a competitor: the same products in the same order for the same seed."""
         requests = self.requests(competitor, random.Random(f"{self.name} {seed}"))
         places_orders = self.success == 201
         return RequestMix(
-            requests, competitor.authorizations(self.who), competitor.headers, keyed=competitor.keyed and places_orders
+            requests,
+            competitor.authorizations(self.users),
+            competitor.headers,
+            keyed=competitor.keyed and places_orders,
         )
 
 
-def some_product(competitor: Competitor, goods: random.Random) -> int:
-    return goods.randint(FIRST_OF_THE_REST, competitor.size.products)
+def random_product(competitor: Competitor, chance: random.Random) -> int:
+    return chance.randint(FIRST_ORDINARY, competitor.size.products)
 
 
-def one_line(competitor: Competitor, goods: random.Random) -> list[Request]:
-    return [competitor.order([(some_product(competitor, goods), 1)]) for _ in range(VARIETY)]
+def one_line(competitor: Competitor, chance: random.Random) -> list[Request]:
+    return [competitor.order([(random_product(competitor, chance), 1)]) for _ in range(VARIETY)]
 
 
-def five_lines(competitor: Competitor, goods: random.Random) -> list[Request]:
-    others = range(FIRST_OF_THE_REST, competitor.size.products + 1)
-    return [competitor.order([(product, 1) for product in goods.sample(others, 5)]) for _ in range(VARIETY)]
+def five_lines(competitor: Competitor, chance: random.Random) -> list[Request]:
+    ordinary = range(FIRST_ORDINARY, competitor.size.products + 1)
+    return [competitor.order([(product, 1) for product in chance.sample(ordinary, 5)]) for _ in range(VARIETY)]
 
 
-def one_product(competitor: Competitor, goods: random.Random) -> list[Request]:
-    return [competitor.product(some_product(competitor, goods)) for _ in range(VARIETY)]
+def one_product(competitor: Competitor, chance: random.Random) -> list[Request]:
+    return [competitor.product(random_product(competitor, chance)) for _ in range(VARIETY)]
 
 
 CASES = [
@@ -68,7 +71,7 @@ CASES = [
     Case("search", "search for two words", lambda one, _: [one.search(COMMON_WORDS)], READERS),
     Case("history", "order history, page of 20", lambda one, _: [one.history()], READERS),
     Case("product", "token check and one product", one_product, READERS),
-    Case("login", "token exchange", lambda one, _: [one.login(name) for name in BUYERS], at_least=3, warm_up=4),
+    Case("login", "token exchange", lambda one, _: [one.login(name) for name in BUYERS], min_seconds=3, warm_up=4),
 ]
 BY_NAME = {case.name: case for case in CASES}
 FLASH_SALE = "flash-sale"

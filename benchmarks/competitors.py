@@ -1,4 +1,4 @@
-"""Who is measured: what they share. Each has a database of its own in one cluster, and a server that stays up."""
+"""What all competitors have in common. Each has its own database in one PostgreSQL, and a server that stays up."""
 
 import http.client
 import json
@@ -12,28 +12,28 @@ from typing import Any, ClassVar, Self
 
 import psycopg2
 
-from benchmarks.goods import Size, Tables, fill
-from benchmarks.processes import cpu_seconds, memory_mb
-from benchmarks.requests import Request
+from benchmarks.load import Request
+from benchmarks.machine import cpu_seconds, memory_mb
+from benchmarks.sample_data import Size, Tables, fill
 from products.tests.postgres import PostgresServer, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 BUYERS = [f"buyer-{number}" for number in range(1, 17)]
 READERS = [f"reader-{number}" for number in range(1, 17)]
-"""Those who have ordered before. They buy nothing more, so that a history has the same length for everybody."""
+"""The customers who placed the past orders. They order nothing more, so every history has the same length."""
 PASSWORD = "correct-horse-battery-staple"
 WORKERS = 2
-PATIENCE = 30  # seconds for a start or a stop
+TIMEOUT = 30  # seconds for a start or a stop
 
-# Ends the server when its own input ends, which it does however the benchmark ends.
-LEASH = '"$@" </dev/null & read -r nothing; kill -TERM $!; wait $!'
+# Stops the server when standard input is closed, which happens however the benchmark ends.
+STOP_WITH_PARENT = '"$@" </dev/null & read -r nothing; kill -TERM $!; wait $!'
 
 
 class Competitor:
     """A shop that answers over HTTP. A context manager: its server runs inside the `with`."""
 
-    name: ClassVar[str]
-    title: ClassVar[str]
+    name: str
+    title: str
     scheme: ClassVar[str]
     """The word before the token in the Authorization header."""
     tables: ClassVar[Tables]
@@ -41,6 +41,7 @@ class Competitor:
     line_table: ClassVar[str]
     headers: ClassVar[Mapping[str, str]] = {}
     keyed: ClassVar[bool] = False
+    """Whether its orders carry an Idempotency-Key."""
 
     def __init__(self, postgres: PostgresServer, folder: Path, *, database: str = "") -> None:
         self.postgres = postgres
@@ -49,27 +50,34 @@ class Competitor:
         self.address = ("127.0.0.1", free_port())
         self.size = Size()
         self.tokens: dict[str, str] = {}
-        self.leash: subprocess.Popen[bytes] | None = None
+        self.server: subprocess.Popen[bytes] | None = None
 
-    # What a kind of competitor says of itself
+    # What each subclass defines
 
     def environment(self) -> dict[str, str]:
-        """What its processes are told, beside what is told to all."""
+        """Return the environment variables of its commands."""
         raise NotImplementedError
 
+    def server_environment(self) -> dict[str, str]:
+        """Return the environment variables of its server."""
+        return self.environment()
+
     def home(self) -> Path:
-        """The folder that its commands run in."""
+        """Return the folder that its commands run in."""
         raise NotImplementedError
 
     def seed_command(self) -> Sequence[object]:
-        """Makes tables and customers and prints [[name, token], …]; the password and the names are appended."""
+        """Return the command that creates tables and customers; password and names are appended.
+
+        It prints [[name, token], …].
+        """
         raise NotImplementedError
 
     def server_command(self) -> Sequence[object]:
         raise NotImplementedError
 
     def page(self, limit: int = 20) -> Request:
-        """The first products."""
+        """Request the first products."""
         raise NotImplementedError
 
     def far_page(self, number: int, limit: int) -> Request:
@@ -82,24 +90,23 @@ class Competitor:
         raise NotImplementedError
 
     def history(self) -> Request:
-        """The customer's latest 20 orders."""
+        """Request the customer's latest 20 orders."""
         raise NotImplementedError
 
     def order(self, lines: Sequence[tuple[int, int]]) -> Request:
-        """An order of [(product, quantity), …]."""
+        """Order [(product, quantity), …]."""
         raise NotImplementedError
 
     def login(self, name: str) -> Request:
         raise NotImplementedError
 
-    def put_on_shelf(self, cursor: Any, pk: int, pieces: int) -> None:
-        """Make a product's stock `pieces`."""
-        cursor.execute(f"UPDATE {self.product_table} SET stock = %s WHERE id = %s", [pieces, pk])
+    def set_stock(self, cursor: Any, pk: int, stock: int) -> None:
+        cursor.execute(f"UPDATE {self.product_table} SET stock = %s WHERE id = %s", [stock, pk])
 
-    # What they all do
+    # What they share
 
-    def prepare(self, size: Size, tell: Callable[[float], None] = lambda part: None) -> None:
-        """Make the database and everything in it. `tell` is called with the part that is done."""
+    def prepare(self, size: Size, progress: Callable[[float], None] = lambda part: None) -> None:
+        """Create and fill the database. `progress` is called with the part that is done, from 0 to 1."""
         self.size = size
         with closing(psycopg2.connect(self.postgres.url)) as connection:
             connection.autocommit = True
@@ -109,20 +116,20 @@ class Competitor:
             cursor = connection.cursor()
             customers = list(range(len(BUYERS) + 1, len(BUYERS) + len(READERS) + 1))
             for part in fill(cursor, self.tables, size, customers):
-                tell(part)
+                progress(part)
 
     def connect(self) -> Any:
-        """A connection of our own to its database, in autocommit."""
+        """Return the benchmark's own connection to the database, in autocommit mode."""
         connection = psycopg2.connect(self.postgres.url, dbname=self.database)
         connection.autocommit = True
         return connection
 
     def run(self, *command: object) -> str:
-        """Run a command of its own; what it prints."""
+        """Run one of its commands and return what it prints."""
         done = subprocess.run(
             [str(word) for word in command],
             cwd=self.home(),
-            env=self.whole_environment(),
+            env=_inherited() | self.environment(),
             capture_output=True,
             text=True,
             check=False,
@@ -133,43 +140,39 @@ class Competitor:
 
     def __enter__(self) -> Self:
         with self.log.open("ab") as log:
-            self.leash = subprocess.Popen(
-                ["/bin/sh", "-c", LEASH, "leash", *map(str, self.server_command())],
+            self.server = subprocess.Popen(
+                ["/bin/sh", "-c", STOP_WITH_PARENT, "server", *map(str, self.server_command())],
                 cwd=self.home(),
-                env=self.whole_environment(),
+                env=_inherited() | self.server_environment(),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # a Ctrl-C is for us, who then end it
+                start_new_session=True,  # Ctrl-C reaches the benchmark only, which then stops the server
             )
-        deadline = time.monotonic() + PATIENCE
-        while not self._answers():
-            if self.leash.poll() is not None or time.monotonic() > deadline:
+        deadline = time.monotonic() + TIMEOUT
+        while not self._is_up():
+            if self.server.poll() is not None or time.monotonic() > deadline:
                 self.__exit__()
                 raise RuntimeError(f"{self.title} did not start:\n{self.log.read_text()[-4000:]}")
             time.sleep(0.05)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self.leash is not None:
-            self.leash.communicate(timeout=PATIENCE)  # closes its input
+        if self.server is not None:
+            self.server.communicate(timeout=TIMEOUT)  # closes its standard input
 
     def authorizations(self, names: Sequence[str]) -> list[str]:
         return [f"{self.scheme} {self.tokens[name]}" for name in names]
 
     def cpu(self) -> float:
-        """Seconds of CPU that its server has used until now."""
-        return cpu_seconds(self.leash.pid) if self.leash else 0.0
+        """Return the seconds of CPU time that its server has used so far."""
+        return cpu_seconds(self.server.pid) if self.server else 0.0
 
     def memory(self) -> float:
-        """MB that its server occupies now (PSS)."""
-        return memory_mb(self.leash.pid) if self.leash else 0.0
+        """Return the memory of its server in MB (PSS)."""
+        return memory_mb(self.server.pid) if self.server else 0.0
 
-    def whole_environment(self) -> dict[str, str]:
-        plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-        return plain | {"PYTHONDONTWRITEBYTECODE": "1"} | self.environment()
-
-    def _answers(self) -> bool:
+    def _is_up(self) -> bool:
         probe = http.client.HTTPConnection(*self.address, timeout=5)
         try:
             probe.request("GET", self.page().path, headers=dict(self.headers))
@@ -178,3 +181,8 @@ class Competitor:
             return False
         finally:
             probe.close()
+
+
+def _inherited() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return kept | {"PYTHONDONTWRITEBYTECODE": "1"}

@@ -1,6 +1,8 @@
-"""Make the shop's tables and customers; print [[name, token], …].
+"""Migrate the shop's database, create customers and print [[name, token], …].
 
 python -m benchmarks.customers PASSWORD NAME…
+
+`make bench ARGS='--before …'` runs this module of the other checkout, so its name and its arguments have to stay.
 """
 
 import json
@@ -18,11 +20,11 @@ from django.contrib.auth.models import User  # noqa: E402
 from products.models import ApiToken  # noqa: E402
 
 
-def make(password: str, names: list[str]) -> list[tuple[str, str]]:
+def create(password: str, names: list[str]) -> list[tuple[str, str]]:
     call_command("migrate", verbosity=0)
     users = [User.objects.create_user(name, password=password) for name in names]
     return [(user.username, ApiToken.objects.issue(user)[1]) for user in users]
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(make(sys.argv[1], sys.argv[2:])))
+    sys.stdout.write(json.dumps(create(sys.argv[1], sys.argv[2:])))

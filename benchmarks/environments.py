@@ -1,6 +1,6 @@
-"""The competitors' own Python environments, each made from its own pinned requirements.
+"""The baselines' own Python environments, each created from its own pinned requirements.
 
-python -m benchmarks.environments NAME…   makes those that are missing or out of date
+python -m benchmarks.environments NAME…   creates those that are missing or out of date
 """
 
 import shutil
@@ -9,19 +9,19 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-HOMES = {"drf": HERE / "peers/drf", "fastapi": HERE / "peers/fastapi", "tools": HERE / "tools"}
+HOMES = {"drf": HERE / "baselines/drf", "fastapi": HERE / "baselines/fastapi", "tools": HERE / "tools"}
 ENVIRONMENTS = HERE / ".environments"
 
 
 def python_of(name: str) -> Path:
-    """The interpreter of the environment `name`, which is made first where it is missing or out of date."""
+    """Return the interpreter of the environment `name`, creating it first if it is missing or out of date."""
     folder, requirements = ENVIRONMENTS / name, HOMES[name] / "requirements.txt"
-    python, made_from = folder / "bin/python", folder / "made-from.txt"
-    if not made_from.exists() or made_from.read_text() != requirements.read_text():
+    python, created_from = folder / "bin/python", folder / "created-from.txt"
+    if not created_from.exists() or created_from.read_text() != requirements.read_text():
         sys.stderr.write(f"Installing {requirements.relative_to(HERE.parent)} …\n")
         shutil.rmtree(folder, ignore_errors=True)
         _install(folder, requirements)
-        made_from.write_text(requirements.read_text())
+        created_from.write_text(requirements.read_text())
     return python
 
 
@@ -38,14 +38,14 @@ def _install(folder: Path, requirements: Path) -> None:
 
 
 def versions_in(python: Path) -> dict[str, str]:
-    """What is installed beside `python`: {distribution: version}."""
-    said = subprocess.run(
+    """Return {distribution: version} of what is installed for `python`."""
+    done = subprocess.run(
         [python, "-c", "import importlib.metadata as m; [print(d.name, d.version) for d in m.distributions()]"],
         check=True,
         capture_output=True,
         text=True,
     )
-    return dict(line.split(" ", 1) for line in said.stdout.splitlines())
+    return dict(line.split(" ", 1) for line in done.stdout.splitlines())
 
 
 if __name__ == "__main__":

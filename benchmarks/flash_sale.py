@@ -1,4 +1,4 @@
-"""A flash sale: far more who want it than there are pieces, all at once. What counts is that exactly those are sold."""
+"""A flash sale: far more buyers than items, all at once. It has to sell exactly what there is."""
 
 import http.client
 import itertools
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.competitors import BUYERS, Competitor
+from benchmarks.load import TIMEOUT
 
 STOCK = 200
 TRIES = 1_000
@@ -17,7 +18,7 @@ TRIES = 1_000
 
 @dataclass(frozen=True)
 class FlashSale:
-    """What became of it. `sold` are the pieces on order lines, `left` is the stock afterwards, both by the database."""
+    """The outcome. `sold` is the quantity on order lines, `left` the stock afterwards; both come from the database."""
 
     seconds: float
     statuses: dict[int, int]
@@ -26,18 +27,18 @@ class FlashSale:
 
     @property
     def is_exact(self) -> bool:
-        refused = sum(count for status, count in self.statuses.items() if 400 <= status < 500)
-        return (self.sold, self.left, self.statuses.get(201), refused) == (STOCK, 0, STOCK, TRIES - STOCK)
+        rejected = sum(count for status, count in self.statuses.items() if 400 <= status < 500)
+        return (self.sold, self.left, self.statuses.get(201), rejected) == (STOCK, 0, STOCK, TRIES - STOCK)
 
 
 def hold(competitor: Competitor, product: int) -> FlashSale:
-    """Offer STOCK pieces of a product to TRIES tries over one connection for each buyer."""
+    """Set a product's stock to STOCK and try TRIES times to order one, over one connection per buyer."""
     with closing(competitor.connect()) as connection:
         cursor = connection.cursor()
-        competitor.put_on_shelf(cursor, product, STOCK)
+        competitor.set_stock(cursor, product, STOCK)
         sold_before = _sold(competitor, cursor, product)
         began = time.monotonic()
-        statuses = _all_at_once(competitor, product)
+        statuses = _buy_side_by_side(competitor, product)
         seconds = time.monotonic() - began
         cursor.execute(f"SELECT stock FROM {competitor.product_table} WHERE id = %s", [product])
         [left] = cursor.fetchone()
@@ -51,12 +52,13 @@ def _sold(competitor: Competitor, cursor: Any, product: int) -> int:
     return int(sold)
 
 
-def _all_at_once(competitor: Competitor, product: int) -> Counter[int]:
+def _buy_side_by_side(competitor: Competitor, product: int) -> Counter[int]:
+    """Return how often each status was answered."""
     tickets, statuses = itertools.count(), Counter[int]()
     lock = threading.Lock()
 
     def buy(authorization: str) -> None:
-        connection = http.client.HTTPConnection(*competitor.address, timeout=30)
+        connection = http.client.HTTPConnection(*competitor.address, timeout=TIMEOUT)
         request = competitor.order([(product, 1)])
         headers = {**competitor.headers, "Content-Type": request.content_type, "Authorization": authorization}
         while (ticket := next(tickets)) < TRIES:

@@ -1,60 +1,84 @@
-"""A proxy that puts the database at a distance: each message is passed on half a round trip late, in each direction.
+"""A TCP proxy that adds latency between a server and its database.
 
-python -m benchmarks.latency PORT SOCKET MILLISECONDS   until its standard input is closed
+python -m benchmarks.latency PORT SOCKET MILLISECONDS
+
+Listens on 127.0.0.1:PORT, forwards to the UNIX socket SOCKET and adds MILLISECONDS to each round trip, half of it in
+each direction. Runs until its standard input is closed.
 """
 
 import asyncio
+import selectors
 import sys
-from asyncio import StreamReader as Reader
-from asyncio import StreamWriter as Writer
-from collections.abc import Awaitable, Callable
+from asyncio import StreamReader, StreamWriter
+from contextlib import suppress
+from typing import Any
 
 CHUNK = 65_536
 
 
-async def pump(source: Reader, sink: Writer, delay: float) -> None:
-    """Pass on everything, `delay` seconds after it came; later messages do not wait for earlier ones to be sent."""
-    queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+async def serve(port: int, socket: str, milliseconds: float) -> None:
+    """Forward connections until standard input is closed."""
+    one_way = milliseconds / 2_000
+
+    async def forward(from_client: StreamReader, to_client: StreamWriter) -> None:
+        try:
+            from_server, to_server = await asyncio.open_unix_connection(socket)
+        except OSError:
+            to_client.close()
+            return
+        await asyncio.gather(delay(from_client, to_server, one_way), delay(from_server, to_client, one_way))
+
+    await asyncio.start_server(forward, "127.0.0.1", port)
+    sys.stdout.write("listening\n")
+    sys.stdout.flush()
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+
+
+async def delay(source: StreamReader, sink: StreamWriter, seconds: float) -> None:
+    """Copy `source` to `sink`, each chunk `seconds` after it arrived.
+
+    Chunks are read while earlier ones still wait, so the delay adds latency without limiting throughput.
+    """
     loop = asyncio.get_running_loop()
+    chunks: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
 
     async def send() -> None:
         while True:
-            due, data = await queue.get()
+            due, data = await chunks.get()
             await asyncio.sleep(max(0.0, due - loop.time()))
             if not data:
-                sink.close()
                 return
             sink.write(data)
             await sink.drain()
 
-    sending = asyncio.create_task(send())
-    try:
-        while data := await source.read(CHUNK):
-            queue.put_nowait((loop.time() + delay, data))
-    except ConnectionError:
-        pass
-    queue.put_nowait((loop.time() + delay, b""))
-    await asyncio.gather(sending, return_exceptions=True)
+    async def receive() -> None:
+        data = b"not the end yet"
+        while data:
+            try:
+                data = await source.read(CHUNK)
+            except ConnectionError:
+                data = b""
+            chunks.put_nowait((loop.time() + seconds, data))
+
+    receiving = asyncio.create_task(receive())
+    with suppress(ConnectionError):
+        await send()
+    sink.close()
+    await receiving
 
 
-def serving(connect: Callable[[], Awaitable[tuple[Reader, Writer]]], delay: float) -> Callable[..., Awaitable[None]]:
-    """Return the handler of one client's connection."""
-
-    async def serve(from_client: Reader, to_client: Writer) -> None:
-        from_server, to_server = await connect()
-        await asyncio.gather(pump(from_client, to_server, delay), pump(from_server, to_client, delay))
-
-    return serve
+def main(port: int, socket: str, milliseconds: float) -> None:
+    # epoll rounds timeouts up to whole milliseconds, which would turn 0.5 ms into 1 ms and more; select does not.
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
+        runner.get_loop().set_exception_handler(ignore_cancellation)
+        runner.run(serve(port, socket, milliseconds))
 
 
-async def main(port: int, socket: str, milliseconds: float) -> None:
-    handler = serving(lambda: asyncio.open_unix_connection(socket), milliseconds / 2_000)
-    server = await asyncio.start_server(handler, "127.0.0.1", port)
-    async with server:
-        sys.stdout.write("listening\n")
-        sys.stdout.flush()
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+def ignore_cancellation(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Report errors as usual, except for the connections that are cut off when the proxy stops."""
+    if not isinstance(context.get("exception"), asyncio.CancelledError):
+        loop.default_exception_handler(context)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), sys.argv[2], float(sys.argv[3])))
+    main(int(sys.argv[1]), sys.argv[2], float(sys.argv[3]))

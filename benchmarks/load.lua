@@ -1,4 +1,5 @@
--- What wrk sends: requests at random out of a file that benchmarks/wrk.py has written, with a customer's token each.
+-- The requests that wrk sends: picked at random from a file that benchmarks/load.py has written, each with the token of
+-- a random customer.
 
 function init(args)
    dofile(args[1]) -- method, paths, bodies, tokens, headers, keys, seed

@@ -1,4 +1,4 @@
-"""The limit: the same order by pgbench, which is PostgreSQL's own client in C and does nothing else."""
+"""The limit: the same order placed by pgbench, PostgreSQL's own load generator in C, without any server in between."""
 
 import os
 import re
@@ -6,12 +6,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from benchmarks.cases import FIRST_OF_THE_REST, HOT
+from benchmarks.cases import FIRST_ORDINARY, HOT
 from benchmarks.competitors import BUYERS
-from benchmarks.processes import cpu_seconds
+from benchmarks.load import CONNECTIONS
+from benchmarks.machine import cpu_seconds
 from benchmarks.shop import Shop
 from benchmarks.statistics import Sample
-from benchmarks.wrk import CONNECTIONS
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = [
@@ -20,31 +20,32 @@ SCRIPTS = [
 ]
 """(name, title, script) of each limit."""
 LIMITED = ("order", "hot-order")
-"""The cases that there are scripts for."""
+"""The cases that the scripts can run."""
 
 
 class Limit:
-    """One script against a database that the shop has made and filled."""
+    """One script, run in a database that the shop has created and filled."""
 
     def __init__(self, shop: Shop, name: str, title: str, script: str) -> None:
         self.shop, self.name, self.title = shop, name, title
         self.script = HERE / "sql" / script
 
     def measure(self, case: str, seconds: float) -> Sample:
-        """Place orders of one line for random products, or for one (case "hot-order"). Raises RuntimeError."""
+        """Place orders of one line for random products, or for the hot one. Raises RuntimeError."""
         postgres = self.shop.postgres
-        first, last = (HOT, HOT) if case == "hot-order" else (FIRST_OF_THE_REST, self.shop.size.products)
+        first, last = (HOT, HOT) if case == "hot-order" else (FIRST_ORDINARY, self.shop.size.products)
         before = cpu_seconds(postgres.pid or 0)
         with tempfile.TemporaryDirectory() as folder:
-            said = self._run(seconds, first, last, Path(folder))
-            times = sorted(int(line.split()[2]) / 1e3 for log in Path(folder).iterdir() for line in _lines(log))
+            output = self._run(seconds, first, last, Path(folder))
+            logs = [log.read_text().splitlines() for log in Path(folder).iterdir()]
+            latencies = sorted(int(line.split()[2]) / 1e3 for lines in logs for line in lines)
         database = cpu_seconds(postgres.pid or 0) - before
-        done, failed, rate = read(said)
+        done, failed, rate = parse_pgbench(output)
         return Sample(
             rate=rate,
-            p50=percentile(times, 50),
-            p95=percentile(times, 95),
-            p99=percentile(times, 99),
+            p50=percentile(latencies, 50),
+            p95=percentile(latencies, 95),
+            p99=percentile(latencies, 99),
             server_cpu=0.0,
             database_cpu=database * 1_000 / max(1, done),
             wrk_cpu=0.0,
@@ -68,23 +69,19 @@ class Limit:
         return done.stdout
 
 
-def read(said: str) -> tuple[int, int, float]:
-    """(transactions, failed ones, per second) of what pgbench has printed."""
-    done = re.search(r"transactions actually processed: (\d+)", said)
-    failed = re.search(r"failed transactions: (\d+)", said)
-    rate = re.search(r"^tps = ([\d.]+)", said, re.MULTILINE)
+def parse_pgbench(output: str) -> tuple[int, int, float]:
+    """Parse pgbench's output into (transactions, failed ones, transactions per second). Raises ValueError."""
+    done = re.search(r"transactions actually processed: (\d+)", output)
+    failed = re.search(r"failed transactions: (\d+)", output)
+    rate = re.search(r"^tps = ([\d.]+)", output, re.MULTILINE)
     if not done or not rate:
-        raise ValueError(f"pgbench did not report:\n{said}")
+        raise ValueError(f"pgbench did not report:\n{output}")
     return int(done[1]), int(failed[1]) if failed else 0, float(rate[1])
 
 
-def percentile(sorted_values: list[float], part: float) -> float:
-    """The value below which `part` per cent of them are, by nearest rank."""
+def percentile(sorted_values: list[float], percent: float) -> float:
+    """Return the percentile by the nearest-rank method."""
     if not sorted_values:
         return 0.0
-    rank = -(-len(sorted_values) * part // 100)
+    rank = -(-len(sorted_values) * percent // 100)
     return sorted_values[max(0, int(rank) - 1)]
-
-
-def _lines(log: Path) -> list[str]:
-    return log.read_text().splitlines()

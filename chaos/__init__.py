@@ -1,6 +1,5 @@
-"""What the shop keeps of its promises while things break: `python -m chaos`, or `make chaos`.
+"""Breaks the shop under load and checks that it keeps its promises: `python -m chaos`, or `make chaos`.
 
-Client processes order, cancel and move stock, and write down all that they send and get. Faults come and go on a
-schedule drawn from a seed. Afterwards an auditor, which knows only those histories and the database, looks for broken
-promises.
+Client processes order, cancel and change stock, and record everything they send and receive. Faults are injected on a
+schedule drawn from a seed. Afterwards an auditor compares the clients' histories with the database.
 """

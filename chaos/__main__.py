@@ -1,4 +1,4 @@
-"""The command: `python -m chaos`. Exits with 0 where every promise was kept, else with 1."""
+"""The command line, `python -m chaos`. Exits with 0 if every promise was kept, otherwise with 1."""
 
 import argparse
 import random
@@ -13,23 +13,27 @@ from chaos.run import Result, Settings, run
 
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
-    parser.add_argument("--seed", type=int, default=None, help="draws the schedule; a random one unless given")
-    parser.add_argument("--seeds", type=int, default=0, help="as many runs, with the seeds from 1 on, in one table")
-    parser.add_argument("--seconds", type=float, default=60, help="how long a run lasts, at the least")
-    parser.add_argument("--faults", default="", help="all, none, or some separated by commas; else as many as fit")
-    parser.add_argument("--sqlite", action="store_true", help="on SQLite instead of a PostgreSQL")
-    parser.add_argument("--control", action="store_true", help="take guards away: 0 where each of these runs fails")
-    parser.add_argument("--steady", action="store_true", help="nothing breaks; watch memory and connections")
+    parser.add_argument("--seed", type=int, default=None, help="of the schedule; random by default")
+    parser.add_argument(
+        "--seeds", type=int, default=0, help="run this many times, with seeds from 1, and print one table"
+    )
+    parser.add_argument("--seconds", type=float, default=60, help="the minimum duration of a run")
+    parser.add_argument("--faults", default="", help="all, none, or a comma-separated list; by default as many as fit")
+    parser.add_argument("--sqlite", action="store_true", help="use SQLite instead of PostgreSQL")
+    parser.add_argument(
+        "--control", action="store_true", help="remove one guard after the other; exits with 0 if every run fails"
+    )
+    parser.add_argument("--steady", action="store_true", help="inject no fault; watch memory and connections")
     return parser.parse_args()
 
 
 def faults_named(text: str) -> list[str] | None:
-    """Raises SystemExit for what is none."""
+    """Return the faults of that name; None stands for as many as fit. Raises SystemExit for an unknown one."""
     if text in ("", "all", "none"):
         return {"": None, "all": list(FAULTS), "none": []}[text]
     names = text.split(",")
     if unknown := [name for name in names if name not in FAULTS]:
-        sys.exit(f"There is no fault {', '.join(unknown)}; there are {', '.join(FAULTS)}.")
+        sys.exit(f"Unknown fault: {', '.join(unknown)}. Choose from {', '.join(FAULTS)}.")
     return names
 
 
@@ -50,7 +54,7 @@ def main() -> int:
     arguments = read_arguments()
     seed = random.randrange(1, 1_000_000) if arguments.seed is None else arguments.seed
     if arguments.control:
-        say(f"Each of these shops lacks a guard (seed {seed}):")
+        say(f"Each of these shops lacks one guard (seed {seed}):")
         return 0 if all_are_noticed(seed, say) else 1
     names = [] if arguments.steady else faults_named(arguments.faults)
     seeds = range(1, arguments.seeds + 1) if arguments.seeds else [seed]
@@ -61,13 +65,13 @@ def main() -> int:
     say("\n" + table(rows_of(results)))
     broken = any(result.breaches for result in results)
     if arguments.steady:
-        say(f"\n{results[0].readings}")
-        broken |= results[0].readings.is_flat is False
+        say(f"\n{results[0].resources}")
+        broken |= results[0].resources.is_flat is False
     return 1 if broken else 0
 
 
 if __name__ == "__main__":
-    # Being told to go is as good a reason to clean up as Ctrl-C, which a job in the background does not hear by itself.
+    # SIGTERM cleans up as Ctrl-C does. A background job ignores SIGINT unless a handler is set.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     sys.exit(main())

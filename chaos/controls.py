@@ -1,6 +1,6 @@
-"""The runs that have to fail: each takes one guard away, and names the invariants that have to notice.
+"""Control runs, which have to fail: each removes one guard of the shop and names the invariants that must be violated.
 
-A harness that finds nothing has shown something only if it finds what is there.
+They show that the auditor finds violations if there are any.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,15 +14,15 @@ SECONDS = 7
 migration = import_module("products.migrations.0011_place_order")
 CHECK = "WHERE product.stock >= line.quantity AND product.retired_at IS NULL"
 if CHECK not in migration.CREATE:
-    raise AssertionError("The function checks the stock in other words now; adapt this control.")
+    raise AssertionError("The SQL function checks the stock in a different way now; adapt this control.")
 FUNCTION_WITHOUT_CHECK = migration.CREATE.replace(CHECK, "WHERE product.retired_at IS NULL").replace(
     "CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"
 )
-"""Placing in one statement that takes stock without looking whether there is any."""
+"""The function that places an order in one statement, without its check of the stock."""
 
 
 class Control(NamedTuple):
-    """`name` is a function of sabotage.py, `sql` takes the database's guard away, `noticed_by` are the invariants."""
+    """`name` is a function in sabotage.py, `sql` removes the database's own guard, `noticed_by` are the invariants."""
 
     name: str
     noticed_by: Sequence[str]
@@ -43,22 +43,22 @@ CONTROLS = [
     ),
     Control(
         "without_keys",
-        ["one_order_for_a_key", "a_key_retried_to_its_end_has_its_order"],
-        faults=["clients_hang_up"],
+        ["one_order_for_a_key", "a_key_retried_until_success_has_one_order"],
+        faults=["clients_disconnect"],
         sql=["DROP INDEX one_order_per_customer_and_key"],
     ),
-    Control("without_ledger", ["the_ledger_sums_to_the_stock", "no_half_orders"]),
+    Control("without_ledger", ["the_ledger_sums_to_the_stock", "orders_are_complete"]),
     Control("without_commit", ["every_acknowledged_order_exists"]),
-    Control("without_restocking", ["stock_and_sold_are_what_was_received", "no_half_orders"]),
-    Control("without_retry_after", ["who_is_put_off_is_told_until_when"], faults=["postgres_restarted"]),
-    Control("without_503", ["only_promised_answers"], faults=["postgres_restarted"]),
-    Control("without_deadline", ["answers_come_in_time"], faults=["postgres_frozen"]),
-    Control("without_end_of_transaction", ["nothing_is_left_open"]),
+    Control("without_restocking", ["stock_plus_sold_is_what_was_received", "orders_are_complete"]),
+    Control("without_retry_after", ["every_429_and_503_has_retry_after"], faults=["postgres_restarted"]),
+    Control("without_503", ["only_documented_answers"], faults=["postgres_restarted"]),
+    Control("without_deadline", ["answers_arrive_in_time"], faults=["postgres_frozen"]),
+    Control("without_end_of_transaction", ["nothing_stays_open"]),
 ]
 
 
 def noticed(control: Control, seed: int) -> tuple[list[str], Result]:
-    """Run the shop without that guard: which of the invariants that have to notice did, and all that came of it."""
+    """Run the shop without that guard. Return the expected invariants that were violated, and the whole result."""
     settings = Settings(
         seed=seed,
         seconds=SECONDS,
@@ -73,7 +73,7 @@ def noticed(control: Control, seed: int) -> tuple[list[str], Result]:
 
 
 def all_are_noticed(seed: int, say: Callable[[str], object]) -> bool:
-    """Whether every one of these runs failed, and for the right reason."""
+    """Return whether every control run failed for the expected reason."""
     verdicts = []
     for control in CONTROLS:
         by, _ = noticed(control, seed)

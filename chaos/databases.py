@@ -1,4 +1,4 @@
-"""The database under the shop: a PostgreSQL of one's own, reached through the proxy, or a file of SQLite."""
+"""The shop's database: a temporary PostgreSQL that is reached through a proxy, or an SQLite file."""
 
 import os
 import secrets
@@ -15,12 +15,12 @@ import psycopg2
 from chaos.proxy import Proxy
 from products.tests.postgres import PATIENCE, NoPostgres, PostgresServer, the_unprivileged
 
-DISK = 400  # MB: room for a cluster and two minutes of orders
+DISK = 400  # MB, enough for a cluster and two minutes of orders
 SETTINGS = {"max_wal_size": "64MB", "min_wal_size": "32MB", "log_min_messages": "log"}
 
 
 class Sqlite:
-    """A context manager: a database file in `folder`."""
+    """A context manager: an SQLite file in `folder`."""
 
     vendor = "sqlite"
 
@@ -32,17 +32,14 @@ class Sqlite:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """The folder's owner removes it."""
+        """Removed together with the folder."""
 
     def connect(self) -> Any:
         return sqlite3.connect(self.path, timeout=20, check_same_thread=False, isolation_level=None)
 
 
 class DurableServer(PostgresServer):
-    """A PostgreSQL that keeps its word after a crash; on a small disk of its own where we may mount one.
-
-    `processes` are all of it, the postmaster first.
-    """
+    """A PostgreSQL that survives a crash without losing commits, with `small_disk` on a file system of its own."""
 
     def __init__(self, *, small_disk: bool) -> None:
         super().__init__(durable=True, tcp=True, max_connections=40, settings=SETTINGS)
@@ -50,13 +47,14 @@ class DurableServer(PostgresServer):
 
     @property
     def processes(self) -> list[psutil.Process]:
+        """All processes of the server, the postmaster first."""
         if self.pid is None:
             return []
         postmaster = psutil.Process(self.pid)
         return [postmaster, *postmaster.children(recursive=True)]
 
     def kill(self) -> None:
-        """`kill -9` all of it at once. What is left of one that lost only its postmaster would keep the next out."""
+        """Kill all processes with SIGKILL. Backends that outlived the postmaster would prevent a restart."""
         processes = self.processes
         for process in processes:
             process.kill()
@@ -79,9 +77,9 @@ class DurableServer(PostgresServer):
 
 
 class Postgres:
-    """A context manager: a PostgreSQL server, and the proxy through which the shop talks to it.
+    """A context manager: a PostgreSQL server, and the proxy through which the shop reaches it.
 
-    The shop's role is nobody special, so that there is a way in for us when it has none.
+    The shop's role is not a superuser, so the connections reserved for superusers stay free for the auditor.
     """
 
     vendor = "postgresql"
@@ -108,8 +106,10 @@ class Postgres:
         return f"postgres://clerk:{self.password}@{host}:{port}/shop"
 
     def connect(self, **options: Any) -> Any:
-        """A connection past the proxy, as superuser, for whom some are set aside; each statement commits."""
-        options = {"options": "-c default_transaction_read_only=off"} | options  # also when it is on for the others
+        """Connect directly, without the proxy, as superuser and in autocommit mode."""
+        options = {
+            "options": "-c default_transaction_read_only=off"
+        } | options  # even while a fault makes it the default
         connection = psycopg2.connect(self.server.url, connect_timeout=3, application_name="auditor", **options)
         connection.autocommit = True
         return connection
@@ -123,7 +123,7 @@ class Postgres:
             return cursor.fetchall() if cursor.description else []
 
     def wait_until_it_works(self) -> None:
-        """Start the server if it has ended, and return when it takes writes again. Raises NoPostgres after 30 s."""
+        """Start the server if it is down, and return once it accepts writes. Raises NoPostgres after 30 s."""
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
@@ -133,12 +133,12 @@ class Postgres:
                 return
             except psycopg2.Error as error:
                 if time.monotonic() > deadline:
-                    raise NoPostgres(f"PostgreSQL does not come back: {error}") from error
+                    raise NoPostgres(f"PostgreSQL did not recover: {error}") from error
                 time.sleep(0.05)
 
 
 def may_mount() -> bool:
-    """Whether we could give PostgreSQL a disk that is small enough to be filled."""
+    """Return whether this process may mount a file system small enough to be filled."""
     return (
         os.getuid() == 0 and subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode == 0
     )

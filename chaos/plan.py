@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from chaos.databases import Postgres, Sqlite
 from chaos.faults import FAULTS, Fault
 
-AROUND = 4.0  # seconds that a fault takes besides its own: load before it, coming back, load after it
-LONG_RUN = 240  # seconds from which on faults last as long as they can
+OVERHEAD = 4.0  # seconds in addition to the fault itself: load before it, recovery, load after it
+LONG_RUN = 240  # seconds; in a run this long, faults have their longer duration
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A fault, how long the load goes on before it, and how long it lasts; seconds."""
+    """A fault, the seconds of load before it, and its duration in seconds."""
 
     fault: type[Fault]
     before: float
@@ -22,24 +22,24 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """`left_out` says of each fault that will not be seen why that is."""
+    """`left_out` maps each fault that is not injected to the reason."""
 
     faults: list[Planned]
     left_out: dict[str, str]
 
 
 def draw_plan(seed: int, seconds: float, names: Sequence[str] | None, database: Postgres | Sqlite) -> Plan:
-    """The faults in an order of the seed's: those that are named, or else as many as fit into `seconds`."""
+    """Draw the order and the durations: of the named faults, otherwise of as many as fit into `seconds`."""
     chance = random.Random(f"plan {seed}")
     left_out = {name: FAULTS[name].why_not(database) for name in (FAULTS if names is None else names)}
     possible = [name for name, reason in left_out.items() if not reason]
     left_out = {name: reason for name, reason in left_out.items() if reason}
-    # Each draws its numbers whether it fits or not, so that the others stay the same.
+    # Draw for all, also for those that do not fit, so that the others get the same numbers in runs of any length.
     drawn = [draw(FAULTS[name], chance, is_long=seconds >= LONG_RUN) for name in chance.sample(possible, len(possible))]
     faults: list[Planned] = []
     free = seconds
     for planned in drawn:
-        needs = planned.seconds + AROUND
+        needs = planned.seconds + OVERHEAD
         if names is not None or needs <= free or not faults:
             faults.append(planned)
             free -= needs

@@ -1,4 +1,4 @@
-"""A TCP proxy between the shop and its database, which can break the network between them."""
+"""A TCP proxy between the shop and its database that can simulate network failures."""
 
 import socket
 import struct
@@ -11,7 +11,7 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 s
 
 
 class Proxy:
-    """A context manager: passes connections to `address` (host, port) on to `target`, or does what it is told."""
+    """A context manager: forwards connections from `address` to `target`, both (host, port), until told otherwise."""
 
     def __init__(self, target: tuple[str, int]) -> None:
         self.target = target
@@ -31,21 +31,21 @@ class Proxy:
         self._reset_all()
 
     def pass_on(self) -> None:
-        """Be a network that works. What was on its way arrives now, as TCP would send it again."""
+        """Work normally again. Data held back is delivered now, as TCP would by retransmission."""
         self.cutting, self.delay = False, 0.0
         self.open.set()
 
     def cut(self) -> None:
-        """Reset all connections, and every new one."""
+        """Reset all connections, including new ones."""
         self.cutting = True
         self._reset_all()
 
-    def swallow(self) -> None:
-        """Be a black hole: connections stay, nothing arrives and nobody is told."""
+    def black_hole(self) -> None:
+        """Drop everything silently: connections stay open, nothing arrives, and no error is reported."""
         self.open.clear()
 
     def slow_down(self, seconds: float) -> None:
-        """Take this long to pass on whatever is sent, in each direction."""
+        """Delay everything by `seconds` in each direction."""
         self.delay = seconds
 
     def _accept(self) -> None:
@@ -80,7 +80,7 @@ class Proxy:
                 if self.delay:
                     time.sleep(self.delay)
                 sink.sendall(data)
-        self.open.wait()  # not even an end is heard out of a black hole
+        self.open.wait()  # a black hole does not deliver the end of a connection either
         for each in (source, sink):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -93,7 +93,7 @@ class Proxy:
 
 
 def reset(connection: socket.socket) -> None:
-    """End a connection as a network does that forgets it: both sides learn of it, and neither said so."""
+    """Reset a connection, which both sides see as an error."""
     with suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         connection.shutdown(socket.SHUT_RDWR)

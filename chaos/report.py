@@ -1,4 +1,4 @@
-"""What came of one run or of several, as a table in Markdown."""
+"""The result of one run or several, as a verdict and as a Markdown table."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from chaos.auditor.answers import first_success, window_at
 from chaos.run import Result
 
 WITHOUT = "(none)"
-MOST_SHOWN = 5
+MAX_SHOWN = 5
 HEAD = [
     "fault",
     "times",
@@ -26,7 +26,7 @@ WRITES = {"place", "cancel", "receive", "correct", "count"}
 
 @dataclass
 class Row:
-    """One fault, and what happened from its beginning to that of the next one. Seconds."""
+    """One fault, and what happened between its start and that of the next one. Times are in seconds."""
 
     fault: str
     times: int = 0
@@ -49,7 +49,7 @@ class Row:
 
 
 def rows_of(results: Iterable[Result]) -> list[Row]:
-    """A row for each fault, summed over all runs; the longest and the latest of them."""
+    """Return a row per fault, with sums over all runs and the longest times."""
     rows = {WITHOUT: Row(WITHOUT)}
     for result in results:
         windows, attempts = result.evidence.windows, result.evidence.history.attempts
@@ -70,7 +70,7 @@ def rows_of(results: Iterable[Result]) -> list[Row]:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows and their sum."""
+    """Return the rows and their total as a table."""
     lines = [HEAD, *(row.cells() for row in rows), total(rows).cells()]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
     rule = ["-" * width for width in widths]
@@ -93,7 +93,7 @@ def total(rows: Sequence[Row]) -> Row:
 
 
 def verdict(result: Result) -> str:
-    """Which invariants held and which were broken, with the first few breaches of each."""
+    """Return which invariants held and which were violated, with the first few violations of each."""
     count = Counter(breach.invariant for breach in result.breaches)
     lines = []
     for name in INVARIANTS:
@@ -101,7 +101,7 @@ def verdict(result: Result) -> str:
             lines.append(f"  held    {words(name)}")
             continue
         lines.append(f"  BROKEN  {words(name)}: {count[name]} times")
-        shown = [breach.what for breach in result.breaches if breach.invariant == name][:MOST_SHOWN]
+        shown = [breach.what for breach in result.breaches if breach.invariant == name][:MAX_SHOWN]
         lines += [f"            {what}" for what in shown]
     lines += [f"  not run {name}: {reason}" for name, reason in result.plan.left_out.items()]
     samples = result.evidence.samples

@@ -1,4 +1,4 @@
-"""One run: the stage is set, the clients work, faults come and go, and the auditor looks at what is left."""
+"""One run: create the data, start the shop and the clients, inject the faults, and audit the result."""
 
 import json
 import os
@@ -15,30 +15,29 @@ from pathlib import Path
 from typing import Any
 
 from chaos.auditor import Breach, Evidence, Window, audit
-from chaos.auditor.answers import SOON
+from chaos.auditor.answers import MAX_RECOVERY
 from chaos.auditor.history import entries_of, read_history
 from chaos.auditor.records import read_records
-from chaos.crew import Crew
+from chaos.clients.pool import ClientPool
 from chaos.databases import Postgres, Sqlite, may_mount
-from chaos.faults import Scene
+from chaos.faults import Context
 from chaos.faults.postgres import DiskFull
-from chaos.meter import Meter, Readings
+from chaos.monitors import DatabaseMonitor, ResourceMonitor, Resources
 from chaos.plan import Plan, Planned, draw_plan
-from chaos.sampler import Sampler
 from chaos.shop import PRODUCTION, Shop
 from tests_http.server import ROOT
 
 CUSTOMERS = 6
-WARM_UP = 30  # seconds, at the most
-AFTERWARDS = 1.0  # seconds of load after it has come back
-CONNECTIONS = 2 * (4 + 1)  # of a server with the shipped configuration: workers times threads, and those for probes
+WARM_UP = 30  # seconds at most, until the first order is placed
+AFTERWARDS = 1.0  # seconds of load after the recovery
+CONNECTIONS = 2 * (4 + 1)  # of a server with the shipped configuration: workers × (threads + one for health checks)
 
 
 @dataclass
 class Settings:
-    """What a run is asked for. `faults` are names; None is as many as fit.
+    """The settings of a run. `faults` are names; None stands for as many as fit.
 
-    `application` and `sabotage` (SQL) take guards away, for the runs that have to fail.
+    `application` and `sabotage` (SQL statements) remove guards, for the control runs.
     """
 
     seed: int = 1
@@ -52,66 +51,66 @@ class Settings:
 
 @dataclass
 class Result:
-    """What came of a run."""
+    """The result of a run."""
 
     settings: Settings
     plan: Plan
     evidence: Evidence
-    readings: Readings
+    resources: Resources
     breaches: list[Breach]
 
 
 def run(settings: Settings) -> Result:
-    """Do it. Whatever it started has ended when this returns or raises."""
+    """Run it. Every process that it starts has ended when this returns or raises."""
     with ExitStack() as stack:
         folder = stack.enter_context(temporary_folder())
         database = database_of(settings, folder)
         stack.enter_context(database)
         plan = draw_plan(settings.seed, settings.seconds, settings.faults, database)
-        stage = set_the_stage(database, settings.sabotage)
+        data = create_sample_data(database, settings.sabotage)
         shop = stack.enter_context(Shop(database.url, folder, application=settings.application))
-        sampler = stack.enter_context(Sampler(database))
-        meter = stack.enter_context(Meter(shop, database))
+        monitor = stack.enter_context(DatabaseMonitor(database))
+        resource_monitor = stack.enter_context(ResourceMonitor(shop, database))
         histories = folder / "histories"
         histories.mkdir()
-        with Crew(stage, histories, shop.directory, settings.seed) as crew:
-            windows = play(settings, plan, Scene(database, shop, crew, stage), histories)
-        leave_alone(shop, sampler)
+        with ClientPool(data, histories, shop.directory, settings.seed) as clients:
+            windows = play(settings, plan, Context(database, shop, clients, data), histories)
+        wait_until_quiet(shop, monitor)
         with closing(database.connect()) as connection:
             records = read_records(connection)
         evidence = Evidence(
             history=read_history(histories),
             records=records,
-            opening={each["id"]: each["opening"] for each in stage["products"]},
-            samples=sampler.samples,
+            opening={each["id"]: each["opening"] for each in data["products"]},
+            samples=monitor.samples,
             windows=windows,
         )
-    return Result(settings, plan, evidence, meter.readings, audit(evidence))
+    return Result(settings, plan, evidence, resource_monitor.resources, audit(evidence))
 
 
-def play(settings: Settings, plan: Plan, scene: Scene, histories: Path) -> list[Window]:
-    """Let the clients work and the faults come and go, for as long as the run is to last."""
-    people = [each["name"] for each in scene.stage["people"]]
+def play(settings: Settings, plan: Plan, context: Context, histories: Path) -> list[Window]:
+    """Start the clients and inject the planned faults, and return when each of them took place."""
+    people = [each["name"] for each in context.data["people"]]
     for customer in people[:CUSTOMERS]:
-        scene.crew.hire("customer", customer)
-    scene.crew.hire("stockkeeper", people[-1])
-    began, watch = time.monotonic(), Watch(histories)
-    assert watch.wait_for_success(after=began, seconds=WARM_UP), "no order was placed, although nothing was broken yet"
+        context.clients.start("customer", customer)
+    context.clients.start("stockkeeper", people[-1])
+    began, follower = time.monotonic(), HistoryFollower(histories)
+    assert follower.wait_for_success(after=began, seconds=WARM_UP), "No order was placed before the first fault."
     windows: list[Window] = []
     for planned in plan.faults:
         time.sleep(planned.before)
         windows = [window._replace(until=min(window.until, time.monotonic())) for window in windows]
-        windows.append(break_something(settings, planned, scene, watch))
-        scene.crew.check()
+        windows.append(run_fault(settings, planned, context, follower))
+        context.clients.check()
     time.sleep(max(0, began + settings.seconds - time.monotonic()))
-    scene.crew.check()
+    context.clients.check()
     return windows
 
 
-def break_something(settings: Settings, planned: Planned, scene: Scene, watch: "Watch") -> Window:
-    """Have one fault, and wait until orders are placed again."""
+def run_fault(settings: Settings, planned: Planned, context: Context, follower: "HistoryFollower") -> Window:
+    """Inject one fault, end it, and wait until orders are placed again."""
     settings.say(f"  {planned.fault.name} for {planned.seconds:.1f} s")
-    fault = planned.fault(scene, random.Random(f"{planned.fault.name} {settings.seed}"))
+    fault = planned.fault(context, random.Random(f"{planned.fault.name} {settings.seed}"))
     began = time.monotonic()
     try:
         fault.begin()
@@ -119,38 +118,38 @@ def break_something(settings: Settings, planned: Planned, scene: Scene, watch: "
             until = time.monotonic() + planned.seconds
             while time.monotonic() < until:
                 time.sleep(0.1)
-                fault.go_on()
+                fault.tick()
         finally:
             fault.end()
         gone = time.monotonic()
-        watch.wait_for_success(after=gone, seconds=2 * SOON)
+        follower.wait_for_success(after=gone, seconds=2 * MAX_RECOVERY)
         time.sleep(AFTERWARDS)
     finally:
         fault.clean_up()
     return Window(fault.name, fault.promise, began, gone, float("inf"))
 
 
-def leave_alone(shop: Shop, sampler: Sampler) -> None:
-    """Nobody asks the shop for anything any more: what is open now has been left open."""
+def wait_until_quiet(shop: Shop, monitor: DatabaseMonitor) -> None:
+    """Wait until the idle shop has closed its connections, and record those that stay open."""
     deadline = time.monotonic() + 3
     while True:
         time.sleep(0.2)
-        sampler.look_who_is_left(allowed=CONNECTIONS * len(shop.servers))
-        samples = sampler.samples
+        monitor.count_connections(allowed=CONNECTIONS * len(shop.servers))
+        samples = monitor.samples
         quiet = not samples.in_transaction and (samples.connections or 0) <= samples.allowed
         if quiet or time.monotonic() > deadline:
             return
 
 
-def set_the_stage(database: Postgres | Sqlite, sabotage: Sequence[str]) -> dict[str, Any]:
+def create_sample_data(database: Postgres | Sqlite, sabotage: Sequence[str]) -> dict[str, Any]:
     environment = {**os.environ, **PRODUCTION, "DATABASE_URL": database.url, "LOG_LEVEL": "ERROR"}
-    command = [sys.executable, "-m", "chaos.stage"]
-    said = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE)
+    command = [sys.executable, "-m", "chaos.sample_data"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE)
     with closing(database.connect()) as connection:
         for statement in sabotage:
             connection.cursor().execute(statement)
-    stage: dict[str, Any] = json.loads(said.stdout)
-    return stage
+    data: dict[str, Any] = json.loads(done.stdout)
+    return data
 
 
 def database_of(settings: Settings, folder: Path) -> Postgres | Sqlite:
@@ -169,15 +168,15 @@ def temporary_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class Watch:
-    """Reads the histories while they are written, for orders that are placed."""
+class HistoryFollower:
+    """Reads the clients' histories while they are written, and finds the orders that are placed."""
 
     def __init__(self, histories: Path) -> None:
         self.histories = histories
         self.read: dict[Path, int] = {}
 
     def wait_for_success(self, *, after: float, seconds: float) -> bool:
-        """Whether within `seconds` an order is placed that was sent `after` that moment."""
+        """Return whether an order sent later than `after` is placed within `seconds`."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if any(self._is_placed(entry, after) for entry in self._new_entries()):
@@ -194,6 +193,6 @@ class Watch:
         for path in self.histories.glob("*.jsonl"):
             with suppress(FileNotFoundError), path.open("rb") as file:
                 file.seek(self.read.get(path, 0))
-                whole, _, _ = file.read().rpartition(b"\n")
-                self.read[path] = self.read.get(path, 0) + len(whole) + (1 if whole else 0)
-                yield from entries_of(whole.decode().splitlines())
+                complete, _, _ = file.read().rpartition(b"\n")
+                self.read[path] = self.read.get(path, 0) + len(complete) + (1 if complete else 0)
+                yield from entries_of(complete.decode().splitlines())

@@ -1,7 +1,7 @@
-"""The shop with one guard taken away: what gunicorn serves in the control runs, and nowhere else.
+"""The shop with one guard removed, as gunicorn serves it in the control runs.
 
-Each function makes such a shop, for `gunicorn "chaos.sabotage:without_row_lock()"`. All that they replace is imported
-here, so that a rename in the shop fails at once.
+Each function returns such an application, for `gunicorn "chaos.sabotage:without_row_lock()"`. Everything that they
+replace is imported here, so that a rename in the shop fails at once.
 """
 
 import random
@@ -24,7 +24,7 @@ from products.ordering.validation import OrderDraft
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 PROBABILITY = 0.15
-"""Of a guard that is missing for some of the requests only."""
+"""Of each request, if a guard is removed for some requests only."""
 
 
 def happens() -> bool:
@@ -68,7 +68,7 @@ def without_keys() -> Application:
 
 
 def without_ledger() -> Application:
-    """Some stock moves without a line in the ledger."""
+    """Some stock changes are not written to the ledger."""
     place_step_by_step_only()
     move = ProductQuerySet._move_stock
 

@@ -1,4 +1,4 @@
-"""The shop under test, as it is deployed: production settings, gunicorn's shipped configuration, and a balancer."""
+"""The shop under test, as deployed: production settings, the shipped gunicorn.conf.py, and a load balancer."""
 
 import http.client
 import json
@@ -20,20 +20,20 @@ PRODUCTION = {
     "TRUSTED_PROXIES": "1",
 }
 FROM_PROXY = {"X-Forwarded-Proto": "https"}
-BETWEEN_LOOKS = 0.2  # seconds between two looks at each server's health
+CHECK_INTERVAL = 0.2  # seconds between two health checks
 
 
 class Server(Gunicorn):
-    """One gunicorn, which can be ended in every way there is."""
+    """One gunicorn."""
 
-    patience = 60  # it starts on a machine that is busy with orders
+    patience = 60  # it starts on a machine under load
 
-    def has_gone(self) -> bool:
-        """Whether it has ended; its leash has not looked yet, so it is still listed."""
+    def has_exited(self) -> bool:
+        """Whether the master has exited; its parent waits for it later, so until then it is a zombie."""
         return psutil.Process(self.master()).status() == psutil.STATUS_ZOMBIE
 
     def kill(self) -> None:
-        """`kill -9` all of it."""
+        """Kill all processes with SIGKILL."""
         leash = psutil.Process(self.leash.pid)
         processes = leash.children(recursive=True)
         for process in processes:
@@ -46,9 +46,9 @@ class Server(Gunicorn):
 
 
 class Shop:
-    """A context manager: servers on one database, and a balancer that tells the clients which of them are ready.
+    """A context manager: servers on one database, and a load balancer that tells the clients which are ready.
 
-    `directory` is the file in which it says so: [[host, port], …]. `application` is what gunicorn serves.
+    It writes their addresses, [[host, port], …], to the file `directory`. `application` is what gunicorn serves.
     """
 
     def __init__(self, database_url: str, folder: Path, *, application: str = "shop.wsgi") -> None:
@@ -63,7 +63,7 @@ class Shop:
         with self.stack as stack:
             stack.callback(self._close_servers)
             self.list_only(self.open_server())
-            thread = threading.Thread(target=self._keep_looking)
+            thread = threading.Thread(target=self._check_repeatedly)
             stack.callback(thread.join)
             stack.callback(self.over.set)
             thread.start()
@@ -75,11 +75,11 @@ class Shop:
 
     @property
     def main(self) -> Server:
-        """The server that is there all the time."""
+        """The server that runs the whole time."""
         return self.servers[0]
 
     def open_server(self, **environment: str) -> Server:
-        """Start one more, which nobody knows of yet."""
+        """Start another server, which is not in the directory yet."""
         values: dict[str, Any] = {"database_url": self.database_url, "headers": FROM_PROXY, "log": self.log}
         server = Server(**values | PRODUCTION | environment)
         server.application = self.application
@@ -96,26 +96,26 @@ class Shop:
         self.servers.remove(server)
 
     def list_only(self, *servers: Server) -> None:
-        """Have these in the directory as long as they are ready."""
+        """Keep these in the directory, and no others, while they are ready."""
         self.listed = list(servers)
-        self._look()
+        self._check()
 
     def _close_servers(self) -> None:
         for server in list(self.servers):
             self.close_server(server)
 
-    def _keep_looking(self) -> None:
-        while not self.over.wait(BETWEEN_LOOKS):
-            self._look()
+    def _check_repeatedly(self) -> None:
+        while not self.over.wait(CHECK_INTERVAL):
+            self._check()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         listed = list(self.listed)
-        # As balancers do: where none is ready, they all are, since an answer from those is better than none at all.
+        # If none is ready, list all, as load balancers do: they can at least answer with 503.
         ready = [server.address for server in listed if is_ready(server)] or [server.address for server in listed]
-        said = json.dumps(ready)
-        if not self.directory.exists() or self.directory.read_text() != said:
+        text = json.dumps(ready)
+        if not self.directory.exists() or self.directory.read_text() != text:
             written = self.directory.with_suffix(f".{time.monotonic_ns()}")
-            written.write_text(said)
+            written.write_text(text)
             written.replace(self.directory)
 
 

@@ -1,4 +1,4 @@
--- An order of one line, as one statement: the least that PostgreSQL itself has to do for it.
+-- An order of one line as a single statement: the least work that PostgreSQL has to do for it.
 \set product random(:first, :last)
 \set customer random(1, :customers)
 WITH product AS (

@@ -1,4 +1,4 @@
--- An order of one line, as a transaction of one statement for each step.
+-- An order of one line as a transaction, with one statement for each step.
 \set product random(:first, :last)
 \set customer random(1, :customers)
 BEGIN;

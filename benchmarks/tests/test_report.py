@@ -6,7 +6,7 @@ from benchmarks import report
 from benchmarks.tests.test_statistics import a_sample
 
 SALE = {"seconds": 2.0, "statuses": {"201": 200, "409": 800}, "sold": 200, "left": 0, "exact": True}
-PAGE = "Before.\n\n<!-- results -->\nold\n<!-- end of results -->\n\n<!-- growth -->\n<!-- end of growth -->\nBehind.\n"
+PAGE = "Before.\n\n<!-- results -->\nold\n<!-- end of results -->\n\n<!-- growth -->\n<!-- end of growth -->\nAfter.\n"
 
 
 @pytest.fixture
@@ -42,18 +42,18 @@ def growth():
 
 
 def rows_of(text):
-    """Each line of the tables as its cells."""
+    """Return the cells of each line of the tables."""
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
 
 
-def test_medians_are_compared_with_the_textbooks_and_not_with_the_limit(results):
+def test_medians_are_compared_with_the_baselines_and_not_with_the_limit(results):
     rows = rows_of(report.report(results))
 
     assert ["case", "Shop, per second", "× textbook DRF", "for the same CPU"] in rows
     assert ["product page of 20", "390", "3.90", "2.50"] in rows
 
 
-def test_every_case_shows_its_range_and_its_errors(results):
+def test_each_case_shows_its_range_and_its_errors(results):
     rows = rows_of(report.report(results))
 
     none = ["0.00"] * 3
@@ -61,7 +61,44 @@ def test_every_case_shows_its_range_and_its_errors(results):
     assert ["product page of 20", "textbook DRF", "100", "90.0–130", *none, "5.00", "0.00", "3"] in rows
 
 
-def test_a_flash_sale_that_sold_too_much_is_not_exact(results):
+def test_a_variant_of_the_shop_is_compared_with_it_round_by_round(results):
+    results["titles"] |= {"before": "Shop before", "pgbouncer": "Shop through PgBouncer"}
+    results["bytes"] |= {"before": {}, "pgbouncer": {}}
+    results["memory"] |= {"before": {}, "pgbouncer": {}}
+    shop = results["cases"]["page"]["shop"]
+    results["cases"]["page"] |= {
+        "before": [asdict(a_sample(rate=400, server_cpu=cpu, database_cpu=0.5)) for cpu in (2.5, 2.0, 1.6)],
+        "pgbouncer": [asdict(a_sample(rate=sample["rate"] * 0.95, server_cpu=2.1)) for sample in shop],
+    }
+
+    rows = rows_of(report.report(results))
+
+    heads = list(report.COMPARED)
+    assert ["Shop / Shop before", *heads] in rows
+    assert ["Shop through PgBouncer / Shop", *heads] in rows
+    before, pgbouncer = (row for row in rows if row[0] == "product page of 20" and len(row) == len(heads) + 1)
+    assert dict(zip(heads, before[1:], strict=True)) == {
+        "throughput": "0.97 (0.95–1.00)",
+        "p50": "",
+        "p99": "",
+        "server CPU": "1.00 (0.80–1.25)",
+        "database CPU": "0.00 (0.00–0.00)",
+        "CPU": "0.80 (0.67–0.95)",
+    }
+    assert pgbouncer[1] == "0.95 (0.95–0.95)"
+    assert pgbouncer[4] == "1.05 (1.05–1.05)"
+
+
+def test_variants_are_not_listed_among_the_baselines(results):
+    results["titles"]["before"] = "Shop before"
+    results["bytes"]["before"], results["memory"]["before"] = {}, {}
+
+    rows = rows_of(report.report(results))
+
+    assert ["case", "Shop, per second", "× textbook DRF", "for the same CPU"] in rows
+
+
+def test_a_flash_sale_that_oversold_is_not_exact(results):
     rows = rows_of(report.report(results))
 
     assert ["Shop", "3.00", "2.00–4.00", "200", "2 of 2"] in rows
@@ -75,14 +112,14 @@ def test_memory_is_shown_before_and_after_the_logins(results):
     assert ["textbook DRF", "88.7", "", "7,041"] in rows
 
 
-def test_growth_says_which_costs_stayed_within_their_limit(growth):
+def test_growth_shows_which_costs_stayed_within_their_limit(growth):
     rows = rows_of(report.report(growth))
 
     assert ["product page of 20", "2.00", "2.10 (1.05 ×)", "2.20 (1.10 ×)", "1.2 ×", "yes"] in rows
     assert ["order of one line, random product", "4.00", "4.20 (1.05 ×)", "4.80 (1.20 ×)", "1.1 ×", "NO"] in rows
 
 
-def test_tables_and_pictures_are_put_between_the_pages_markers(results, growth, tmp_path):
+def test_tables_and_charts_are_put_between_the_markers_of_the_page(results, growth, tmp_path):
     (tmp_path / "performance.md").write_text(PAGE)
 
     report.write(results, tmp_path)
@@ -91,22 +128,23 @@ def test_tables_and_pictures_are_put_between_the_pages_markers(results, growth, 
     page = (tmp_path / "performance.md").read_text()
     assert report.report(results) in page
     assert report.report(growth) in page
-    assert (page[:7], page[-8:], "\nold\n" in page) == ("Before.", "Behind.\n", False)
-    pictures = sorted(tmp_path.glob("*.svg"))
-    assert [picture.name for picture in pictures] == ["performance-growth.svg", "performance-throughput.svg"]
-    assert all(f"]({picture.name})" in page and "</svg>" in picture.read_text() for picture in pictures)
+    assert (page[:7], page[-7:], "\nold\n" in page) == ("Before.", "After.\n", False)
+    charts = sorted(tmp_path.glob("*.svg"))
+    assert [chart.name for chart in charts] == ["performance-growth.svg", "performance-throughput.svg"]
+    assert all(f"]({chart.name})" in page and "</svg>" in chart.read_text() for chart in charts)
 
 
-def test_a_page_without_the_markers_is_left_alone(results, tmp_path):
+def test_a_page_without_markers_is_not_changed(results, tmp_path):
     (tmp_path / "performance.md").write_text("Nothing here.")
 
-    with pytest.raises(ValueError, match="There has to be one"):
+    with pytest.raises(ValueError, match="has to contain"):
         report.write(results, tmp_path)
 
     assert (tmp_path / "performance.md").read_text() == "Nothing here."
+    assert list(tmp_path.glob("*.svg")) == []
 
 
-def test_the_page_has_a_place_for_both():
+def test_the_page_has_markers_for_both():
     page = (report.DOCS / report.PAGE).read_text()
 
     for name in ("results", "growth"):

@@ -1,6 +1,6 @@
-"""The auditor: reads the clients' histories and the database, and nothing else, and says which promises were broken.
+"""The auditor: finds the promises that were broken, from the clients' histories and the database alone.
 
-It knows nothing of Django, and asks the shop nothing.
+It uses plain SQL, imports nothing of Django, and sends the shop no request.
 """
 
 from chaos.auditor import answers, orders, stock
@@ -10,5 +10,5 @@ __all__ = ["INVARIANTS", "Breach", "Evidence", "Window", "answers", "audit", "or
 
 
 def audit(evidence: Evidence) -> list[Breach]:
-    """Every breach of every invariant."""
+    """Check every invariant and return all violations."""
     return [breach._replace(invariant=name) for name, check in INVARIANTS.items() for breach in check(evidence)]

@@ -1,4 +1,4 @@
-"""What the clients have written down, read back."""
+"""The clients' histories."""
 
 import json
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ NO_ANSWER = 0
 
 @dataclass
 class Attempt:
-    """One request that was sent once. Moments are seconds of the monotonic clock.
+    """One attempt at a request. Times are seconds of the monotonic clock.
 
-    `status` is NO_ANSWER where there was none; `was_sent` is False where there was not even a connection.
+    `status` is NO_ANSWER if there was none; `was_sent` is False if there was no connection to send it on.
     """
 
     user: int
@@ -29,11 +29,11 @@ class Attempt:
     answer: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     was_sent: bool = True
-    error: str = "the history ends before its answer"
+    error: str = "the history ends before the answer"
 
     @property
     def seconds(self) -> float:
-        """How long it took, to its answer or to the moment at which it was given up."""
+        """The time until the answer, or until the client stopped waiting."""
         return (self.ended or self.sent) - self.sent
 
     @property
@@ -43,13 +43,13 @@ class Attempt:
 
     @property
     def is_open(self) -> bool:
-        """Whether it may have been done although nobody said so."""
+        """Whether it may have taken effect although no answer confirms it."""
         return self.was_sent and self.status in (NO_ANSWER, 503)
 
 
 @dataclass
 class Request:
-    """What a client wanted, with every attempt at it in order; it was `given_up`, or its last attempt decided it."""
+    """A request with all its attempts in order. The last attempt is its outcome."""
 
     attempts: list[Attempt]
 
@@ -58,24 +58,24 @@ class Request:
         return self.attempts[-1]
 
     @property
-    def was_granted(self) -> bool:
+    def succeeded(self) -> bool:
         return self.last.status in (200, 201)
 
     @property
-    def was_refused(self) -> bool:
-        """Refused, and by no attempt possibly granted: one that had no answer may still have been at it."""
+    def was_rejected(self) -> bool:
+        """Rejected, and certainly without effect: an attempt without an answer may still have succeeded."""
         return 400 <= self.last.status < 500 and self.last.status != 429 and not any(a.is_open for a in self.attempts)
 
 
 @dataclass
 class History:
-    """All that was sent and answered, in order of sending; `hung_up` are keys whose first try was cut off."""
+    """All attempts in the order of sending. `disconnected` has (user, key) if the client broke off an attempt."""
 
     attempts: list[Attempt] = field(default_factory=list)
-    hung_up: set[tuple[int, str]] = field(default_factory=set)
+    disconnected: set[tuple[int, str]] = field(default_factory=set)
 
     def requests(self, *kinds: str) -> list[Request]:
-        """Every request of these kinds, or of all."""
+        """Return the requests of these kinds; of all kinds if none is given."""
         found: dict[tuple[int, str], Request] = {}
         for attempt in self.attempts:
             if not kinds or attempt.kind in kinds:
@@ -84,7 +84,7 @@ class History:
 
 
 def read_history(folder: Path) -> History:
-    """The histories of all clients. A last line that is cut off is that of a client who was killed."""
+    """Read the histories of all clients. If a client was killed, its last line may be incomplete."""
     history, open_attempts = History(), dict[tuple[str, int], Attempt]()
     for path in sorted(folder.glob("*.jsonl")):
         for entry in entries_of(path.read_text().splitlines()):
@@ -102,8 +102,8 @@ def entries_of(lines: Iterable[str]) -> Iterable[dict[str, Any]]:
 
 
 def take_in(history: History, begun: dict[tuple[str, int], Attempt], entry: dict[str, Any]) -> None:
-    if entry["what"] == "hung_up":
-        history.hung_up.add((entry["user"], entry["key"]))
+    if entry["what"] == "disconnected":
+        history.disconnected.add((entry["user"], entry["key"]))
     elif entry["what"] == "sent":
         attempt = Attempt(
             user=entry["user"],

@@ -1,4 +1,4 @@
-"""What an invariant is, and what it is checked against."""
+"""The registry of invariants, and the evidence that they are checked against."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -7,11 +7,11 @@ from typing import NamedTuple
 from chaos.auditor.history import History
 from chaos.auditor.records import Records
 from chaos.faults import Promise
-from chaos.sampler import Samples
+from chaos.monitors import Samples
 
 
 class Window(NamedTuple):
-    """When a fault began, when it was gone, and when the next one began; seconds of the monotonic clock."""
+    """When a fault began, when it ended (`gone`), and when the next one began; seconds of the monotonic clock."""
 
     fault: str
     promise: Promise
@@ -22,9 +22,9 @@ class Window(NamedTuple):
 
 @dataclass
 class Evidence:
-    """All that the auditor knows: the clients' history, the database, and what was seen while it ran.
+    """Everything the auditor knows: the clients' history, the database, and what was observed during the run.
 
-    `opening` is {product: pieces} before the first client came.
+    `opening` is {product: stock} before the first request.
     """
 
     history: History
@@ -35,7 +35,7 @@ class Evidence:
 
 
 class Breach(NamedTuple):
-    """A promise that was broken: by what was `lost`, `doubled` or `wrong`, and by a request sent `at` that moment."""
+    """A violation: something is `lost`, `doubled` or `wrong`. `at` is when the request in question was sent."""
 
     harm: str
     what: str
@@ -48,6 +48,6 @@ INVARIANTS: dict[str, Check] = {}
 
 
 def invariant(check: Check) -> Check:
-    """Have the auditor make this check. Its name is the invariant's, its docstring says it in a sentence."""
+    """Register a check. The function's name is the invariant's, and its docstring states the invariant."""
     INVARIANTS[check.__name__] = check
     return check

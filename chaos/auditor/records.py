@@ -1,4 +1,4 @@
-"""What is in the database, read by plain SQL: the same on PostgreSQL and on SQLite."""
+"""The database, read by plain SQL that PostgreSQL and SQLite both understand."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-HOLD_GOODS = ("PLACED", "PAID", "SHIPPED", "DELIVERED")
+HOLD_STOCK = ("PLACED", "PAID", "SHIPPED", "DELIVERED")
 CENT = Decimal("0.01")
 
 
@@ -44,7 +44,7 @@ class Event(NamedTuple):
 
 @dataclass
 class Records:
-    """The database when nobody was writing any more. `stock` is {product: pieces}; carts are left out."""
+    """The database after the last write. `stock` is {product: quantity}; carts are left out."""
 
     stock: dict[int, int]
     orders: list[Order]
@@ -66,7 +66,7 @@ class Records:
 
 
 def read_records(connection: Any) -> Records:
-    """Read it all. Nobody writes any more, so one statement after the other sees the same."""
+    """Read all tables. There are no more writes, so the statements see the same state without a transaction."""
 
     def rows(sql: str) -> list[tuple[Any, ...]]:
         cursor = connection.cursor()
@@ -102,7 +102,7 @@ def read_records(connection: Any) -> Records:
 
 
 def name(value: Any) -> str:
-    """An id as the API writes it; SQLite keeps them without dashes."""
+    """Format an id as the API does; SQLite stores it without dashes."""
     return str(UUID(str(value)))
 
 
@@ -111,7 +111,7 @@ def money(value: Any) -> Decimal:
 
 
 def group(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, list[Any]]:
-    """The second of each pair, listed by the first."""
+    """Return {first: [second, …]} of the pairs."""
     found: Callable[[], Any] = list
     grouped: dict[Any, list[Any]] = defaultdict(found)
     for key, value in pairs:

@@ -5,52 +5,52 @@ from collections.abc import Iterator
 from typing import Any
 
 from chaos.auditor.invariants import Breach, Evidence, invariant
-from chaos.auditor.records import HOLD_GOODS, Movement, group
+from chaos.auditor.records import HOLD_STOCK, Movement, group
 
-BY_HAND = ("RECEIVED", "CORRECTED", "COUNTED")
+BY_STAFF = ("RECEIVED", "CORRECTED", "COUNTED")
 
 
 @invariant
 def stock_was_never_negative(evidence: Evidence) -> Iterator[Breach]:
-    """In no sample, and not at the end either, is the stock of a product below 0."""
+    """No product's stock is below 0, neither in a sample nor at the end."""
     for product, stock in {**evidence.records.stock, **dict(evidence.samples.negative)}.items():
         if stock < 0:
             yield Breach("wrong", f"product {product} had a stock of {stock}")
 
 
 @invariant
-def stock_and_sold_are_what_was_received(evidence: Evidence) -> Iterator[Breach]:
-    """A product's stock and what orders hold of it add up to what came in, corrections and counts included."""
+def stock_plus_sold_is_what_was_received(evidence: Evidence) -> Iterator[Breach]:
+    """A product's stock plus what was sold of it is what was received, including corrections and counts."""
     sold, received = Counter[int](), Counter[int]()
     for line in evidence.records.lines:
         order = evidence.records.by_id.get(line.order)
-        if order is not None and order.status in HOLD_GOODS:
+        if order is not None and order.status in HOLD_STOCK:
             sold[line.product] += line.quantity
     for movement in evidence.records.movements:
-        if movement.reason in BY_HAND:
+        if movement.reason in BY_STAFF:
             received[movement.product] += movement.delta
     for product, stock in evidence.records.stock.items():
         if stock + sold[product] != received[product]:
-            what = f"product {product}: {stock} there and {sold[product]} sold, but {received[product]} received"
+            what = f"product {product}: {stock} in stock and {sold[product]} sold, but {received[product]} received"
             yield Breach("wrong", what)
 
 
 @invariant
 def the_ledger_sums_to_the_stock(evidence: Evidence) -> Iterator[Breach]:
-    """For each product, the movements of the ledger add up to its stock."""
+    """Each product's stock movements add up to its stock."""
     ledger = Counter[int]()
     for movement in evidence.records.movements:
         ledger[movement.product] += movement.delta
     for product, stock in evidence.records.stock.items():
         if ledger[product] != stock:
             yield Breach(
-                "wrong", f"product {product} has a stock of {stock}, and its ledger comes to {ledger[product]}"
+                "wrong", f"product {product} has a stock of {stock}, but its ledger adds up to {ledger[product]}"
             )
 
 
 @invariant
-def every_acknowledged_stock_change_is_there_once(evidence: Evidence) -> Iterator[Breach]:
-    """A stock change that was granted is in the ledger once, as it was said; and no other is that nobody asked for."""
+def every_acknowledged_stock_change_exists_once(evidence: Evidence) -> Iterator[Breach]:
+    """A stock change that succeeded is in the ledger once, as answered; the ledger has no unrequested change."""
     by_key: dict[Any, list[Movement]] = group(
         ((movement.user, movement.key), movement) for movement in evidence.records.movements if movement.key
     )
@@ -60,24 +60,26 @@ def every_acknowledged_stock_change_is_there_once(evidence: Evidence) -> Iterato
         asked.add(key)
         there = by_key.get(key, [])
         if last.status == 201 and not there:
-            yield Breach("lost", f"stock change {last.key} was acknowledged and is not there", last.sent)
+            yield Breach("lost", f"stock change {last.key} was acknowledged and does not exist", last.sent)
         if len(there) > 1:
             yield Breach("doubled", f"stock change {last.key} was made {len(there)} times", last.sent)
         if there and last.status == 201 and there[0].delta != last.answer["movement"]["delta"]:
-            yield Breach("wrong", f"stock change {last.key} moved {there[0].delta}, and said otherwise", last.sent)
-        if there and request.was_refused:
-            yield Breach("wrong", f"stock change {last.key} was refused and made", last.sent)
+            yield Breach(
+                "wrong", f"stock change {last.key} moved {there[0].delta}, which differs from the answer", last.sent
+            )
+        if there and request.was_rejected:
+            yield Breach("wrong", f"stock change {last.key} was rejected and was made", last.sent)
     for user, key in by_key.keys() - asked:
-        yield Breach("wrong", f"there is a stock change {key} of user {user}, for which nobody asked")
+        yield Breach("wrong", f"there is a stock change {key} of user {user} that no client requested")
 
 
 @invariant
-def nothing_came_from_nowhere(evidence: Evidence) -> Iterator[Breach]:
-    """What came in without a key is what was there before the first client came."""
+def all_stock_has_a_source(evidence: Evidence) -> Iterator[Breach]:
+    """Stock received without a key is the opening stock, from before the first request."""
     opening = Counter[int]()
     for movement in evidence.records.movements:
-        if movement.reason in BY_HAND and not movement.key:
+        if movement.reason in BY_STAFF and not movement.key:
             opening[movement.product] += movement.delta
     for product, pieces in evidence.opening.items():
         if opening[product] != pieces:
-            yield Breach("wrong", f"product {product} opened with {pieces}, and the ledger says {opening[product]}")
+            yield Breach("wrong", f"product {product} opened with {pieces}, but the ledger has {opening[product]}")

@@ -1,4 +1,4 @@
-"""The shop's clients, each a process of its own that knows nothing of Django: `python -m chaos.clients`.
+"""The shop's clients: processes of their own that import nothing of Django (`python -m chaos.clients`).
 
-What each of them sends and gets is appended to its history, a file of JSON lines, before it goes on.
+Each appends everything it sends and receives to its history, a file of JSON lines.
 """

@@ -1,4 +1,4 @@
-"""One client: works until its standard input ends, brings what it is at to an end, and ends.
+"""One client. It works until its standard input is closed, finishes its current request and exits.
 
 Its only argument is a JSON object: role, name, user, token, seed, history, directory and products (id, price, …).
 """
@@ -17,11 +17,11 @@ def main() -> None:
     settings = json.loads(sys.argv[1])
     over = threading.Event()
 
-    def wait_for_the_end() -> None:
+    def wait_for_end_of_input() -> None:
         sys.stdin.read()
         over.set()
 
-    threading.Thread(target=wait_for_the_end, daemon=True).start()
+    threading.Thread(target=wait_for_end_of_input, daemon=True).start()
     ROLES[settings["role"]](settings, over).work()
 
 

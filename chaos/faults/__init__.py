@@ -1,7 +1,7 @@
-"""Everything that can be made to break, by name."""
+"""All faults by name."""
 
 from chaos.faults import clients, clocks, connections, postgres, servers, sqlite, tables
-from chaos.faults.fault import Fault, Promise, Scene
+from chaos.faults.fault import Context, Fault, Promise
 
 MODULES = (servers, postgres, connections, tables, clients, clocks, sqlite)
 FAULTS: dict[str, type[Fault]] = {
@@ -11,4 +11,4 @@ FAULTS: dict[str, type[Fault]] = {
     if isinstance(thing, type) and issubclass(thing, Fault) and "name" in vars(thing)
 }
 
-__all__ = ["FAULTS", "Fault", "Promise", "Scene"]
+__all__ = ["FAULTS", "Context", "Fault", "Promise"]

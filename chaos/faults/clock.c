@@ -1,7 +1,7 @@
-/* A clock that can be set: preloaded into a server, adds the seconds in CLOCK_OFFSET_FILE (an int64) to the time of day.
+/* Preloaded into a server, adds the seconds in CLOCK_OFFSET_FILE (an int64) to the time of day.
 
-   Its monotonic clock goes on, as in life. libfaketime does the same and much more, and there Python 3.11 neither sleeps
-   nor waits. */
+   The monotonic clock is not changed. libfaketime can do the same, but with it Python 3.11 does not sleep or wait
+   correctly. */
 
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-"""The time of day: a clock that jumps."""
+"""A server whose clock jumps."""
 
 import os
 import shutil
@@ -14,12 +14,12 @@ from chaos.shop import Server
 
 SOURCE = Path(__file__).with_name("clock.c")
 COMPILER = shutil.which("cc")
-JUMPS = [0, 7_200, -5_400, 10, -3, 86_400, -172_800]  # seconds ahead of the right time
+JUMPS = [0, 7_200, -5_400, 10, -3, 86_400, -172_800]  # seconds ahead of the real time
 BETWEEN_JUMPS = 0.7  # seconds
 
 
 class ClockJumps(Fault):
-    """The server's clock jumps, ahead and back, while it serves."""
+    """The server's clock jumps forward and back."""
 
     name = "clock_jumps"
     seconds = (4, 8)
@@ -28,7 +28,7 @@ class ClockJumps(Fault):
 
     @classmethod
     def why_not(cls, database: Postgres | Sqlite) -> str:
-        return super().why_not(database) or ("" if COMPILER else "there is no C compiler for the clock that can be set")
+        return super().why_not(database) or ("" if COMPILER else "it needs a C compiler")
 
     def begin(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="shop-chaos-clock-"))
@@ -36,24 +36,24 @@ class ClockJumps(Fault):
         self.clock.write_bytes(struct.pack("q", 0))
         self.jumps, self.jumped_at = list(JUMPS), time.monotonic()
         subprocess.run([str(COMPILER), "-shared", "-fPIC", "-O1", "-o", library, SOURCE], check=True)
-        self.server = self.scene.shop.open_server(LD_PRELOAD=str(library), CLOCK_OFFSET_FILE=str(self.clock))
-        self.scene.shop.list_only(self.server)
+        self.server = self.context.shop.open_server(LD_PRELOAD=str(library), CLOCK_OFFSET_FILE=str(self.clock))
+        self.context.shop.list_only(self.server)
 
-    def go_on(self) -> None:
+    def tick(self) -> None:
         if time.monotonic() - self.jumped_at > BETWEEN_JUMPS:
             self.jumps = self.jumps[1:] + self.jumps[:1]
             self._set(self.jumps[0])
             self.jumped_at = time.monotonic()
 
     def end(self) -> None:
-        self.scene.shop.list_only(self.scene.shop.main)
+        self.context.shop.list_only(self.context.shop.main)
 
     def clean_up(self) -> None:
         if self.server:
-            self.scene.shop.close_server(self.server)
+            self.context.shop.close_server(self.server)
         shutil.rmtree(self.folder)
 
     def _set(self, seconds: int) -> None:
-        # In place, as the server looks at the file's page and not at its name.
+        # In place, because the server has mapped the file into memory.
         with self.clock.open("r+b") as file:
             os.pwrite(file.fileno(), struct.pack("q", seconds), 0)

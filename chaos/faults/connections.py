@@ -1,4 +1,4 @@
-"""Between the shop and its database: a bad network, and no connection left."""
+"""The connections between the shop and its database: network failures, and none left."""
 
 import random
 import threading
@@ -9,7 +9,7 @@ from typing import Any
 import psycopg2
 
 from chaos.databases import Postgres
-from chaos.faults.fault import Fault, Scene
+from chaos.faults.fault import Context, Fault
 
 TERMINATE = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'clerk' AND application_name <> 'auditor'"
@@ -20,49 +20,49 @@ class NetworkFault(Fault):
     database = Postgres
 
     def end(self) -> None:
-        self.scene.database.proxy.pass_on()
+        self.context.database.proxy.pass_on()
 
 
 class ConnectionsCut(NetworkFault):
-    """Every connection to the database is reset, again and again."""
+    """Every connection to the database is reset, including new ones."""
 
     name = "connections_cut"
     seconds = (2, 5)
 
     def begin(self) -> None:
-        self.scene.database.proxy.cut()
+        self.context.database.proxy.cut()
 
 
-class ConnectionsSwallowed(NetworkFault):
-    """A black hole: nothing arrives any more, and nobody is told."""
+class ConnectionsBlackHoled(NetworkFault):
+    """A black hole: packets to and from the database are dropped silently."""
 
     name = "connections_black_holed"
     seconds = (7, 15)  # longer than a request may take
 
     def begin(self) -> None:
-        self.scene.database.proxy.swallow()
+        self.context.database.proxy.black_hole()
 
 
 class NetworkSlow(NetworkFault):
-    """Every packet to and from the database takes its time."""
+    """Every packet to and from the database is delayed by 15 ms."""
 
     name = "network_slow"
     seconds = (3, 6)
     milliseconds = 15
 
     def begin(self) -> None:
-        self.scene.database.proxy.slow_down(self.milliseconds / 1_000)
+        self.context.database.proxy.slow_down(self.milliseconds / 1_000)
 
 
 class OutOfConnections(Fault):
-    """Somebody has taken every connection that PostgreSQL gives, the shop's as well."""
+    """Another program holds all connections that PostgreSQL allows, after the shop's were terminated."""
 
     name = "out_of_connections"
     seconds = (3, 6)
     database = Postgres
 
-    def __init__(self, scene: Scene, chance: random.Random) -> None:
-        super().__init__(scene, chance)
+    def __init__(self, context: Context, chance: random.Random) -> None:
+        super().__init__(context, chance)
         self.taken: list[Any] = []
         self.over = threading.Event()
 
@@ -70,8 +70,8 @@ class OutOfConnections(Fault):
         self.thread = threading.Thread(target=self._take)
         self.thread.start()
         time.sleep(0.3)
-        # Kept connections would go on as if nothing were. Whatever becomes free is taken at once.
-        self.scene.database.execute(TERMINATE)
+        # The shop's open connections would go on working. Those that become free are taken at once.
+        self.context.database.execute(TERMINATE)
 
     def end(self) -> None:
         self.over.set()
@@ -83,4 +83,4 @@ class OutOfConnections(Fault):
     def _take(self) -> None:
         while not self.over.wait(0.002):
             with suppress(psycopg2.Error):
-                self.taken.append(self.scene.database.connect_as_the_shop())
+                self.taken.append(self.context.database.connect_as_the_shop())

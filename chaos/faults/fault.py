@@ -1,17 +1,17 @@
-"""What a fault is."""
+"""The base class of all faults."""
 
 import enum
 import random
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from chaos.crew import Crew
+from chaos.clients.pool import ClientPool
 from chaos.databases import Postgres, Sqlite
 from chaos.shop import Shop
 
 
 class Promise(enum.Enum):
-    """What a client may expect of its requests while a fault lasts. What is in the database is promised always."""
+    """What holds for requests during a fault. What holds for the database does not depend on it."""
 
     NONE_FAILS = "no request fails"
     EACH_IS_ANSWERED = "each request is answered, if only with 503"
@@ -19,20 +19,20 @@ class Promise(enum.Enum):
 
 
 @dataclass
-class Scene:
-    """What a fault can get at."""
+class Context:
+    """What a fault may act on."""
 
     database: Any
     shop: Shop
-    crew: Crew
-    stage: dict[str, Any]
+    clients: ClientPool
+    data: dict[str, Any]
 
 
 class Fault:
-    """Something that breaks. `begin`, then `go_on` ten times a second, then `end`, after which it is gone.
+    """A fault: `begin` is called, then `tick` ten times a second, then `end`, after which everything has to work again.
 
-    `seconds` is how long it lasts: in a short run, in a long one. `database` says so where it needs a `Postgres` or an
-    `Sqlite`.
+    `seconds` is its duration in a short run and in a long one. `database` is `Postgres` or `Sqlite` if it needs one of
+    them.
     """
 
     name: ClassVar[str]
@@ -40,24 +40,24 @@ class Fault:
     promise: ClassVar[Promise] = Promise.EACH_IS_ANSWERED
     database: ClassVar[type] = object
 
-    def __init__(self, scene: Scene, chance: random.Random) -> None:
-        self.scene, self.random = scene, chance
+    def __init__(self, context: Context, chance: random.Random) -> None:
+        self.context, self.random = context, chance
 
     @classmethod
     def why_not(cls, database: Postgres | Sqlite) -> str:
-        """Why it cannot be had here; empty where it can."""
+        """Return why this fault is impossible here; empty if it is possible."""
         if issubclass(cls.database, Postgres | Sqlite) and not isinstance(database, cls.database):
-            return f"there is no {cls.database.__name__} here"
+            return f"it needs {cls.database.__name__}"
         return ""
 
     def begin(self) -> None:
         raise NotImplementedError
 
-    def go_on(self) -> None:
-        """Whatever has to happen again and again."""
+    def tick(self) -> None:
+        """Repeat what has to be repeated while the fault lasts."""
 
     def end(self) -> None:
         raise NotImplementedError
 
     def clean_up(self) -> None:
-        """What is left to do once the shop has been seen to work again, and also where all of it is broken off."""
+        """Release resources once the shop has recovered, or when the run is aborted."""

@@ -1,4 +1,4 @@
-"""PostgreSQL itself: restarted, killed, frozen, read-only, without a disk."""
+"""PostgreSQL itself: restarted, killed, frozen, read-only, with a full disk."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -16,37 +16,37 @@ class PostgresFault(Fault):
 
 
 class PostgresRestarted(PostgresFault):
-    """Stopped as for a minor update, and started again."""
+    """PostgreSQL is restarted, as for a minor update."""
 
     name = "postgres_restarted"
     seconds = (0.5, 2)
 
     def begin(self) -> None:
-        self.scene.database.server.stop("fast")
+        self.context.database.server.stop("fast")
 
     def end(self) -> None:
-        self.scene.database.wait_until_it_works()
+        self.context.database.wait_until_it_works()
 
 
 class PostgresKilled(PostgresRestarted):
-    """`kill -9` of all its processes; it comes back through crash recovery."""
+    """All PostgreSQL processes are killed with `kill -9`; it restarts with crash recovery."""
 
     name = "postgres_killed"
 
     def begin(self) -> None:
-        self.scene.database.server.kill()
+        self.context.database.server.kill()
 
 
 class PostgresFrozen(PostgresFault):
-    """SIGSTOP: connections stay open, and nobody answers on them. The worst there is for whoever has no deadline."""
+    """All PostgreSQL processes are stopped with SIGSTOP: connections stay open and nothing answers."""
 
     name = "postgres_frozen"
     seconds = (7, 15)  # longer than a request may take
 
     def begin(self) -> None:
         self.stopped: list[psutil.Process] = []
-        # The postmaster first, which then starts no backend that we would overlook.
-        for process in self.scene.database.server.processes:
+        # The postmaster first, so that it starts no backend that would be overlooked.
+        for process in self.context.database.server.processes:
             with suppress(psutil.NoSuchProcess):
                 process.suspend()
                 self.stopped.append(process)
@@ -58,7 +58,7 @@ class PostgresFrozen(PostgresFault):
 
 
 class PostgresReadOnly(PostgresFault):
-    """Every transaction is read-only, as after a failover to a standby, or when somebody does this to save a disk."""
+    """Every transaction is read-only, as after a failover to a standby."""
 
     name = "postgres_read_only"
     seconds = (3, 6)
@@ -70,13 +70,13 @@ class PostgresReadOnly(PostgresFault):
         self._be("off")
 
     def _be(self, read_only: str) -> None:
-        # For those who are connected already as well, from their next transaction on.
-        self.scene.database.execute(f"ALTER SYSTEM SET default_transaction_read_only = {read_only}")
-        self.scene.database.execute("SELECT pg_reload_conf()")
+        # Applies to open connections too, from their next transaction on.
+        self.context.database.execute(f"ALTER SYSTEM SET default_transaction_read_only = {read_only}")
+        self.context.database.execute("SELECT pg_reload_conf()")
 
 
 class DiskFull(PostgresFault):
-    """No space left where PostgreSQL writes."""
+    """PostgreSQL's disk is full."""
 
     name = "disk_full"
     seconds = (3, 6)
@@ -85,20 +85,20 @@ class DiskFull(PostgresFault):
     def why_not(cls, database: Postgres | Sqlite) -> str:
         if super().why_not(database):
             return super().why_not(database)
-        return "" if may_mount() else "only root may mount a disk that is small enough"
+        return "" if may_mount() else "it needs root, to mount a small disk"
 
     @property
     def ballast(self) -> Path:
-        return Path(self.scene.database.server.home, "data", "ballast")
+        return Path(self.context.database.server.home, "data", "ballast")
 
     def begin(self) -> None:
         with suppress(OSError), self.ballast.open("ab", buffering=0) as file:
             while file.write(BLOCK):
                 pass
 
-    def go_on(self) -> None:
+    def tick(self) -> None:
         self.begin()
 
     def end(self) -> None:
         self.ballast.unlink(missing_ok=True)
-        self.scene.database.wait_until_it_works()
+        self.context.database.wait_until_it_works()

@@ -1,4 +1,4 @@
-"""Servers and their workers: killed, told to go, reloaded, doubled."""
+"""The shop's servers: killed, terminated, reloaded, doubled."""
 
 import os
 import signal
@@ -9,11 +9,11 @@ from contextlib import suppress
 from chaos.faults.fault import Fault, Promise
 from chaos.shop import Server
 
-BETWEEN_KILLS = 2.0  # seconds: a new worker needs a moment to come up, and killed sooner nobody would ever be served
+BETWEEN_KILLS = 2.0  # seconds; if workers were killed before they have started, no request would ever be served
 
 
 class WorkersKilled(Fault):
-    """`kill -9` of a worker, now and then."""
+    """A worker is killed with `kill -9` every two seconds."""
 
     name = "workers_killed"
     seconds = (3, 8)
@@ -21,34 +21,34 @@ class WorkersKilled(Fault):
 
     def begin(self) -> None:
         self.killed_at = 0.0
-        self.go_on()
+        self.tick()
 
-    def go_on(self) -> None:
-        if time.monotonic() - self.killed_at > BETWEEN_KILLS and self.scene.shop.main.workers():
+    def tick(self) -> None:
+        if time.monotonic() - self.killed_at > BETWEEN_KILLS and self.context.shop.main.workers():
             with suppress(ProcessLookupError):
-                os.kill(self.random.choice(self.scene.shop.main.workers()), signal.SIGKILL)
+                os.kill(self.random.choice(self.context.shop.main.workers()), signal.SIGKILL)
             self.killed_at = time.monotonic()
 
     def end(self) -> None:
-        """gunicorn starts the new ones by itself."""
+        """gunicorn replaces killed workers by itself."""
 
 
 class ServerKilled(Fault):
-    """`kill -9` of the only server, all its processes at once; somebody starts it again."""
+    """All processes of the only server are killed with `kill -9`; it is started again afterwards."""
 
     name = "server_killed"
     seconds = (1, 3)
     promise = Promise.RETRY
 
     def begin(self) -> None:
-        self.scene.shop.main.kill()
+        self.context.shop.main.kill()
 
     def end(self) -> None:
-        self.scene.shop.main.start_again()
+        self.context.shop.main.start_again()
 
 
 class TwoMachines(Fault):
-    """Two machines' worth of servers on one database."""
+    """A second server uses the same database, as on a second machine."""
 
     name = "two_machines"
     seconds = (3, 8)
@@ -56,31 +56,31 @@ class TwoMachines(Fault):
     second: Server | None = None
 
     def begin(self) -> None:
-        shop = self.scene.shop
+        shop = self.context.shop
         self.second = shop.open_server()
         shop.list_only(shop.main, self.second)
 
     def end(self) -> None:
-        self.scene.shop.list_only(self.scene.shop.main)
+        self.context.shop.list_only(self.context.shop.main)
 
     def clean_up(self) -> None:
         if self.second:
-            self.scene.shop.close_server(self.second)
+            self.context.shop.close_server(self.second)
 
 
-class ServerToldToGo(TwoMachines):
-    """SIGTERM for one of two servers, under load. Nobody tells the balancer, which has to see it by itself."""
+class ServerTerminated(TwoMachines):
+    """One of two servers gets SIGTERM under load; the load balancer learns of it from its health check alone."""
 
-    name = "server_told_to_go"
+    name = "server_terminated"
     seconds = (4, 8)
 
     def begin(self) -> None:
         super().begin()
-        time.sleep(1)  # until it has its share of the load
+        time.sleep(1)  # until it gets its share of the load
         self._second.tell(signal.SIGTERM)
 
     def end(self) -> None:
-        wait_until(self._second.has_gone)
+        wait_until(self._second.has_exited)
         super().end()
 
     @property
@@ -90,23 +90,23 @@ class ServerToldToGo(TwoMachines):
 
 
 class ServerReloaded(Fault):
-    """SIGHUP under load: new workers for old ones, without a server that is away."""
+    """The server gets SIGHUP under load and replaces all its workers."""
 
     name = "server_reloaded"
     seconds = (3, 6)
     promise = Promise.NONE_FAILS
 
     def begin(self) -> None:
-        self.old = set(self.scene.shop.main.workers())
-        self.scene.shop.main.tell(signal.SIGHUP)
+        self.old = set(self.context.shop.main.workers())
+        self.context.shop.main.tell(signal.SIGHUP)
 
     def end(self) -> None:
-        """It lasts until only new workers are there."""
-        wait_until(lambda: self.old.isdisjoint(self.scene.shop.main.workers()))
+        """Wait until all old workers are gone."""
+        wait_until(lambda: self.old.isdisjoint(self.context.shop.main.workers()))
 
 
-def wait_until(it_is_so: Callable[[], bool]) -> None:
-    """Give it 30 s; what has not come by then is for the auditor to find out."""
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for at most 30 s; if the condition is still not met, the auditor finds what that breaks."""
     deadline = time.monotonic() + 30
-    while not it_is_so() and time.monotonic() < deadline:
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""SQLite: others who write to the same file."""
+"""SQLite: other processes that write to the same file."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from chaos.shop import Server
 
 
 class ConcurrentWriters(Fault):
-    """A second server on the same file, and a chore that keeps everybody from writing for a moment, again and again."""
+    """A second server uses the same file, and another process holds the write lock half of the time."""
 
     name = "concurrent_writers"
     seconds = (4, 8)
@@ -16,21 +16,21 @@ class ConcurrentWriters(Fault):
     second: Server | None = None
 
     def begin(self) -> None:
-        shop = self.scene.shop
+        shop = self.context.shop
         self.second = shop.open_server()
-        self.chore: Any = self.scene.database.connect()
+        self.chore: Any = self.context.database.connect()
         self.writes = False
         shop.list_only(shop.main, self.second)
 
-    def go_on(self) -> None:
-        """Hold the one write lock that there is half of the time."""
+    def tick(self) -> None:
+        """Take the write lock and release it in turns."""
         self.chore.execute("ROLLBACK" if self.writes else "BEGIN IMMEDIATE")
         self.writes = not self.writes
 
     def end(self) -> None:
         self.chore.close()
-        self.scene.shop.list_only(self.scene.shop.main)
+        self.context.shop.list_only(self.context.shop.main)
 
     def clean_up(self) -> None:
         if self.second:
-            self.scene.shop.close_server(self.second)
+            self.context.shop.close_server(self.second)

@@ -1,4 +1,4 @@
-"""Inside the database: a lock that is held, and a migration while the shop serves."""
+"""Inside the database: a lock that is held, and a migration."""
 
 import threading
 import time
@@ -10,8 +10,7 @@ import psycopg2
 from chaos.databases import Postgres
 from chaos.faults.fault import Fault, Promise
 
-# As a migration is written that does not stop the shop: each step short, none that waits for long, and all of it again
-# where one of them did not get its lock.
+# A migration without downtime: each step is short, waits for its lock only briefly, and is retried.
 MIGRATION = [
     "ALTER TABLE products_order ADD COLUMN IF NOT EXISTS gift_note varchar(200)",
     "CREATE INDEX CONCURRENTLY IF NOT EXISTS orders_by_gift_note ON products_order (gift_note)",
@@ -26,14 +25,14 @@ TRIES = 100
 
 
 class RowLocked(Fault):
-    """Somebody holds the lock of the products, in a transaction that does not end."""
+    """Another transaction locks all products and does not end."""
 
     name = "row_locked"
     seconds = (6, 10)
     database = Postgres
 
     def begin(self) -> None:
-        self.holder = self.scene.database.connect()
+        self.holder = self.context.database.connect()
         self.holder.autocommit = False
         self.holder.cursor().execute("SELECT id FROM products_product ORDER BY id FOR UPDATE")
 
@@ -42,7 +41,7 @@ class RowLocked(Fault):
 
 
 class Migration(Fault):
-    """A migration while serving: a column, an index and a law are added and taken away again."""
+    """A migration without downtime adds and removes a column, an index and a constraint."""
 
     name = "migration"
     seconds = (3, 6)
@@ -60,18 +59,18 @@ class Migration(Fault):
         assert not self.problem, self.problem
 
     def _migrate(self) -> None:
-        with closing(self.scene.database.connect_as_the_shop()) as connection:
+        with closing(self.context.database.connect_as_the_shop()) as connection:
             cursor = connection.cursor()
             cursor.execute(f"SET lock_timeout = {LOCK_TIMEOUT}")
             while not self.over.is_set() and not self.problem:
                 for statement in MIGRATION:
-                    self._insist(cursor, statement)
+                    self._retry(cursor, statement)
 
-    def _insist(self, cursor: Any, statement: str) -> None:
+    def _retry(self, cursor: Any, statement: str) -> None:
         for _ in range(TRIES):
             try:
                 cursor.execute(statement)
                 return
             except psycopg2.errors.LockNotAvailable:
                 time.sleep(0.05)
-        self.problem = f"the migration did not get its lock: {statement}"
+        self.problem = f"The migration did not get its lock: {statement}"

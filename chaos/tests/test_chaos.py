@@ -1,6 +1,6 @@
-"""The short form: on each database some faults, and on PostgreSQL a shop without a guard, which has to be noticed.
+"""A short run with some faults on each database, and on PostgreSQL one control run.
 
-`make chaos` and `make chaos-control` have all of them, for as long as one likes.
+`make chaos` and `make chaos-control` run all of them.
 """
 
 from django.db import connection
@@ -10,11 +10,11 @@ from chaos.report import rows_of, table, verdict
 from chaos.run import Settings, run
 from products.tests.side_by_side import on_postgresql
 
-ON_SQLITE = ["concurrent_writers", "server_killed", "clients_hang_up"]
-ON_POSTGRESQL = ["workers_killed", "postgres_killed", "postgres_frozen", "connections_cut", "server_told_to_go"]
+ON_SQLITE = ["concurrent_writers", "server_killed", "clients_disconnect"]
+ON_POSTGRESQL = ["workers_killed", "postgres_killed", "postgres_frozen", "connections_cut", "server_terminated"]
 
 
-def test_the_shop_keeps_its_promises_while_things_break():
+def test_the_shop_keeps_its_promises_during_faults():
     sqlite = connection.vendor == "sqlite"
     faults = ON_SQLITE if sqlite else ON_POSTGRESQL
 

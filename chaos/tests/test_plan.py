@@ -11,30 +11,30 @@ def names(plan):
     return [planned.fault.name for planned in plan.faults]
 
 
-def test_a_seed_draws_the_same_plan_every_time_and_another_one_another():
+def test_the_same_seed_draws_the_same_plan_and_another_seed_another_one():
     plans = [draw_plan(seed, 60, None, SQLITE) for seed in (1, 1, 2)]
 
     assert plans[0] == plans[1]
     assert names(plans[0]) != names(plans[2])
 
 
-def test_what_does_not_fit_or_is_not_there_is_left_out_with_its_reason():
+def test_faults_that_do_not_fit_or_are_impossible_are_left_out_with_the_reason():
     plan = draw_plan(1, 12, None, SQLITE)
 
     assert len(plan.faults) == 1
     assert set(plan.left_out) == set(FAULTS) - set(names(plan))
-    assert plan.left_out["postgres_killed"] == "there is no Postgres here"
+    assert plan.left_out["postgres_killed"] == "it needs Postgres"
     assert "it does not fit into 12 s" in plan.left_out.values()
 
 
-def test_what_is_named_is_planned_whether_it_fits_or_not():
+def test_named_faults_are_planned_even_if_they_do_not_fit():
     plan = draw_plan(1, 1, ["server_killed", "slow_clients"], SQLITE)
 
     assert sorted(names(plan)) == ["server_killed", "slow_clients"]
     assert plan.left_out == {}
 
 
-def test_a_run_without_faults_has_none():
+def test_a_run_may_have_no_faults():
     assert draw_plan(1, 60, [], SQLITE).faults == []
 
 
@@ -46,5 +46,5 @@ def test_a_fault_lasts_longer_in_a_long_run():
     assert 12 <= long.seconds <= 15
 
 
-def test_every_fault_says_what_it_is():
+def test_every_fault_has_a_description():
     assert [name for name, fault in FAULTS.items() if not fault.__doc__] == []

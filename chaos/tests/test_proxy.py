@@ -1,4 +1,4 @@
-"""The proxy that breaks the network between the shop and its database."""
+"""The proxy that simulates network failures."""
 
 import socket
 import socketserver
@@ -18,7 +18,7 @@ class Echo(socketserver.BaseRequestHandler):
 
 @pytest.fixture
 def proxy():
-    """One in front of a server that says what it hears."""
+    """A proxy in front of an echo server."""
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -31,14 +31,14 @@ def connect(proxy):
     return socket.create_connection(proxy.address, timeout=0.3)
 
 
-def test_what_is_sent_is_passed_on_and_so_is_the_answer(proxy):
+def test_requests_and_answers_are_forwarded(proxy):
     with connect(proxy) as client:
         client.sendall(b"hello")
 
         assert client.recv(100) == b"hello"
 
 
-def test_when_it_cuts_old_connections_and_new_ones_are_reset(proxy):
+def test_cutting_resets_open_and_new_connections(proxy):
     with connect(proxy) as client:
         client.sendall(b"hello")
         client.recv(100)
@@ -49,12 +49,12 @@ def test_when_it_cuts_old_connections_and_new_ones_are_reset(proxy):
     assert not can_be_made(proxy)
 
 
-def test_a_black_hole_says_nothing_and_what_it_swallowed_arrives_afterwards(proxy):
+def test_a_black_hole_holds_data_back_until_it_ends(proxy):
     with connect(proxy) as client:
         client.sendall(b"hello")
         client.recv(100)
 
-        proxy.swallow()
+        proxy.black_hole()
         client.sendall(b"is there anybody?")
         with pytest.raises(TimeoutError):
             client.recv(100)
@@ -63,7 +63,7 @@ def test_a_black_hole_says_nothing_and_what_it_swallowed_arrives_afterwards(prox
         assert client.recv(100) == b"is there anybody?"
 
 
-def test_a_slow_network_takes_its_time_in_each_direction(proxy):
+def test_a_slow_network_delays_each_direction(proxy):
     proxy.slow_down(0.05)
 
     with connect(proxy) as client:
@@ -75,7 +75,7 @@ def test_a_slow_network_takes_its_time_in_each_direction(proxy):
 
 
 def can_be_made(proxy):
-    """Whether a new connection is there for long enough to be of use."""
+    """Whether a new connection is usable."""
     try:
         with connect(proxy) as client:
             return not is_over(client)
