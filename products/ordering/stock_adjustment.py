@@ -116,7 +116,7 @@ class StockAdjustment:
     def _record(self, delta: int) -> StockMovement:
         facts = {"delta": delta, "reason": self.reason.value}
         Event.objects.create(kind="product.stock_moved", product=self.product, by=self.by, facts=facts)
-        return StockMovement.objects.create(
+        movement = StockMovement(
             product=self.product,
             delta=delta,
             reason=self.reason,
@@ -124,3 +124,5 @@ class StockAdjustment:
             note=self.note,
             idempotency_key=self.key,
         )
+        movement.write_row()
+        return movement
