@@ -40,7 +40,7 @@ def is_flush_allowed() -> bool:
 @contextmanager
 def flush_allowed() -> Iterator[None]:
     """Allow `flush` to empty the ledger and the history in this block."""
-    global _allowed  # noqa: PLW0603 - the command that reads it runs in the same process
+    global _allowed  # The command that reads it runs in the same process.
     _allowed += 1
     try:
         yield
@@ -59,7 +59,7 @@ class AllowsFlush(TestCaseWithFlush):
     """A mixin for TransactionTestCase, whose flush empties the ledger and the history too."""
 
     @classmethod
-    def setUpClass(cls) -> None:  # noqa: N802 - unittest's name
+    def setUpClass(cls) -> None:
         super().setUpClass()
         cls.enterClassContext(flush_allowed())
 

@@ -5,6 +5,7 @@ What an operator can set, and its unit and default, stands in docs/configuration
 
 from pathlib import Path
 
+from products import currencies
 from shop import database_url, databases, logs
 from shop.env import Environment
 
@@ -110,7 +111,12 @@ DATABASES = {
 
 # --- The shop's own rules -------------------------------------------------------------------------------------
 
-CURRENCY = env.text("CURRENCY", default="EUR", pattern="[A-Z]{3}", wish="an ISO 4217 code such as EUR")
+CURRENCY = env.text(
+    "CURRENCY",
+    default="EUR",
+    pattern="|".join(currencies.USABLE),
+    wish="the ISO 4217 code of a currency with at most two decimals, such as EUR",
+)
 PAY_WITHIN = env.minutes_if_set("PAY_WITHIN_MINUTES", at_least=1, at_most=525_600)
 TOKEN_LIFETIME = env.days("TOKEN_LIFETIME_DAYS", default=30, at_least=1, at_most=3_650)
 # The database itself refuses to delete events younger than 30 days.

@@ -1,6 +1,7 @@
 import django.core.validators
-import products.validators
 from django.db import migrations, models
+
+import products.validators
 
 
 class Migration(migrations.Migration):

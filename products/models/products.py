@@ -275,8 +275,8 @@ class Product(models.Model):
     def save(self, *, by: Person = None, **options: Any) -> None:
         """Write the product and record what changed; a new product's `stock` is booked as its opening stock.
 
-        Raises SkuTaken, ValidationError, and TypeError if the stock of an existing product was assigned: only the ledger's verbs move
-        it. A stock that is merely stale, because others have sold since it was loaded, is not written and no error.
+        Raises SkuTaken, ValidationError, and TypeError if the stock of an existing product was assigned: only the
+        ledger's verbs move it. A stock that is merely stale, because others have sold since it was loaded, is not written and no error.
         """
         fields = options.get("update_fields")
         assigned = not self._state.adding and fields is None and self.__dict__.get("stock") != self.loaded_stock

@@ -10,7 +10,7 @@ from django.db.models import Q, Sum
 from django.utils import timezone
 
 from products.models.querysets import AppendOnlyQuerySet
-from products.validators import clean_fields, printable
+from products.validators import printable
 
 MAX_STOCK = 1_000_000_000
 """The largest stock of one product; sums stay well inside a 32-bit integer."""
@@ -107,8 +107,7 @@ class StockMovement(models.Model):
         raise TypeError(LEDGER_IS_WRITTEN_BY_VERBS)
 
     def write_row(self) -> None:
-        """Write a new movement; only for the code that moves the stock with it. Raises ValidationError."""
-        clean_fields(self, ["note", "idempotency_key"])
+        """Write a new movement; only for the code that moves the stock with it."""
         super().save(force_insert=True)
 
     def stock_after(self) -> int:

@@ -16,6 +16,7 @@ from products.exceptions import (
 )
 from products.models.events import Event
 from products.models.stock import MAX_STOCK, Reason, StockMovement
+from products.validators import clean_values
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -47,10 +48,11 @@ class StockAdjustment:
         """Adjust the stock and write ledger line and event in one transaction; None where nothing has to move.
 
         If `key` has made this same adjustment before, return that movement, marked `replayed`. Raises
-        InvalidStockAdjustment, InsufficientStock, StockHasMoved, and IdempotencyKeyConflict if the key has made another
+        InvalidStockAdjustment, InsufficientStock, StockHasMoved, ValidationError for the note or the key, and IdempotencyKeyConflict if the key has made another
         adjustment.
         """
         self._check_number()
+        clean_values(StockMovement, {"note": self.note, "idempotency_key": self.key})
         try:
             return atomic_with_retry(self._execute_under_lock)
         except IntegrityError:

@@ -100,9 +100,8 @@ def test_every_law_is_put_to_the_test():
 )
 def test_the_database_refuses_what_breaks_the_law(law, statement):
     # Without the triggers, which refuse most of it before a constraint is asked.
-    with triggers_lifted():
-        with pytest.raises(IntegrityError) as refusal, transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(statement)
+    with triggers_lifted(), pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        connection.cursor().execute(statement)
 
     assert broken_by(refusal.value) == name_of(law)
 
