@@ -12,8 +12,8 @@ from products import currencies
 from products.models import Order, Product
 
 HINT = (
-    "Prices are stored without a currency, so changing CURRENCY changes what every product costs. Set it back, or, where "
-    "all prices were converted, add the id of this check to SILENCED_SYSTEM_CHECKS."
+    "Prices are stored without a currency, so changing CURRENCY changes what every product costs. Set it back, or, "
+    "where all prices were converted, add the id of this check to SILENCED_SYSTEM_CHECKS."
 )
 
 
@@ -27,7 +27,8 @@ def _check_currency(alias: str) -> list[CheckMessage]:
     connection = connections[alias]
     if not {Order._meta.db_table, Product._meta.db_table} <= set(connection.introspection.table_names()):
         return []  # Before the first migration.
-    currency, errors = settings.CURRENCY, []
+    currency = settings.CURRENCY
+    errors: list[CheckMessage] = []
     newest = Order.objects.using(alias).placed().order_by("-placed_at").values_list("currency", flat=True).first()
     if newest not in (None, currency):
         sentence = f"CURRENCY is {currency}, and the newest order in the database was placed in {newest}."

@@ -109,7 +109,6 @@ def _statuses() -> Iterator[str]:
         told=Subquery(newest.values_list(KT("facts__to"))[:1]),
         told_total=Subquery(newest.values_list(KT("facts__total"))[:1]),
         told_currency=Subquery(newest.values_list(KT("facts__currency"))[:1]),
-        placed_by=Subquery(newest.filter(kind="order.placed").values("by")[:1]),
         sold_at=Subquery(sale.values("at")[:1]),
     )
     recently = timezone.now() - MIN_RETENTION

@@ -26,9 +26,17 @@ class OrderLineQuerySet(models.QuerySet["OrderLine"]):
         return super().update(quantity=quantity)
 
     def update(self, **values: Any) -> int:
-        if set(values) - {"quantity"} or self.exclude(order__status="CART").exists():
-            raise TypeError(LINES_ARE_FROZEN)
+        self._check_writable(values)
         return super().update(**values)
+
+    def bulk_update(self, objs: Iterable["OrderLine"], fields: Iterable[str], *arguments: Any, **options: Any) -> int:
+        lines, names = list(objs), list(fields)
+        self.filter(pk__in=[line.pk for line in lines])._check_writable(names)
+        return super().bulk_update(lines, names, *arguments, **options)
+
+    def _check_writable(self, names: Iterable[str]) -> None:
+        if set(names) - {"quantity"} or self.exclude(order__status="CART").exists():
+            raise TypeError(LINES_ARE_FROZEN)
 
     def delete(self) -> tuple[int, dict[str, int]]:
         try:

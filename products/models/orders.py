@@ -69,14 +69,22 @@ class OrderQuerySet(ValidatedQuerySet["Order"]):
 
     def update(self, **values: Any) -> int:
         """Update details of these orders, such as the tracking number. Raises TypeError for what the verbs write."""
-        frozen = sorted(name for name in values if name.removesuffix("_id") in {*FROZEN_FIELDS, "id", "pk"})
-        if "status" in values:
+        self._check_writable(values)
+        return super().update(**values)
+
+    def bulk_update(self, objs: Iterable["Order"], fields: Iterable[str], *arguments: Any, **options: Any) -> int:
+        orders, names = list(objs), list(fields)
+        self.filter(pk__in=[order.pk for order in orders])._check_writable(names)
+        return super().bulk_update(orders, names, *arguments, **options)
+
+    def _check_writable(self, names: Collection[str]) -> None:
+        frozen = sorted(name for name in names if name.removesuffix("_id") in {*FROZEN_FIELDS, "id", "pk"})
+        if "status" in names:
             raise TypeError(STATUS_MOVES_BY_VERBS)
         if frozen:
             raise TypeError(ORDER_IS_FROZEN.format(names=", ".join(frozen)))
-        if "pay_by" in values and self.exclude(status__in=DEADLINE_CAN_CHANGE).exists():
+        if "pay_by" in names and self.exclude(status__in=DEADLINE_CAN_CHANGE).exists():
             raise TypeError(DEADLINE_IS_BOUND)
-        return super().update(**values)
 
     def bulk_create(self, objs: Iterable["Order"], *arguments: Any, **options: Any) -> Never:
         raise TypeError(ONE_BY_ONE)

@@ -129,7 +129,7 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
         if set(values) - DERIVED_FIELDS:
             values.setdefault("updated_at", timezone.now())
         price = values.get("price")
-        if hasattr(price, "resolve_expression") and not isinstance(price, Case):
+        if price is not None and hasattr(price, "resolve_expression") and not isinstance(price, Case):
             # SQLite would keep all decimals of the result.
             values["price"] = Round(price, precision=currencies.decimals(settings.CURRENCY))
         elif price is not None and not isinstance(price, Case):
@@ -276,7 +276,8 @@ class Product(models.Model):
         """Write the product and record what changed; a new product's `stock` is booked as its opening stock.
 
         Raises SkuTaken, ValidationError, and TypeError if the stock of an existing product was assigned: only the
-        ledger's verbs move it. A stock that is merely stale, because others have sold since it was loaded, is not written and no error.
+        ledger's verbs move it. A stock that is merely stale, because others have sold since it was loaded, is not
+        written and no error.
         """
         fields = options.get("update_fields")
         assigned = not self._state.adding and fields is None and self.__dict__.get("stock") != self.loaded_stock

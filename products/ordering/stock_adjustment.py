@@ -48,8 +48,8 @@ class StockAdjustment:
         """Adjust the stock and write ledger line and event in one transaction; None where nothing has to move.
 
         If `key` has made this same adjustment before, return that movement, marked `replayed`. Raises
-        InvalidStockAdjustment, InsufficientStock, StockHasMoved, ValidationError for the note or the key, and IdempotencyKeyConflict if the key has made another
-        adjustment.
+        InvalidStockAdjustment, InsufficientStock, StockHasMoved, ValidationError for a note or key that is too long,
+        and IdempotencyKeyConflict if the key has made another adjustment.
         """
         self._check_number()
         clean_values(StockMovement, {"note": self.note, "idempotency_key": self.key})
