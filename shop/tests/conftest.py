@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from products.tests.conftest import _as_many_requests_as_they_like, a_product, alice, api, bob, staff
 from products.testing import allows_flush
+from products.tests.conftest import _as_many_requests_as_they_like, a_product, alice, api, bob, staff
 from shop.logs import JsonLines, WithRequestId
 
 __all__ = ["_as_many_requests_as_they_like", "a_product", "alice", "allows_flush", "api", "bob", "staff"]

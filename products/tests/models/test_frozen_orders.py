@@ -1,4 +1,4 @@
-"""What was agreed when an order was placed stays: the database refuses every change, and Python says which verb to use."""
+"""What was agreed when an order was placed stays: the database refuses, and Python says what to do instead."""
 
 import asyncio
 from datetime import timedelta
