@@ -29,7 +29,7 @@ DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-sqlite test-postgres coverage fuzz chaos chaos-control chaos-table steady bench bench-quick bench-growth bench-profile check openapi lock clean
+.PHONY: help install run test test-sqlite test-postgres coverage fuzz chaos chaos-control chaos-table steady bench bench-quick bench-growth bench-path bench-profile check openapi lock clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,11 +68,11 @@ test: ## pass every test on SQLite and on PostgreSQL, and hold coverage at its t
 	@$(MAKE) --no-print-directory coverage
 
 # Tests that start servers, kill them and look at the clock have the machine to themselves; the others share it.
-APART := products/tests/over_http products/tests/chaos products/tests/browser products/tests/test_postgres.py \
-	shop/tests/test_postgresql.py
+APART := tests_http chaos products/tests/browser products/tests/test_postgres.py \
+	shop/tests/test_db_timeouts.py
 # What has nothing to do with the database, starts its own, or is about what a browser makes of pages; once is enough.
-ONCE := products/tests/test_postgres.py products/tests/over_http/test_connections.py \
-	products/tests/over_http/test_slow_clients.py products/tests/over_http/test_nginx.py products/tests/browser
+ONCE := products/tests/test_postgres.py tests_http/test_ambiguous_requests.py tests_http/test_nginx.py \
+	tests_http/test_slow_clients.py products/tests/browser
 
 test-sqlite: install ## pass every test on SQLite (ARGS='-k cart' picks some)
 ifdef ARGS
@@ -100,14 +100,14 @@ coverage: install
 
 # As a customer and as a superuser, on SQLite and on PostgreSQL: four times SECONDS.
 FUZZ := FUZZ_EXAMPLES=$(or $(EXAMPLES),50) FUZZ_SECONDS=$(or $(SECONDS),120) FUZZ_SEED=$(or $(SEED),random) \
-	$(BIN)/python -m pytest -s products/tests/over_http/test_schemathesis.py
+	$(BIN)/python -m pytest -s tests_http/test_schemathesis.py
 
 fuzz: install ## let Schemathesis look for surprises for longer (EXAMPLES=50 SECONDS=120 SEED=random)
 	@$(NO_DATABASE) $(FUZZ)
 	@$(BIN)/python -m products.tests.postgres env $(FUZZ)
 
-# SEED draws the schedule; FAULTS is all, or some of `products/tests/chaos/faults` with commas, or as many as fit.
-CHAOS := $(BIN)/python -m products.tests.chaos
+# SEED draws the schedule; FAULTS is all, or some of `chaos/faults` with commas, or as many as fit.
+CHAOS := $(BIN)/python -m chaos
 
 chaos: install ## break the shop, and audit what it promised (SEED=1 SECS=60 FAULTS=all; SQLITE=1)
 	@$(CHAOS) $(if $(SEED),--seed $(SEED)) $(if $(SECS),--seconds $(SECS)) $(if $(FAULTS),--faults $(FAULTS)) \
@@ -134,9 +134,13 @@ bench-quick: install ## the same in some two minutes, and rougher (CASES=order,p
 bench-growth: install ## measure what growing costs: builds shops of a million products and orders (needs wrk, 5 GB of disk)
 	@$(BIN)/python -m benchmarks.growth $(ARGS)
 
+bench-path: install ## count the files of the shop that an order and a product page pass (ARGS='--root ../other --files')
+	@$(NO_DATABASE) $(BIN)/python -m benchmarks.request_path $(ARGS)
+	@$(BIN)/python -m products.tests.postgres $(BIN)/python -m benchmarks.request_path $(ARGS)
+
 bench-profile: install ## show where the time of an order and of a product page goes (ARGS='history search'; needs wrk and root)
 	@$(BIN)/python -m benchmarks.environments tools
-	@$(BIN)/python -m benchmarks.profile $(ARGS)
+	@$(BIN)/python -m benchmarks.profile_requests $(ARGS)
 
 check: install ## hold the code to the house rules, without running it
 	$(BIN)/ruff check

@@ -4,8 +4,8 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.contestants import BUYERS, READERS, Contestant
-from benchmarks.shots import Magazine, Shot
+from benchmarks.competitors import BUYERS, READERS, Competitor
+from benchmarks.requests import Request, RequestMix
 
 HOT = 1
 """The product that everybody wants at once."""
@@ -19,7 +19,7 @@ COMMON_WORDS = "walnut lamp"
 
 @dataclass(frozen=True)
 class Case:
-    """`shots` makes the requests for a contestant, out of a seeded generator; `who` sends them.
+    """`requests` makes the requests for a competitor, out of a seeded generator; `who` sends them.
 
     `success` is the one status that counts. `at_least` is how many seconds it takes to see enough of it, and `warm_up`
     how many requests are sent and looked at before.
@@ -27,36 +27,36 @@ class Case:
 
     name: str
     title: str
-    shots: Callable[[Contestant, random.Random], Sequence[Shot]]
+    requests: Callable[[Competitor, random.Random], Sequence[Request]]
     who: Sequence[str] = ()
     success: int = 200
     at_least: float = 1
     warm_up: int = 64
 
-    def magazine(self, contestant: Contestant, seed: int) -> Magazine:
-        """The same goods in the same order for every contestant with the same seed."""
-        shots = self.shots(contestant, random.Random(f"{self.name} {seed}"))
+    def mix(self, competitor: Competitor, seed: int) -> RequestMix:
+        """The same goods in the same order for every competitor with the same seed."""
+        requests = self.requests(competitor, random.Random(f"{self.name} {seed}"))
         places_orders = self.success == 201
-        return Magazine(
-            shots, contestant.authorizations(self.who), contestant.headers, keyed=contestant.keyed and places_orders
+        return RequestMix(
+            requests, competitor.authorizations(self.who), competitor.headers, keyed=competitor.keyed and places_orders
         )
 
 
-def some_product(contestant: Contestant, goods: random.Random) -> int:
-    return goods.randint(FIRST_OF_THE_REST, contestant.size.products)
+def some_product(competitor: Competitor, goods: random.Random) -> int:
+    return goods.randint(FIRST_OF_THE_REST, competitor.size.products)
 
 
-def one_line(contestant: Contestant, goods: random.Random) -> list[Shot]:
-    return [contestant.order([(some_product(contestant, goods), 1)]) for _ in range(VARIETY)]
+def one_line(competitor: Competitor, goods: random.Random) -> list[Request]:
+    return [competitor.order([(some_product(competitor, goods), 1)]) for _ in range(VARIETY)]
 
 
-def five_lines(contestant: Contestant, goods: random.Random) -> list[Shot]:
-    others = range(FIRST_OF_THE_REST, contestant.size.products + 1)
-    return [contestant.order([(product, 1) for product in goods.sample(others, 5)]) for _ in range(VARIETY)]
+def five_lines(competitor: Competitor, goods: random.Random) -> list[Request]:
+    others = range(FIRST_OF_THE_REST, competitor.size.products + 1)
+    return [competitor.order([(product, 1) for product in goods.sample(others, 5)]) for _ in range(VARIETY)]
 
 
-def one_product(contestant: Contestant, goods: random.Random) -> list[Shot]:
-    return [contestant.product(some_product(contestant, goods)) for _ in range(VARIETY)]
+def one_product(competitor: Competitor, goods: random.Random) -> list[Request]:
+    return [competitor.product(some_product(competitor, goods)) for _ in range(VARIETY)]
 
 
 CASES = [

@@ -6,11 +6,11 @@ from typing import Any
 
 from benchmarks import flash_sale
 from benchmarks.cases import FLASH, Case
-from benchmarks.contestants import Contestant
-from benchmarks.figures import Sample
+from benchmarks.competitors import Competitor
 from benchmarks.pgbench import LIMITED, Limit
 from benchmarks.rounds import measure, rotated, warm_up
 from benchmarks.servers import tell
+from benchmarks.statistics import Sample
 
 LOGIN = "login"
 """It comes behind everything else, as a hash takes memory by intention, and some servers keep it."""
@@ -20,19 +20,19 @@ class Contest:
     """Who meets, and what came of it.
 
     `results` is what report.py reads: "titles", "bytes" of a body in each case, "cases" with the samples of each
-    contestant, "flash_sales", and "memory" in MB before and after the logins.
+    competitor, "flash_sales", and "memory" in MB before and after the logins.
     """
 
-    def __init__(self, contestants: Sequence[Contestant], limits: Sequence[Limit], *, seconds: float) -> None:
-        self.contestants, self.limits, self.seconds = contestants, limits, seconds
-        named: list[tuple[str, str]] = [(one.name, one.title) for one in contestants]
+    def __init__(self, competitors: Sequence[Competitor], limits: Sequence[Limit], *, seconds: float) -> None:
+        self.competitors, self.limits, self.seconds = competitors, limits, seconds
+        named: list[tuple[str, str]] = [(one.name, one.title) for one in competitors]
         named += [(limit.name, limit.title) for limit in limits]
         self.results: dict[str, Any] = {
             "titles": dict(named),
-            "bytes": {one.name: {} for one in contestants},
+            "bytes": {one.name: {} for one in competitors},
             "cases": {},
             "flash_sales": {},
-            "memory": {one.name: {} for one in contestants},
+            "memory": {one.name: {} for one in competitors},
         }
 
     def run(self, cases: Sequence[Case], *, rounds: int, flash_sales: int) -> None:
@@ -46,7 +46,7 @@ class Contest:
 
     def _run(self, cases: Sequence[Case], rounds: int, flash_sales: int) -> None:
         for case in cases:
-            for one in self.contestants:
+            for one in self.competitors:
                 self.results["bytes"][one.name][case.name] = warm_up(one, case)
         for number in range(rounds):
             for case in cases:
@@ -55,8 +55,8 @@ class Contest:
                 self._sell_out(number)
 
     def _measure(self, case: Case, number: int) -> None:
-        # The limits come last in each, as they are no contestants and leave nothing behind for those.
-        found = {one.name: measure(one, case, self.seconds, number + 1) for one in rotated(self.contestants, number)}
+        # The limits come last in each, as they are no competitors and leave nothing behind for those.
+        found = {one.name: measure(one, case, self.seconds, number + 1) for one in rotated(self.competitors, number)}
         if case.name in LIMITED:
             found |= {limit.name: limit.measure(case.name, self.seconds) for limit in self.limits}
         samples = self.results["cases"].setdefault(case.name, {})
@@ -66,14 +66,14 @@ class Contest:
                 tell(f"Round {number + 1}: {case.name:11} {title:23} {_in_short(found[name])}")
 
     def _sell_out(self, number: int) -> None:
-        for one in rotated(self.contestants, number):
+        for one in rotated(self.competitors, number):
             sale = flash_sale.hold(one, FLASH[number % len(FLASH)])
             self.results["flash_sales"].setdefault(one.name, []).append({**asdict(sale), "exact": sale.is_exact})
             exact = "" if sale.is_exact else " NOT EXACT"
             tell(f"Round {number + 1}: flash sale  {one.title:23} {sale.seconds:8.2f} s {sale.statuses}{exact}")
 
     def _note_memory(self, when: str) -> None:
-        for one in self.contestants:
+        for one in self.competitors:
             self.results["memory"][one.name][when] = one.memory()
 
 

@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any
 
 from benchmarks.cases import BY_NAME
-from benchmarks.figures import Sample, Spread, plain, samples_of, spread
+from benchmarks.statistics import Sample, Spread, plain, samples_of, spread
 from benchmarks.tables import table
 
 Results = Mapping[str, Any]
@@ -35,10 +35,10 @@ def comparison(results: Results) -> str:
     """How many times as many requests the shop answers, and how many for the same CPU time; median against median."""
     others = [name for name in results["bytes"] if name != "shop"]
     rows = []
-    for case, by_contestant in results["cases"].items():
-        if "shop" in by_contestant and others:
-            ours = samples_of(by_contestant["shop"])
-            compared = [_times(ours, samples_of(by_contestant.get(other, []))) for other in others]
+    for case, by_competitor in results["cases"].items():
+        if "shop" in by_competitor and others:
+            ours = samples_of(by_competitor["shop"])
+            compared = [_times(ours, samples_of(by_competitor.get(other, []))) for other in others]
             rows.append([title(case), plain(spread(ours, "rate").median), *chain.from_iterable(compared)])
     heads = [(f"× {results['titles'][other]}", "for the same CPU") for other in others]
     return table(["case", "Shop, per second", *chain.from_iterable(heads)], rows) if rows else ""
@@ -56,8 +56,8 @@ def case_table(results: Results) -> str:
     """Medians of all rounds. Times in milliseconds, CPU in milliseconds for each request."""
     rows = [
         _case_row(title(case), results["titles"][name], samples_of(rows))
-        for case, by_contestant in results["cases"].items()
-        for name, rows in by_contestant.items()
+        for case, by_competitor in results["cases"].items()
+        for name, rows in by_competitor.items()
     ]
     return table(HEADS, rows, left=2) if rows else ""
 

@@ -1,4 +1,4 @@
-"""The contestants' own Python environments, each made from its own pinned requirements.
+"""The competitors' own Python environments, each made from its own pinned requirements.
 
 python -m benchmarks.environments NAME…   makes those that are missing or out of date
 """

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.contestants import BUYERS, Contestant
+from benchmarks.competitors import BUYERS, Competitor
 
 STOCK = 200
 TRIES = 1_000
@@ -30,45 +30,45 @@ class FlashSale:
         return (self.sold, self.left, self.statuses.get(201), refused) == (STOCK, 0, STOCK, TRIES - STOCK)
 
 
-def hold(contestant: Contestant, product: int) -> FlashSale:
+def hold(competitor: Competitor, product: int) -> FlashSale:
     """Offer STOCK pieces of a product to TRIES tries over one connection for each buyer."""
-    with closing(contestant.connect()) as connection:
+    with closing(competitor.connect()) as connection:
         cursor = connection.cursor()
-        contestant.put_on_shelf(cursor, product, STOCK)
-        sold_before = _sold(contestant, cursor, product)
+        competitor.put_on_shelf(cursor, product, STOCK)
+        sold_before = _sold(competitor, cursor, product)
         began = time.monotonic()
-        statuses = _all_at_once(contestant, product)
+        statuses = _all_at_once(competitor, product)
         seconds = time.monotonic() - began
-        cursor.execute(f"SELECT stock FROM {contestant.product_table} WHERE id = %s", [product])
+        cursor.execute(f"SELECT stock FROM {competitor.product_table} WHERE id = %s", [product])
         [left] = cursor.fetchone()
-        return FlashSale(seconds, dict(statuses), _sold(contestant, cursor, product) - sold_before, left)
+        return FlashSale(seconds, dict(statuses), _sold(competitor, cursor, product) - sold_before, left)
 
 
-def _sold(contestant: Contestant, cursor: Any, product: int) -> int:
-    statement = f"SELECT coalesce(sum(quantity), 0) FROM {contestant.line_table} WHERE product_id = %s"
+def _sold(competitor: Competitor, cursor: Any, product: int) -> int:
+    statement = f"SELECT coalesce(sum(quantity), 0) FROM {competitor.line_table} WHERE product_id = %s"
     cursor.execute(statement, [product])
     [sold] = cursor.fetchone()
     return int(sold)
 
 
-def _all_at_once(contestant: Contestant, product: int) -> Counter[int]:
+def _all_at_once(competitor: Competitor, product: int) -> Counter[int]:
     tickets, statuses = itertools.count(), Counter[int]()
     lock = threading.Lock()
 
     def buy(authorization: str) -> None:
-        connection = http.client.HTTPConnection(*contestant.address, timeout=30)
-        shot = contestant.order([(product, 1)])
-        headers = {**contestant.headers, "Content-Type": shot.content_type, "Authorization": authorization}
+        connection = http.client.HTTPConnection(*competitor.address, timeout=30)
+        request = competitor.order([(product, 1)])
+        headers = {**competitor.headers, "Content-Type": request.content_type, "Authorization": authorization}
         while (ticket := next(tickets)) < TRIES:
-            key = {"Idempotency-Key": f"flash-{product}-{ticket}"} if contestant.keyed else {}
-            connection.request(shot.method, shot.path, shot.text, {**headers, **key})
+            key = {"Idempotency-Key": f"flash-{product}-{ticket}"} if competitor.keyed else {}
+            connection.request(request.method, request.path, request.text, {**headers, **key})
             response = connection.getresponse()
             response.read()
             with lock:
                 statuses[response.status] += 1
         connection.close()
 
-    buyers = [threading.Thread(target=buy, args=(each,)) for each in contestant.authorizations(BUYERS)]
+    buyers = [threading.Thread(target=buy, args=(each,)) for each in competitor.authorizations(BUYERS)]
     for buyer in buyers:
         buyer.start()
     for buyer in buyers:

@@ -1,4 +1,4 @@
-"""Fills a contestant's tables with the same goods and old orders as everybody else's (sql/goods.sql)."""
+"""Fills a competitor's tables with the same goods and old orders as everybody else's (sql/goods.sql)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Tables:
-    """Statements that make a contestant's rows out of the functions in sql/goods.sql.
+    """Statements that make a competitor's rows out of the functions in sql/goods.sql.
 
     `begin` comes once; the others with `first` and `last`, the numbers of the products or orders to make. To all is
     told how many `products` and `orders` there will be, each product's `stock`, and the ids of the `customers` who

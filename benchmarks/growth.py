@@ -17,23 +17,23 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import BY_NAME, Case, some_product
-from benchmarks.contestants import READERS, Contestant
+from benchmarks.competitors import READERS, Competitor
 from benchmarks.goods import Size
 from benchmarks.growth_report import growth_report
 from benchmarks.machine import describe
 from benchmarks.processes import memory_mb
+from benchmarks.requests import Request
 from benchmarks.rounds import measure, rotated, warm_up
 from benchmarks.servers import RESULTS, SETTINGS, tell
 from benchmarks.shop import Shop
-from benchmarks.shots import Shot
 from products.tests.postgres import PostgresServer
 
 BAR = 40  # characters
 
 
-def rare_word(contestant: Contestant, goods: random.Random) -> list[Shot]:
+def rare_word(competitor: Competitor, goods: random.Random) -> list[Request]:
     """The name of a series, which twenty products share however many there are."""
-    return [contestant.search(series(some_product(contestant, goods))) for _ in range(2_000)]
+    return [competitor.search(series(some_product(competitor, goods))) for _ in range(2_000)]
 
 
 def series(product: int) -> str:

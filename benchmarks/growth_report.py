@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.cases import BY_NAME
-from benchmarks.figures import plain, samples_of, spread
+from benchmarks.statistics import plain, samples_of, spread
 from benchmarks.tables import table
 
 LIMITS = {"search": 2.0, "search-rare": 2.0, "order": 1.1, "hot-order": 1.1, "five-lines": 1.1}

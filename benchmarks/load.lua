@@ -1,4 +1,4 @@
--- What wrk sends: shots at random out of a file that benchmarks/wrk.py has written, with a customer's token each.
+-- What wrk sends: requests at random out of a file that benchmarks/wrk.py has written, with a customer's token each.
 
 function init(args)
    dofile(args[1]) -- method, paths, bodies, tokens, headers, keys, seed
@@ -7,13 +7,13 @@ function init(args)
 end
 
 function request()
-   local shot = math.random(#paths)
+   local request = math.random(#paths)
    if #tokens > 0 then headers["Authorization"] = tokens[math.random(#tokens)] end
    if keys then
       sent = sent + 1
       headers["Idempotency-Key"] = keys .. sent
    end
-   return wrk.format(method, paths[shot], headers, bodies[shot])
+   return wrk.format(method, paths[request], headers, bodies[request])
 end
 
 function done(summary, latency, requests)

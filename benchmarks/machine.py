@@ -18,7 +18,7 @@ TOLD = {
 }
 
 
-def describe(postgres: PostgresServer, contestants: Sequence[str]) -> dict[str, str]:
+def describe(postgres: PostgresServer, competitors: Sequence[str]) -> dict[str, str]:
     """What a reader has to know: {what: value}."""
     facts = {
         "CPU": f"{_cpu_model()}, {os.cpu_count()} cores, shared by load, servers and database",
@@ -30,7 +30,7 @@ def describe(postgres: PostgresServer, contestants: Sequence[str]) -> dict[str, 
         "wrk": subprocess.run([find_wrk(), "-v"], capture_output=True, text=True, check=False).stdout.split(" [")[0],
         "revision": _revision(),
     }
-    for name in contestants:
+    for name in competitors:
         if name in TOLD:
             versions = versions_in(Path(sys.executable) if name == "shop" else python_of(name))
             facts[name] = ", ".join(f"{each} {versions.get(each, 'missing')}" for each in TOLD[name])

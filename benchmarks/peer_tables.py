@@ -1,4 +1,4 @@
-"""The textbooks' rows."""
+"""The baselines' rows."""
 
 from benchmarks.goods import Tables, sequence_behind
 

@@ -7,10 +7,10 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.cases import FIRST_OF_THE_REST, HOT
-from benchmarks.contestants import BUYERS
-from benchmarks.figures import Sample
+from benchmarks.competitors import BUYERS
 from benchmarks.processes import cpu_seconds
 from benchmarks.shop import Shop
+from benchmarks.statistics import Sample
 from benchmarks.wrk import CONNECTIONS
 
 HERE = Path(__file__).resolve().parent

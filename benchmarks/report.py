@@ -13,9 +13,9 @@ from pathlib import Path
 
 from benchmarks.charts import bars, curves
 from benchmarks.contest_report import Results, contest_report, title
-from benchmarks.figures import samples_of, spread
 from benchmarks.growth_report import READ, growth_report, relative
 from benchmarks.growth_report import title as growth_title
+from benchmarks.statistics import samples_of, spread
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = "performance.md"
@@ -42,10 +42,10 @@ def contest_pictures(results: Results) -> dict[str, str]:
     groups = {
         title(case): {
             results["titles"][name]: spread(samples_of(rows), "rate").median
-            for name, rows in by_contestant.items()
+            for name, rows in by_competitor.items()
             if name in results["bytes"]
         }
-        for case, by_contestant in results["cases"].items()
+        for case, by_competitor in results["cases"].items()
     }
     return {"performance-throughput.svg": bars("Requests for each second, medians; more is better", groups, "/s")}
 

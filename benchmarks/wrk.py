@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.shots import Address, Magazine
+from benchmarks.requests import Address, RequestMix
 
 SCRIPT = Path(__file__).resolve().parent / "load.lua"
 CONNECTIONS = 16
@@ -44,10 +44,10 @@ def find_wrk() -> str:
     return wrk
 
 
-def load(address: Address, magazine: Magazine, seconds: float, *, keys: str, seed: int) -> Load:
+def load(address: Address, mix: RequestMix, seconds: float, *, keys: str, seed: int) -> Load:
     """Fire for so many seconds, rounded up, from CONNECTIONS connections. Keys start with `keys`."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
-        file.write(as_lua(magazine, keys, seed))
+        file.write(as_lua(mix, keys, seed))
         file.flush()
         command = [find_wrk(), "--threads=1", f"--connections={CONNECTIONS}", f"--duration={math.ceil(seconds)}s"]
         command += [f"--timeout={PATIENCE}s", f"--script={SCRIPT}", "http://{}:{}".format(*address), file.name]
@@ -77,18 +77,18 @@ def read(output: str, cpu: float = 0.0) -> Load:
     )
 
 
-def as_lua(magazine: Magazine, keys: str, seed: int) -> str:
+def as_lua(mix: RequestMix, keys: str, seed: int) -> str:
     """The file that load.lua reads."""
-    first = magazine.shots[0]
-    headers = ", ".join(f"[{_quoted(name)}] = {_quoted(value)}" for name, value in magazine.all_headers.items())
+    first = mix.requests[0]
+    headers = ", ".join(f"[{_quoted(name)}] = {_quoted(value)}" for name, value in mix.all_headers.items())
     return "\n".join(
         [
             f"method = {_quoted(first.method)}",
-            f"paths = {_listed(shot.path for shot in magazine.shots)}",
-            f"bodies = {_listed(shot.text for shot in magazine.shots) if first.body is not None else '{}'}",
-            f"tokens = {_listed(magazine.authorizations)}",
+            f"paths = {_listed(request.path for request in mix.requests)}",
+            f"bodies = {_listed(request.text for request in mix.requests) if first.body is not None else '{}'}",
+            f"tokens = {_listed(mix.authorizations)}",
             f"headers = {{{headers}}}",
-            f"keys = {_quoted(keys) if magazine.keyed else 'nil'}",
+            f"keys = {_quoted(keys) if mix.keyed else 'nil'}",
             f"seed = {seed}",
         ]
     )

@@ -1,4 +1,4 @@
-"""Security events: what whoever guards the shop wants to know of, each a line in the log with a fixed word."""
+"""The audit log: security events, each a log line with a fixed name."""
 
 import logging
 from enum import StrEnum
@@ -13,14 +13,14 @@ logger = logging.getLogger(__name__)
 
 
 class SecurityEvent(StrEnum):
-    """What may happen, in the word by which the log calls it."""
+    """The security events, by their name in the log."""
 
     LOGIN_SUCCEEDED = "login.succeeded"
     LOGIN_FAILED = "login.failed"
     LOGIN_LOCKED_OUT = "login.locked_out"
     ADMIN_ENTERED = "admin.entered"
     ADMIN_REFUSED = "admin.refused"
-    TOKEN_MADE = "token.made"  # noqa: S105 - a word
+    TOKEN_MADE = "token.made"  # noqa: S105 - not a password
     TOKEN_REVOKED = "token.revoked"  # noqa: S105
     TOKENS_ALL_REVOKED = "token.all_revoked"
     TOKENS_REVOKED_BY_STAFF = "token.revoked_by_staff"
@@ -35,29 +35,29 @@ SUSPICIOUS = {
     SecurityEvent.FOREIGN_ORDER,
     SecurityEvent.KEY_REUSED,
 }
-"""Logged as warnings; the others are as they should be."""
+"""Events that may be part of an attack: logged as warnings, all others as information."""
 
 
 def record(event: SecurityEvent, request: Any, *, user: int | None, **facts: object) -> None:
-    """Log an event: who did it (a user's id, None for nobody known), from where, and what else is to be said.
+    """Log an event with the id of the user who caused it (None if unknown), the client's address, and `facts`.
 
-    `request` is Django's or DRF's, or None where there was none. The request's id is added by whoever writes the log.
+    `request` is Django's or DRF's, or None if there was none. The log formatter adds the request id.
     """
     address = client_ip(request) if request is not None else None
-    about: dict[str, object] = {"event": event.value, "user": user, "address": address, **facts}
+    entry: dict[str, object] = {"event": event.value, "user": user, "address": address, **facts}
     level = logging.WARNING if event in SUSPICIOUS else logging.INFO
-    logger.log(level, "%s", ", ".join(f"{name} {value}" for name, value in about.items()), extra={"facts": about})
+    logger.log(level, "%s", ", ".join(f"{name} {value}" for name, value in entry.items()), extra={"facts": entry})
 
 
 def digest_of_name(name: str) -> str:
-    """What a user name is called in the log: the same for the same name, and of no use to whoever reads it.
+    """Return the keyed digest by which the log identifies a user name that was entered.
 
-    People type passwords into the field for the name, so no name that was typed is logged. The key is ours, so that
-    nobody can find out by trying names.
+    People type passwords into the user name field, so names are not logged as entered. The digest is keyed, so that a
+    reader of the log cannot find the name by guessing.
     """
     return salted_hmac("products.audit_log", name.encode("utf-8", "surrogatepass"), algorithm="sha256").hexdigest()[:16]
 
 
 def record_login(event: SecurityEvent, request: HttpRequest | None, name: str, user: int | None = None) -> None:
-    """Log what became of a try to log in."""
+    """Log the outcome of a login attempt with user name `name`."""
     record(event, request, user=user, name_digest=digest_of_name(name))

@@ -1,4 +1,4 @@
-"""The one door that every password passes, the API's and the admin's alike (settings.AUTHENTICATION_BACKENDS)."""
+"""Password authentication with a login limit, for the API and the admin (settings.AUTHENTICATION_BACKENDS)."""
 
 from typing import Any
 
@@ -13,19 +13,19 @@ from products.models.login_attempts import LoginCounter, TooManyLogins
 
 
 class RateLimitedBackend(ModelBackend):
-    """Looks at a password only where neither its user name nor its address has used up its tries.
+    """Checks a password only while neither the user name nor the client's address has used up its login attempts.
 
-    A backend and not a form or a view, so that whoever adds another way to log in cannot forget it.
+    The limit is in a backend, not in a form or a view, so it also applies to every login that is added later.
     """
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **others: Any
     ) -> User | None:
-        """The user with this name and password, None where there is none. Raises TooManyLogins."""
+        """Return the user with this name and password, or None. Raises TooManyLogins."""
         if username is None or password is None:
             return None
         try:
-            tries = self._count(request, username)
+            counter = self._count_attempt(request, username)
         except TooManyLogins:
             metrics.count_login("locked_out")
             record_login(SecurityEvent.LOGIN_LOCKED_OUT, request, username)
@@ -35,17 +35,17 @@ class RateLimitedBackend(ModelBackend):
             metrics.count_login("failed")
             record_login(SecurityEvent.LOGIN_FAILED, request, username)
             return None
-        if tries is not None:
-            tries.give_back()
+        if counter is not None:
+            counter.refund_attempt()
         metrics.count_login("succeeded")
         record_login(SecurityEvent.LOGIN_SUCCEEDED, request, username, user.pk)
         return user
 
-    def _count(self, request: HttpRequest | None, username: str) -> LoginCounter | None:
-        # The address first: one that has used up its tries must not go on to use up other people's names.
+    def _count_attempt(self, request: HttpRequest | None, username: str) -> LoginCounter | None:
+        # The address first: once it is blocked, it must not use up the attempts of other user names.
         if request is not None:
-            LoginCounter.objects.count_address(client_ip(request))
-        return LoginCounter.objects.count_name(username)
+            LoginCounter.objects.count_attempt_by_address(client_ip(request))
+        return LoginCounter.objects.count_attempt_by_name(username)
 
-    # ModelBackend's own would look at the password without counting.
+    # ModelBackend's own checks the password without counting the attempt; BaseBackend's calls authenticate().
     aauthenticate = BaseBackend.aauthenticate  # type: ignore[assignment]

@@ -1,73 +1,75 @@
-"""What the shop counts about its business, for /metrics. How the figures get out is not decided here.
+"""Business metrics: the counters that /metrics exports, and the functions that increment them.
 
-Counting is part of no rule: it comes after the commit, and nothing depends on it.
+Counting happens after the commit and no rule depends on it. The export itself is in shop.observability.
 """
 
 from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
 
-# They would double the series, to say since when each is counted.
+# The creation timestamps would double the number of series.
 disable_created_metrics()
 
 REGISTRY = CollectorRegistry()
 
-REASONS = ("invalid_order", "insufficient_stock", "idempotency_key_reused")
-"""The codes of the refusals that keep an order from being placed."""
+REJECTION_REASONS = ("invalid_order", "insufficient_stock", "idempotency_key_reused")
+"""The error codes of the rejections that are counted by reason."""
 
-orders_placed = Counter("shop_orders_placed", "Orders that were placed and are committed.", registry=REGISTRY)
-orders_replayed = Counter("shop_orders_replayed", "Retries that found their order placed before.", registry=REGISTRY)
-orders_refused = Counter(
-    "shop_orders_refused", "Orders that a rule refused, by its code.", ["reason"], registry=REGISTRY
+orders_placed = Counter("shop_orders_placed", "Orders that were placed, counted after the commit.", registry=REGISTRY)
+orders_replayed = Counter(
+    "shop_orders_replayed", "Retries that returned an order that was already placed.", registry=REGISTRY
 )
-units_sold = Counter("shop_units_sold", "Pieces in the orders that were placed.", registry=REGISTRY)
+orders_refused = Counter(
+    "shop_orders_refused", "Orders that were rejected, by error code.", ["reason"], registry=REGISTRY
+)
+units_sold = Counter("shop_units_sold", "Pieces in placed orders.", registry=REGISTRY)
 stock_shortages = Counter(
-    "shop_stock_shortages", "Lines of refused orders for which there was not enough stock.", registry=REGISTRY
+    "shop_stock_shortages", "Lines of rejected orders with insufficient stock.", registry=REGISTRY
 )
 logins = Counter(
-    "shop_logins", "Passwords shown: right, wrong, or not looked at any more.", ["outcome"], registry=REGISTRY
+    "shop_logins", "Login attempts, by outcome: succeeded, failed or locked out.", ["outcome"], registry=REGISTRY
 )
 database_errors = Counter(
     "shop_database_errors",
-    "Requests that the database failed: no connection, or a connection that could not do it now.",
+    "Requests that failed because of the database: no connection, or busy.",
     ["kind"],
     registry=REGISTRY,
 )
 
-# Looked up once. It also makes each of them start from 0, without which the first one of all would be no increase.
-_refused = {reason: orders_refused.labels(reason) for reason in REASONS}
+# Creating the labeled children here starts each series at 0, so that Prometheus sees the first increment.
+_refused = {reason: orders_refused.labels(reason) for reason in REJECTION_REASONS}
 _logins = {outcome: logins.labels(outcome) for outcome in ("succeeded", "failed", "locked_out")}
 _database_errors = {kind: database_errors.labels(kind) for kind in ("connection", "busy")}
 
 
 def count_placed(units: int) -> None:
-    """One more order, of so many pieces. To be called when it is committed."""
+    """Count a placed order with so many pieces. Call it after the commit."""
     orders_placed.inc()
     units_sold.inc(units)
 
 
-def count_not_placed(code: str, problems: int) -> None:
-    """An order that came to nothing, by its refusal's code and the number of problems that it lists."""
+def count_not_placed(code: str, violations: int) -> None:
+    """Count an order that was not placed, by the error's code and its number of violations."""
     if code == "already_placed":
         orders_replayed.inc()
     elif code in _refused:
         _refused[code].inc()
     if code == "insufficient_stock":
-        stock_shortages.inc(problems)
+        stock_shortages.inc(violations)
 
 
 def count_login(outcome: str) -> None:
-    """A password was shown: it "succeeded", "failed", or was not looked at: "locked_out"."""
+    """Count a login attempt by its outcome: "succeeded", "failed" or "locked_out"."""
     _logins[outcome].inc()
 
 
 def count_database_error(error: BaseException | None) -> None:
-    """The database failed a request."""
-    _database_errors["connection" if is_about_the_connection(error) else "busy"].inc()
+    """Count a request that failed because of the database."""
+    _database_errors["connection" if is_connection_error(error) else "busy"].inc()
 
 
-def is_about_the_connection(error: BaseException | None) -> bool:
-    """Whether there is no connection (any more), and not only a statement that could not be done now."""
+def is_connection_error(error: BaseException | None) -> bool:
+    """Return whether the connection failed or was lost, as opposed to a statement that could not run now."""
     code = getattr(getattr(error, "__cause__", None), "pgcode", "sqlite")
     if code == "sqlite":
-        return "locked" not in str(error)  # which is waiting for another writer
-    # None where no server answered. Classes 08 and 57P are PostgreSQL's own words for a connection that is lost.
+        return "locked" not in str(error)  # SQLite waited too long for another writer
+    # None if no server answered. In PostgreSQL, classes 08 and 57P mean that the connection is lost.
     return code is None or code.startswith(("08", "57P"))

@@ -30,7 +30,7 @@ def differences() -> Iterator[str]:
 def _stock() -> Iterator[str]:
     for product in Product.objects.out_of_balance():
         ledger = product.ledger  # type: ignore[attr-defined] # given by out_of_balance()
-        yield f"{product.sku}: the stock is {product.stock}, its movements come to {ledger}"
+        yield f"{product.sku}: stock is {product.stock}, but its movements add up to {ledger}."
 
 
 def _lines() -> Iterator[str]:
@@ -74,15 +74,15 @@ def _of_line(row: dict[str, Any]) -> Iterator[str]:
     is_placed = row["order__placed_at"] is not None
     is_ended = is_placed and row["order__status"] in RESTOCKS
     if is_placed and (not row["sku"] or row["unit_price"] is None):
-        yield f"{line} has no SKU or no price"
+        yield f"{line} has no SKU or no price."
     if sold != (row["quantity"] if is_placed else 0):
-        yield f"{line} took {sold} from the stock"
+        yield f"{line} took {sold} from the stock."
     if back != (row["quantity"] if is_ended else 0):
-        yield f"{line} gave {back} back, and the order is {row['order__status']}"
+        yield f"{line} gave {back} back, and the order is {row['order__status']}."
     elif is_ended and not row["elsewhere"] and sold == row["quantity"]:
-        yield f"{line} gave its stock back for another reason than {row['order__status']}"
+        yield f"{line} gave its stock back for another reason than {row['order__status']}."
     if row["elsewhere"]:
-        yield f"{line} moved the stock of another product"
+        yield f"{line} moved the stock of another product."
 
 
 def _totals() -> Iterator[str]:
@@ -96,9 +96,9 @@ def _totals() -> Iterator[str]:
     wrong = ~Q(total=F("amounts")) | Q(placed_at__isnull=False, line_count=0)
     for row in orders.filter(wrong).values("pk", "total", "amounts", "line_count").iterator():
         if not row["line_count"]:
-            yield f"Order {row['pk']}: it has no lines, and its total is {row['total']}"
+            yield f"Order {row['pk']}: it has no lines, and its total is {row['total']}."
         else:
-            yield f"Order {row['pk']}: the total is {row['total']}, its lines come to {row['amounts']:.2f}"
+            yield f"Order {row['pk']}: the total is {row['total']}, but its lines add up to {row['amounts']:.2f}."
 
 
 def _statuses() -> Iterator[str]:
@@ -135,18 +135,18 @@ def _of_status(row: dict[str, Any], recently: Any) -> Iterator[str]:
     order, status, placed_at = f"Order {row['pk']}", row["status"], row["placed_at"]
     if row["told"] is None:
         if placed_at is not None and placed_at > recently:
-            yield f"{order}: it is {status}, and no event says so"
+            yield f"{order}: it is {status}, but no event says so."
     elif row["told"] != status:
-        yield f"{order}: it is {status}, its newest event says {row['told']}"
+        yield f"{order}: it is {status}, but its newest event says {row['told']}."
     elif row["told_currency"] != row["currency"]:
-        yield f"{order}: its currency is {row['currency']}, its newest event says {row['told_currency']}"
+        yield f"{order}: its currency is {row['currency']}, but its newest event says {row['told_currency']}."
     if row["placed_by"] not in (None, row["customer"]):
-        yield f"{order}: it belongs to user {row['customer']}, and user {row['placed_by']} placed it"
+        yield f"{order}: it belongs to user {row['customer']}, but user {row['placed_by']} placed it."
     if status == Status.CART and placed_at is not None:
-        yield f"{order}: it is a cart, and was placed at {placed_at:%Y-%m-%dT%H:%M:%SZ}"
+        yield f"{order}: it is a cart, and was placed at {placed_at:%Y-%m-%dT%H:%M:%SZ}."
     if status not in (Status.CART, Status.CANCELLED) and placed_at is None:
-        yield f"{order}: it is {status}, and was never placed"
+        yield f"{order}: it is {status}, and was never placed."
     if placed_at is not None and row["sold_at"] is not None and placed_at > row["sold_at"]:
-        yield f"{order}: it was placed at {placed_at:%Y-%m-%dT%H:%M:%SZ}, after its stock was taken"
+        yield f"{order}: it was placed at {placed_at:%Y-%m-%dT%H:%M:%SZ}, after its stock was taken."
     if placed_at is not None and placed_at < row["created_at"]:
-        yield f"{order}: it was placed at {placed_at:%Y-%m-%dT%H:%M:%SZ}, before it was created"
+        yield f"{order}: it was placed at {placed_at:%Y-%m-%dT%H:%M:%SZ}, before it was created."

@@ -1,7 +1,7 @@
-"""The only place that reads the environment.
+"""The only module that reads environment variables.
 
-Every variable can also come from a mounted file: NAME_FILE is its path. What is wrong is collected and said
-all at once, in sentences that never show a secret.
+Every variable can also come from a mounted file: NAME_FILE is its path. Errors are collected and raised together, in
+sentences that never show a secret.
 """
 
 import os
@@ -13,15 +13,14 @@ from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
-from shop import database_url
+from shop.db import url
 
 T = TypeVar("T")
 
 BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
-
-SHARED_FIGURES = "PROMETHEUS_MULTIPROC_DIR"
-"""Where processes share their figures. It is no setting: gunicorn's master makes it, and prometheus_client reads it."""
+METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
+"""The directory of the processes' metrics files. Not a setting: gunicorn's master sets it for prometheus_client."""
 
 
 class Unusable(Exception):
@@ -29,67 +28,85 @@ class Unusable(Exception):
 
 
 class Environment:
+    """Reads typed values from environment variables and collects what is wrong with them."""
+
     def __init__(self, variables: Mapping[str, str] = os.environ) -> None:
         self.variables = variables
-        self.problems: list[str] = []
-        # Every variable that was asked for, as an operator would write its default.
+        self.errors: list[str] = []
+        # Every variable that was read, with its default as an operator would write it.
         self.defaults: dict[str, str] = {}
 
     def boolean(self, name: str, *, default: bool) -> bool:
-        # Empty is not unset here: an empty DEBUG must not quietly mean true.
-        return self._read(name, default, _boolean, "true or false", empty_is_unset=False)
+        """Read true or false."""
+        # Empty does not count as unset here: an empty DEBUG must not silently mean true.
+        return self._read(name, default, _parse_boolean, "true or false", empty_is_unset=False)
 
-    def whole(self, name: str, *, default: int, at_least: int = 0, at_most: int) -> int:
-        return self._read(name, default, _whole(at_least, at_most), f"a whole number from {at_least} to {at_most}")
+    def integer(self, name: str, *, default: int, minimum: int = 0, maximum: int) -> int:
+        """Read a whole number within bounds."""
+        return self._read(
+            name, default, _integer_parser(minimum, maximum), f"a whole number from {minimum} to {maximum}"
+        )
 
-    def days(self, name: str, *, default: int, at_least: int, at_most: int) -> timedelta:
-        return timedelta(days=self.whole(name, default=default, at_least=at_least, at_most=at_most))
+    def days(self, name: str, *, default: int, minimum: int, maximum: int) -> timedelta:
+        """Read a duration in days."""
+        return timedelta(days=self.integer(name, default=default, minimum=minimum, maximum=maximum))
 
-    def minutes(self, name: str, *, default: int, at_least: int, at_most: int) -> timedelta:
-        return timedelta(minutes=self.whole(name, default=default, at_least=at_least, at_most=at_most))
+    def minutes(self, name: str, *, default: int, minimum: int, maximum: int) -> timedelta:
+        """Read a duration in minutes."""
+        return timedelta(minutes=self.integer(name, default=default, minimum=minimum, maximum=maximum))
 
-    def minutes_if_set(self, name: str, *, at_least: int, at_most: int) -> timedelta | None:
-        wish = f"a whole number from {at_least} to {at_most}, or remove it"
-        minutes: int | None = self._read(name, None, _whole(at_least, at_most), wish)
+    def optional_minutes(self, name: str, *, minimum: int, maximum: int) -> timedelta | None:
+        """Read a duration in minutes; return None if the variable is not set."""
+        expected = f"a whole number from {minimum} to {maximum}, or remove it"
+        minutes: int | None = self._read(name, None, _integer_parser(minimum, maximum), expected)
         return None if minutes is None else timedelta(minutes=minutes)
 
-    def text(self, name: str, *, default: str, pattern: str, wish: str) -> str:
-        return self._read(name, default, _matching(pattern), wish)
+    def text(self, name: str, *, default: str, pattern: str, expected: str) -> str:
+        """Read a text that matches the pattern; `expected` describes it in the error message."""
+        return self._read(name, default, _pattern_parser(pattern), expected)
 
-    def choice(self, name: str, *, default: str, among: list[str]) -> str:
-        return self.text(name, default=default, pattern="|".join(among), wish="one of " + ", ".join(among))
+    def choice(self, name: str, *, default: str, choices: list[str]) -> str:
+        """Read one of the choices."""
+        return self.text(name, default=default, pattern="|".join(choices), expected="one of " + ", ".join(choices))
 
-    def names(self, name: str, *, default: list[str], pattern: str, wish: str, required: bool = False) -> list[str]:
-        return self._read(name, default, _each_matching(pattern), wish, required=required)
+    def names(self, name: str, *, default: list[str], pattern: str, expected: str, required: bool = False) -> list[str]:
+        """Read a comma-separated list of names that all match the pattern."""
+        return self._read(name, default, _list_parser(pattern), expected, required=required)
 
     def secret_key(self, name: str, *, default: str, required: bool) -> str:
-        wish = "50 or more random characters; python -c 'import secrets; print(secrets.token_urlsafe(64))' makes some"
-        understand = _hard_to_guess if required else str
-        return self._read(name, default, understand, wish, required=required, secret=True)
+        """Read a key; where it is required, it must be hard to guess."""
+        expected = (
+            "50 or more random characters; python -c 'import secrets; print(secrets.token_urlsafe(64))' generates some"
+        )
+        return self._read(name, default, _parse_key if required else str, expected, required=required, secret=True)
 
-    def secret_if_set(self, name: str, *, at_least: int) -> str:
-        """A secret of at least so many characters; empty where it is not set."""
-        wish = f"{at_least} or more characters without spaces, or remove it"
-        return self._read(name, "", _matching(rf"[!-~]{{{at_least},}}"), wish, secret=True)
+    def optional_secret(self, name: str, *, minimum: int) -> str:
+        """Read a secret of at least `minimum` characters; return "" if the variable is not set."""
+        expected = f"{minimum} or more characters without spaces, or remove it"
+        return self._read(name, "", _pattern_parser(rf"[!-~]{{{minimum},}}"), expected, secret=True)
 
     def database(self, name: str, *, default: str, required: bool) -> dict[str, Any]:
-        wish = "postgres://user:password@host:5432/name, with %40 for an @ in the password, or sqlite:////path/to/file"
-        return database_url.parse(self._read(name, default, _database_url, wish, required=required, secret=True))
+        """Read a database URL; return an entry for Django's DATABASES."""
+        expected = (
+            "postgres://user:password@host:5432/name, with %40 for an @ in the password, or sqlite:////path/to/file"
+        )
+        return url.parse(self._read(name, default, _parse_database_url, expected, required=required, secret=True))
 
-    def refuse(self, sentence: str) -> None:
-        """Say with all the others what only several variables together make wrong."""
-        self.problems.append(sentence)
+    def add_error(self, sentence: str) -> None:
+        """Add an error that only several variables together make."""
+        self.errors.append(sentence)
 
-    def complain(self) -> None:
-        if self.problems:
-            raise ImproperlyConfigured("\n".join(["The environment does not fit.", *self.problems]))
+    def raise_errors(self) -> None:
+        """Raise ImproperlyConfigured with all errors, if there are any."""
+        if self.errors:
+            raise ImproperlyConfigured("\n".join(["The configuration is invalid:", *self.errors]))
 
     def _read(
         self,
         name: str,
         default: T,
-        understand: Callable[[str], T],
-        wish: str,
+        parse: Callable[[str], T],
+        expected: str,
         *,
         required: bool = False,
         secret: bool = False,
@@ -100,26 +117,26 @@ class Environment:
             text = self._find(name)
             if text is None or (empty_is_unset and not text.strip()):
                 if required:
-                    raise Unusable(f"{name} is not set, and DEBUG=false needs it; write {wish}.")
+                    raise Unusable(f"{name} is not set, and DEBUG=false needs it; write {expected}.")
                 return default
             try:
-                return understand(text)
+                return parse(text)
             except ValueError:
-                # What came from a file is taken for a secret, whatever its name.
+                # Whatever comes from a file is treated as a secret.
                 shown = "not usable" if secret or not self.variables.get(name) else repr(text)
-                raise Unusable(f"{name} is {shown}; write {wish}.") from None
-        except Unusable as problem:
-            self.problems.append(str(problem))
+                raise Unusable(f"{name} is {shown}; write {expected}.") from None
+        except Unusable as error:
+            self.errors.append(str(error))
             return default
 
     def _find(self, name: str) -> str | None:
-        """The variable itself, or what stands in the file that NAME_FILE names."""
+        """Return the variable's value, or the content of the file that NAME_FILE names."""
         path = self.variables.get(f"{name}_FILE")
         if not path:
             return self.variables.get(name)
         if self.variables.get(name):
             raise Unusable(f"{name} and {name}_FILE are both set; keep one of them.")
-        # The path is not shown, since whoever mixes the two up has put the secret there.
+        # The messages omit the path: the secret itself may have been written there by mistake.
         try:
             text = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
         except OSError as error:
@@ -131,56 +148,56 @@ class Environment:
         return text
 
 
-def shared_figures() -> str | None:
-    """The folder in which the worker processes share their figures, None where there is only one process."""
-    return os.environ.get(SHARED_FIGURES)
+def metrics_dir() -> str | None:
+    """Return the directory of the worker processes' metrics files, or None if there is only one process."""
+    return os.environ.get(METRICS_DIR)
 
 
-def share_figures(folder: str | None) -> None:
-    """Have prometheus_client, which looks when it is imported, share its figures in this folder; None has it stop."""
-    if folder is None:
-        os.environ.pop(SHARED_FIGURES, None)
+def set_metrics_dir(directory: str | None) -> None:
+    """Set the directory of the metrics files, or unset it. prometheus_client reads it when it is imported."""
+    if directory is None:
+        os.environ.pop(METRICS_DIR, None)
     else:
-        os.environ[SHARED_FIGURES] = folder
+        os.environ[METRICS_DIR] = directory
 
 
-def _boolean(text: str) -> bool:
+def _parse_boolean(text: str) -> bool:
     if text.strip().lower() not in BOOLEANS:
         raise ValueError
     return BOOLEANS[text.strip().lower()]
 
 
-def _whole(at_least: int, at_most: int) -> Callable[[str], int]:
-    def understand(text: str) -> int:
-        number = int(_matching("[0-9]{1,18}")(text))
-        if not at_least <= number <= at_most:
+def _integer_parser(minimum: int, maximum: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        number = int(_pattern_parser("[0-9]{1,18}")(text))
+        if not minimum <= number <= maximum:
             raise ValueError
         return number
 
-    return understand
+    return parse
 
 
-def _matching(pattern: str) -> Callable[[str], str]:
-    def understand(text: str) -> str:
+def _pattern_parser(pattern: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
         if not re.fullmatch(pattern, text.strip()):
             raise ValueError
         return text.strip()
 
-    return understand
+    return parse
 
 
-def _each_matching(pattern: str) -> Callable[[str], list[str]]:
-    return lambda text: [_matching(pattern)(name) for name in text.split(",")]
+def _list_parser(pattern: str) -> Callable[[str], list[str]]:
+    return lambda text: [_pattern_parser(pattern)(name) for name in text.split(",")]
 
 
-def _hard_to_guess(text: str) -> str:
+def _parse_key(text: str) -> str:
     if len(text) < 50 or len(set(text)) < 10 or text.startswith(("django-insecure-", "laptop only")):
         raise ValueError
     return text
 
 
-def _database_url(text: str) -> str:
-    database_url.parse(text.strip())
+def _parse_database_url(text: str) -> str:
+    url.parse(text.strip())
     return text.strip()
 
 

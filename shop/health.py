@@ -1,8 +1,8 @@
 """What the platform asks: is this process alive, and should it get requests?
 
     /health/live   200 while the process answers. It asks no database: to start anew heals no database.
-    /health/ready  200 while requests are welcome: the database answers, its tables are those of this code, and the
-                   process is not about to go. Otherwise 503; either way it says what each of them is.
+    /health/ready  200 while requests are welcome: the database answers, and its tables are those of this code.
+                   Otherwise 503; either way it says what each of them is.
 
 A middleware, in front of what looks at the host: probes come by address, which is in nobody's ALLOWED_HOSTS.
 """
@@ -17,8 +17,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from products.api.errors import RETRY_AFTER, problem_response
-from shop.deadlines import Deadline
-from shop.draining import draining
+from shop.db.timeouts import limit_wait
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +53,7 @@ class Health:
 
     def ready(self) -> HttpResponse:
         """Whether all checks are passed, and what each of them found."""
-        checks = self._of_the_database() | {"draining": "draining" if draining.is_set() else OK}
+        checks = self._of_the_database()
         is_ready = set(checks.values()) == {OK}
         response = JsonResponse({"status": OK if is_ready else "not ready", "checks": checks})
         if not is_ready:
@@ -63,7 +62,7 @@ class Health:
 
     def _of_the_database(self) -> dict[str, str]:
         try:
-            with Deadline(PATIENCE):
+            with limit_wait(PATIENCE):
                 with connection.cursor() as cursor:
                     cursor.execute("SELECT 1")
                 # What is applied stays applied, so that a good answer need not be asked for again.

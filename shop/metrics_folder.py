@@ -1,7 +1,7 @@
-"""Where the worker processes keep their figures, so that any of them can tell those of all.
+"""The directory of the worker processes' metrics files, from which each of them can report the sums of all.
 
-gunicorn's master makes and removes the folder. It must not import prometheus_client before, which decides when it is
-imported whether there is one; so nothing here does.
+gunicorn's master makes and removes it. prometheus_client looks for it when it is imported, so this module must not
+import it.
 """
 
 import os
@@ -10,20 +10,20 @@ import tempfile
 
 from shop import env
 
-SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a folder that is ours alone is made in it
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - mkdtemp makes a private directory in it
 
 
 def make(owner: int, group: int) -> None:
-    """Make a fresh folder that the workers, who run as `owner`, can write to, and tell them."""
-    # In memory where there is some: each request writes, and a disk that is busy or read-only must not stop it.
+    """Make an empty directory that the workers, which run as `owner`, can write to, and set METRICS_DIR."""
+    # In memory if possible: every request writes to it, and must not wait for a busy or read-only disk.
     folder = tempfile.mkdtemp(prefix="shop-metrics-", dir=SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None)
     if os.geteuid() == 0:
         os.chown(folder, owner, group)
-    env.share_figures(folder)
+    env.set_metrics_dir(folder)
 
 
 def remove() -> None:
-    """Remove the folder that was made."""
-    if folder := env.shared_figures():
-        env.share_figures(None)
+    """Remove the directory."""
+    if folder := env.metrics_dir():
+        env.set_metrics_dir(None)
         shutil.rmtree(folder, ignore_errors=True)

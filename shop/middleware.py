@@ -1,63 +1,199 @@
-"""What every request passes, and what the pages' requests do; those of the API take shop.api_door instead."""
+"""The project's middleware: for every request, for the API, and Django's own for pages only."""
 
 import re
 import secrets
 from collections.abc import Callable
+from typing import Any, cast
+from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth import middleware as auth
+from django.contrib.messages import middleware as messages
+from django.contrib.sessions import middleware as sessions
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseForbidden
+from django.middleware import csrf
+from django.utils.cache import patch_vary_headers
+from django.utils.deprecation import MiddlewareMixin
 
-from shop import logs
-from shop.deadlines import Deadline
+from products.api.errors import problem_response
+from products.api.http.request import ShopRequest
+from products.api.throttling import rate_limit_of
+from shop.db.timeouts import limit_wait
+from shop.observability.logging import request_id
 
-Handler = Callable[[HttpRequest], HttpResponse]
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+API_PREFIXES = ("/api/", "/api-token-auth/")
+WITHOUT_SESSION = (*API_PREFIXES, "/health/", "/metrics/")
 
 SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-API = ("/api/", "/api-token-auth")
-WITHOUT_SLASH = ("/health/", "/metrics/")
+METHOD_OVERRIDES = ("HTTP_X_HTTP_METHOD_OVERRIDE", "HTTP_X_HTTP_METHOD", "HTTP_X_METHOD_OVERRIDE")
+BODILESS_METHODS = ("GET", "HEAD", "DELETE", "OPTIONS", "TRACE")
+BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+HTTPS_REQUIRED = (
+    "Use https://. This request crossed the network in the clear: revoke the token, or change the password, in it."
+)
 
 
 def is_api(request: HttpRequest) -> bool:
-    return f"/{request.path_info.lstrip('/')}/".startswith(API)
+    """Return whether the request is for the API."""
+    return _has_prefix(request, API_PREFIXES)
 
 
-class RequestId:
-    """Give every request and its answer an id: the caller's `X-Request-Id` where it is harmless, else a new one."""
+def has_session(request: HttpRequest) -> bool:
+    """Return whether the request is for a page. Programs authenticate with a token, so their cookies are ignored."""
+    return not _has_prefix(request, WITHOUT_SESSION)
 
-    def __init__(self, get_response: Handler) -> None:
+
+def _has_prefix(request: HttpRequest, prefixes: tuple[str, ...]) -> bool:
+    return f"/{request.path_info.lstrip('/')}/".startswith(prefixes)
+
+
+# --- For every request ------------------------------------------------------------------------------------------
+
+
+class RequestIdMiddleware:
+    """Give every request and its response an id: the client's X-Request-Id if it is harmless, else a new one."""
+
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        # From META here and below: request.headers is a dict of all headers, which costs more to make than all of this.
+        shop_request = cast(ShopRequest, request)
+        # META, because request.headers parses all headers, which costs more than this middleware.
         given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request.id = given if SAFE_REQUEST_ID.fullmatch(given) else secrets.token_hex(16)  # type: ignore[attr-defined]
-        on_every_line = logs.request_id.set(request.id)  # type: ignore[attr-defined]
+        shop_request.id = given if SAFE_REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+        shop_request.auth, shop_request.session_user_id = None, None
+        in_log = request_id.set(shop_request.id)
         try:
             response = self.get_response(request)
         finally:
-            logs.request_id.reset(on_every_line)
-        response["X-Request-Id"] = request.id  # type: ignore[attr-defined]
+            request_id.reset(in_log)
+        response["X-Request-Id"] = shop_request.id
         return response
 
 
-class DatabaseDeadline:
-    """Bound how long a page may wait for the database; the API may for less long."""
+class DatabaseDeadlineMiddleware:
+    """Limit how long a request may wait for the database: the API for API_DEADLINE, pages for PAGE_DEADLINE."""
 
-    def __init__(self, get_response: Handler) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with Deadline(settings.PAGE_DEADLINE or None):
+        with limit_wait(settings.API_DEADLINE if is_api(request) else settings.PAGE_DEADLINE):
             return self.get_response(request)
 
 
-class SlashOptional:
-    """Let what the platform asks for answer with and without its trailing slash."""
+# --- For the API ------------------------------------------------------------------------------------------------
 
-    def __init__(self, get_response: Handler) -> None:
+
+class ApiMiddleware:
+    """Apply the API's HTTP rules to requests for it: what is refused, what errors look like, what may be cached."""
+
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info.endswith("/") and request.path_info.startswith(WITHOUT_SLASH):
-            request.path_info = request.path_info[:-1]
-        return self.get_response(request)
+        if not is_api(request):
+            return self.get_response(request)
+        response = self._respond(cast(ShopRequest, request))
+        # Django's HTML error pages (unknown URLs, bugs, hosts that are not allowed); with DEBUG they are long.
+        if response.status_code >= 400 and response.get("Content-Type", "").startswith("text/html"):
+            response = problem_from(response, request)
+        self._add_headers(cast(ShopRequest, request), response)
+        return response
+
+    def _respond(self, request: ShopRequest) -> HttpResponse:
+        if settings.HTTPS_ONLY and not request.is_secure():
+            # Not a redirect: clients follow it silently and send the token unencrypted with every request.
+            return problem_response(403, request, code="https_required", detail=HTTPS_REQUIRED)
+        if refusal := refusal_of(request):
+            code, detail = refusal
+            return problem_response(400, request, code=code, detail=detail)
+        # The trailing slash is optional. A redirect would lose the body of a POST.
+        if request.path_info.startswith(API_PREFIXES):
+            request.path_info = request.path_info.removesuffix("/")
+        response = self.get_response(request)
+        # After the view, so that authenticating a request writes nothing.
+        if request.auth:
+            request.auth.touch()
+        return response
+
+    def _add_headers(self, request: ShopRequest, response: HttpResponse) -> None:
+        """Add the cache headers, the rate limit's, and Content-Length where CommonMiddleware was not reached."""
+        # A client may keep what it has read and revalidate it by ETag; nothing else may be stored.
+        is_cacheable = request.method in ("GET", "HEAD") and response.status_code in (200, 304)
+        response.setdefault("Cache-Control", "private, no-cache" if is_cacheable else "no-store")
+        patch_vary_headers(response, ["Authorization", "Accept"])
+        response.setdefault("Content-Length", str(len(response.content)))
+        if rate_limit := rate_limit_of(request):
+            for name, value in rate_limit.headers.items():
+                response[name] = value
+
+
+def problem_from(page: HttpResponse, request: HttpRequest) -> HttpResponse:
+    """Return a problem with the status of an HTML error page, and with the headers that other middleware has added."""
+    problem = problem_response(page.status_code, request)
+    problem["Content-Length"] = str(len(problem.content))
+    for name, value in page.items():
+        if name != "Vary":  # Django's 404 page varies on a cookie, and sets one. Errors are not cached anyway.
+            problem.setdefault(name, value)
+    return problem
+
+
+def refusal_of(request: HttpRequest) -> tuple[str, str] | None:
+    """Return the code and detail of a 400 for a request that servers and proxies could interpret differently."""
+    if any(name in request.META for name in METHOD_OVERRIDES):
+        return "method_override", "Method overrides are not supported. Send the request with the intended method."
+    if request.method in BODILESS_METHODS and int(request.META.get("CONTENT_LENGTH") or 0):
+        return "unexpected_body", f"A {request.method} request must not have a body."
+    query = request.META.get("QUERY_STRING", "")
+    if query.count("&") >= settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:
+        return "too_many_parameters", "The query string has too many parameters."
+    if BROKEN_ESCAPE.search(query):
+        return "malformed_query", "The query string is malformed: write a literal % as %25."
+    try:
+        unquote_to_bytes(query.encode("latin-1")).decode("utf-8")
+    except UnicodeDecodeError:
+        return "not_utf8", "The query string is not valid UTF-8."
+    return None
+
+
+# --- For pages only ---------------------------------------------------------------------------------------------
+
+
+class SkipForApi(MiddlewareMixin):
+    """Skip a middleware for requests without a session: it neither reads nor sets a cookie for them.
+
+    The classes below are subclasses of Django's, because the admin's system checks look for those.
+    """
+
+    def __call__(self, request: HttpRequest) -> Any:
+        return super().__call__(request) if has_session(request) else self.get_response(request)
+
+
+class SessionMiddleware(SkipForApi, sessions.SessionMiddleware):
+    """Django's, for pages."""
+
+
+class AuthenticationMiddleware(SkipForApi, auth.AuthenticationMiddleware):
+    """Django's, for pages. Notes the user of a request with a session cookie for the access log."""
+
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        """Note the user. Only with a session cookie: without one there is no user, and no reason for a query."""
+        if has_session(request) and settings.SESSION_COOKIE_NAME in request.COOKIES:
+            cast(ShopRequest, request).session_user_id = request.user.pk
+
+
+class MessageMiddleware(SkipForApi, messages.MessageMiddleware):
+    """Django's, for pages."""
+
+
+class CsrfViewMiddleware(SkipForApi, csrf.CsrfViewMiddleware):
+    """Django's, for pages. Where cookies are ignored, there is nothing for another site to forge."""
+
+    def process_view(
+        self, request: HttpRequest, callback: Callable[..., HttpResponseBase], args: tuple[Any, ...], kwargs: Any
+    ) -> HttpResponseForbidden | None:
+        """Check the form's token."""
+        return super().process_view(request, callback, args, kwargs) if has_session(request) else None

@@ -1,19 +1,19 @@
-"""All settings, in chapters. A bare clone is a laptop; DEBUG=false is production and starts only with its secrets.
+"""All settings. A fresh clone runs in development; DEBUG=false is production and requires its secrets.
 
-What an operator can set, and its unit and default, stands in docs/configuration.md.
+docs/configuration.md lists what an operator can set, with units and defaults.
 """
 
 from pathlib import Path
 
-from products import currencies
-from shop import database_url, databases, logs
+from shop.db import engines, url
 from shop.env import Environment
+from shop.observability import logging
 
 env = Environment()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# --- Laptop or production -------------------------------------------------------------------------------------
+# --- Development or production -------------------------------------------------------------------------------------
 
 DEBUG = env.boolean("DEBUG", default=True)
 
@@ -27,11 +27,11 @@ ALLOWED_HOSTS = env.names(
     "ALLOWED_HOSTS",
     default=["localhost", "127.0.0.1", "[::1]"],
     pattern=r"\*|\.?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]",
-    wish="host names separated by commas, without https:// and without a port",
+    expected="host names separated by commas, without https:// and without a port",
     required=not DEBUG,
 )
 
-# --- What it is made of ---------------------------------------------------------------------------------------
+# --- Apps and middleware ---------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -47,23 +47,22 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "shop.middleware.RequestId",  # First, so that every answer and every log line has its id.
-    "shop.request_log.RequestLog",
-    "shop.api_door.ApiDoor",  # From here the API's requests go straight to the views.
-    # Outside of all that answers by itself, so that files and refusals have their headers too.
+    "shop.middleware.RequestIdMiddleware",  # First, so that every response and every log line has its id.
+    "shop.observability.access_log.AccessLogMiddleware",
+    "shop.ambiguous_requests.RejectAmbiguousRequests",
+    # Around everything that answers by itself, so that files and refusals have their headers too.
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "shop.security.ContentPolicy",
+    "shop.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "shop.health.Health",  # Before whatever looks at the host or at who is asking.
-    "shop.middleware.DatabaseDeadline",  # Around everything that asks the database.
+    "shop.health.Health",  # Before the host is checked: probes use an address.
+    "shop.middleware.DatabaseDeadlineMiddleware",  # Around everything that queries the database.
+    "shop.middleware.ApiMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "shop.middleware.SlashOptional",
-    "shop.security.Sessions",
+    "shop.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "shop.security.Forms",
-    "shop.security.Users",
-    "shop.security.Messages",
-    "shop.api_door.views",  # Last: the other end of the door's way.
+    "shop.middleware.CsrfViewMiddleware",
+    "shop.middleware.AuthenticationMiddleware",
+    "shop.middleware.MessageMiddleware",
 ]
 
 ROOT_URLCONF = "shop.urls"
@@ -87,40 +86,36 @@ TEMPLATES = [
 # --- Database -------------------------------------------------------------------------------------------------
 
 database = env.database("DATABASE_URL", default="sqlite:///db.sqlite3", required=not DEBUG)
-conn_max_age = env.whole("CONN_MAX_AGE_SECONDS", default=600, at_most=86_400)
-statement_timeout = env.whole("STATEMENT_TIMEOUT_SECONDS", default=4, at_most=86_400)
-API_DEADLINE = env.whole("API_DEADLINE_SECONDS", default=5, at_most=3_600)
-PAGE_DEADLINE = env.whole("PAGE_DEADLINE_SECONDS", default=30, at_most=3_600)
+conn_max_age = env.integer("CONN_MAX_AGE_SECONDS", default=600, maximum=86_400)
+statement_timeout = env.integer("STATEMENT_TIMEOUT_SECONDS", default=4, maximum=86_400)
+API_DEADLINE = env.integer("API_DEADLINE_SECONDS", default=5, maximum=3_600)
+PAGE_DEADLINE = env.integer("PAGE_DEADLINE_SECONDS", default=30, maximum=3_600)
 behind_pgbouncer = env.boolean("BEHIND_PGBOUNCER", default=False)
 if 1 in (API_DEADLINE, PAGE_DEADLINE) or 2 in (API_DEADLINE, PAGE_DEADLINE):
-    env.refuse("A deadline below 3 s has no time to connect to the database; write 3 or more, or 0 for none.")
+    env.add_error("A deadline below 3 s has no time to connect to the database; write 3 or more, or 0 for none.")
 
-if database["ENGINE"] == database_url.SQLITE:
+if database["ENGINE"] == url.SQLITE:
     if database["NAME"] != ":memory:":
-        database["NAME"] = BASE_DIR / database["NAME"]  # and not below wherever the process was started
+        database["NAME"] = BASE_DIR / database["NAME"]  # not the current directory
     elif not DEBUG:
-        env.refuse("DATABASE_URL names a database in memory, which forgets every order; write sqlite:////path/to/file.")
-    database = databases.sqlite(database)
+        env.add_error(
+            "DATABASE_URL names a database in memory, which forgets every order; write sqlite:////path/to/file."
+        )
+    database = engines.sqlite(database)
 else:
-    database = databases.postgresql(database, statement_timeout=statement_timeout, behind_pgbouncer=behind_pgbouncer)
+    database = engines.postgresql(database, statement_timeout=statement_timeout, behind_pgbouncer=behind_pgbouncer)
 
 DATABASES = {
-    # SQLite's connections are kept as well: closing the last one writes its log back, which takes longer than an order.
+    # SQLite's too: closing the last connection checkpoints the WAL, which takes longer than an order.
     "default": database | {"CONN_MAX_AGE": conn_max_age},
 }
 
-# --- The shop's own rules -------------------------------------------------------------------------------------
+# --- Business rules -------------------------------------------------------------------------------------
 
-CURRENCY = env.text(
-    "CURRENCY",
-    default="EUR",
-    pattern="|".join(currencies.USABLE),
-    wish="the ISO 4217 code of a currency with at most two decimals, such as EUR",
-)
-PAY_WITHIN = env.minutes_if_set("PAY_WITHIN_MINUTES", at_least=1, at_most=525_600)
-TOKEN_LIFETIME = env.days("TOKEN_LIFETIME_DAYS", default=30, at_least=1, at_most=3_650)
+from shop.db import engines, url
+
 # The database itself refuses to delete events younger than 30 days.
-EVENT_RETENTION = env.days("EVENT_RETENTION_DAYS", default=730, at_least=30, at_most=36_500)
+EVENT_RETENTION = env.days("EVENT_RETENTION_DAYS", default=730, minimum=30, maximum=36_500)
 CATALOGUE_IS_PUBLIC = env.boolean("CATALOGUE_IS_PUBLIC", default=False)
 LIST_OUT_OF_STOCK = env.boolean("LIST_OUT_OF_STOCK", default=True)
 
@@ -130,12 +125,12 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["products.api.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_THROTTLE_CLASSES": ["products.api.throttling.RequestsPerMinute"],
-    "DEFAULT_PARSER_CLASSES": ["products.api.parsers.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["products.api.http.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "products.api.negotiation.ContentNegotiation",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "products.api.http.negotiation.ContentNegotiation",
     "DEFAULT_PAGINATION_CLASS": None,
-    "DEFAULT_SCHEMA_CLASS": "products.api.schema.ShopSchema",
-    "EXCEPTION_HANDLER": "products.api.errors.problem",
+    "DEFAULT_SCHEMA_CLASS": "products.api.openapi.ShopSchema",
+    "EXCEPTION_HANDLER": "products.api.errors.exception_handler",
     "URL_FORMAT_OVERRIDE": None,  # What is wanted is said in Accept; `?format=` is unknown like any other parameter.
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -155,15 +150,15 @@ SPECTACULAR_SETTINGS = {
     "PATH_CONVERTER_OVERRIDES": {"int": {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1}},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "products.api.schema.hooks.complete",
+        "products.api.openapi.hooks.complete",
     ],
 }
 
 # --- Passwords ------------------------------------------------------------------------------------------------
 
 PASSWORD_HASHERS = [
-    "shop.hashers.Argon2",
-    # Passwords that were stored otherwise still work, and are stored anew with Argon2 at the next login.
+    "shop.password_hashers.Argon2",
+    # Passwords stored with these still work, and are rehashed with Argon2 at the next login.
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
     "django.contrib.auth.hashers.ScryptPasswordHasher",
     "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
@@ -173,7 +168,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        # What NIST SP 800-63B-4 asks of a password that is all there is to a login.
+        # NIST SP 800-63B-4: the minimum for a password that is the only factor.
         "OPTIONS": {"min_length": 15},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -182,52 +177,52 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- Limits ---------------------------------------------------------------------------------------------------
 
-LOGINS_PER_NAME = env.whole("LOGINS_PER_NAME", default=10, at_most=1_000_000)
-LOGINS_PER_ADDRESS = env.whole("LOGINS_PER_ADDRESS", default=100, at_most=1_000_000)
-LOGIN_WINDOW = env.minutes("LOGIN_WINDOW_MINUTES", default=15, at_least=1, at_most=1_440)
-REQUESTS_PER_MINUTE = env.whole("REQUESTS_PER_MINUTE", default=1_200, at_most=1_000_000)
+LOGINS_PER_NAME = env.integer("LOGINS_PER_NAME", default=10, maximum=1_000_000)
+LOGINS_PER_ADDRESS = env.integer("LOGINS_PER_ADDRESS", default=100, maximum=1_000_000)
+LOGIN_WINDOW = env.minutes("LOGIN_WINDOW_MINUTES", default=15, minimum=1, maximum=1_440)
+REQUESTS_PER_MINUTE = env.integer("REQUESTS_PER_MINUTE", default=1_200, maximum=1_000_000)
 
 AUTHENTICATION_BACKENDS = ["products.auth.RateLimitedBackend"]
 LOGIN_REDIRECT_URL = "admin:index"
 
 # --- Security -------------------------------------------------------------------------------------------------
 
-TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", default=0, at_most=10)
+TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", default=0, maximum=10)
 if TRUSTED_PROXIES:
-    # Without a proxy of ours in front, any client could write this header and pass plain HTTP off as HTTPS.
+    # Without a trusted proxy, any client could send this header and pass plain HTTP off as HTTPS.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 CSRF_TRUSTED_ORIGINS = env.names(
     "CSRF_TRUSTED_ORIGINS",
     default=[],
     pattern=r"https?://[^/\s]+",
-    wish="origins separated by commas, such as https://shop.example.com",
+    expected="origins separated by commas, such as https://shop.example.com",
 )
 
-# The API is refused over plain HTTP (shop.api_door), and pages are redirected: a browser's first request
+# Over plain HTTP the API refuses requests (shop.middleware.ApiMiddleware) and pages redirect: a browser's first request
 # carries no secret, a program's does.
 HTTPS_ONLY = env.boolean("HTTPS_ONLY", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS_ONLY
 SECURE_REDIRECT_EXEMPT = [r"^api(?!/docs/?$)(/|-token-auth|$)", r"^(health|metrics)(/|$)"]
 
-hsts_seconds = env.whole("HSTS_SECONDS", default=31_536_000, at_most=63_072_000)
+hsts_seconds = env.integer("HSTS_SECONDS", default=31_536_000, maximum=63_072_000)
 SECURE_HSTS_SECONDS = 0 if DEBUG else hsts_seconds
 SESSION_COOKIE_SECURE = not DEBUG
-SESSION_COOKIE_AGE = 43_200  # half a day: staff log in once a shift
+SESSION_COOKIE_AGE = 43_200  # 12 hours: staff log in once a shift
 CSRF_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_HTTPONLY = True
 if not DEBUG:
-    # Browsers take a cookie of such a name over HTTPS only, and from this host only, not from another of its domain.
+    # Browsers accept a cookie with this prefix only over HTTPS and only from this host, not from its other subdomains.
     SESSION_COOKIE_NAME = "__Host-sessionid"
     CSRF_COOKIE_NAME = "__Host-csrftoken"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 
 SILENCED_SYSTEM_CHECKS = [
-    # Subdomains and the browsers' preload list belong to whoever owns the domain, not to one program on it.
+    # Subdomains and the browsers' preload list are the domain owner's decision.
     "security.W005",
     "security.W021",
-    # It looks for CsrfViewMiddleware by that name, and ours is a subclass of it.
+    # The check looks for Django's CsrfViewMiddleware by name; shop.middleware has a subclass.
     "security.W003",
 ]
 
@@ -246,10 +241,10 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 
-# Named here, because their own defaults follow settings.DEBUG, which test runners switch off.
+# Explicit, because the defaults follow settings.DEBUG, which test runners switch off.
 WHITENOISE_AUTOREFRESH = DEBUG
 WHITENOISE_USE_FINDERS = DEBUG
-WHITENOISE_ALLOW_ALL_ORIGINS = False  # No other site's pages are made of our files.
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # Other sites do not use the shop's files.
 
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -264,12 +259,12 @@ STORAGES = {
 
 # --- Logs -----------------------------------------------------------------------------------------------------
 
-LOG_LEVEL = env.choice("LOG_LEVEL", default="INFO", among=["DEBUG", "INFO", "WARNING", "ERROR"])
+LOG_LEVEL = env.choice("LOG_LEVEL", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
 
-LOGGING = logs.config(level=LOG_LEVEL, as_json=not DEBUG)
+LOGGING = logging.config(level=LOG_LEVEL, as_json=not DEBUG)
 
 # --- Metrics --------------------------------------------------------------------------------------------------
 
-METRICS_TOKEN = env.secret_if_set("METRICS_TOKEN", at_least=32)
+METRICS_TOKEN = env.optional_secret("METRICS_TOKEN", minimum=32)
 
-env.complain()
+env.raise_errors()

@@ -1,18 +1,18 @@
-"""Which door is where."""
+"""The project's URLs."""
 
 from django.contrib import admin
 from django.urls import path
 from django.views.generic import RedirectView
 
 from products.api import urls as api
-from shop.metrics import metrics_view
+from shop.observability.metrics import metrics_view
 
-# Everything that no view has answered for.
-handler500 = "shop.outages.server_error"
+handler500 = "shop.error_handlers.server_error"
 
 urlpatterns = [
-    *api.urlpatterns,  # Not included, which would be a resolver more; first, as most requests are for these.
+    *api.urlpatterns,  # Not include(), which would add a resolver; first, because most requests match here.
     path("", RedirectView.as_view(pattern_name="docs")),
     path("admin/", admin.site.urls),
     path("metrics", metrics_view, name="metrics"),
+    path("metrics/", metrics_view),
 ]

@@ -3,7 +3,7 @@ from dataclasses import asdict
 import pytest
 
 from benchmarks import report
-from benchmarks.tests.test_figures import a_sample
+from benchmarks.tests.test_statistics import a_sample
 
 SALE = {"seconds": 2.0, "statuses": {"201": 200, "409": 800}, "sold": 200, "left": 0, "exact": True}
 PAGE = "Before.\n\n<!-- results -->\nold\n<!-- end of results -->\n\n<!-- growth -->\n<!-- end of growth -->\nBehind.\n"

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.shots import Magazine, Shot
+from benchmarks.requests import Request, RequestMix
 from benchmarks.wrk import Load, as_lua, read
 
 OUTPUT = """Running 1s test @ http://127.0.0.1:8000
@@ -29,9 +29,9 @@ def test_a_wrk_that_reports_nothing_is_not_taken_for_one_that_saw_nothing():
 
 
 def test_orders_are_written_down_for_the_generator_with_a_key_and_a_token_each():
-    shot = Shot("/api/orders", "POST", {"lines": [{"product": 7, "quantity": 1}]})
+    request = Request("/api/orders", "POST", {"lines": [{"product": 7, "quantity": 1}]})
 
-    lua = as_lua(Magazine([shot], ["Bearer abc"], {"X-Forwarded-Proto": "https"}, keyed=True), keys="run-", seed=3)
+    lua = as_lua(RequestMix([request], ["Bearer abc"], {"X-Forwarded-Proto": "https"}, keyed=True), keys="run-", seed=3)
 
     assert lua.splitlines() == [
         'method = "POST"',
@@ -45,6 +45,6 @@ def test_orders_are_written_down_for_the_generator_with_a_key_and_a_token_each()
 
 
 def test_reading_sends_no_body_and_no_key():
-    lua = as_lua(Magazine([Shot("/api/products")], ["Bearer abc"]), keys="run-", seed=1)
+    lua = as_lua(RequestMix([Request("/api/products")], ["Bearer abc"]), keys="run-", seed=1)
 
     assert {"bodies = {}", "headers = {}", "keys = nil"} <= set(lua.splitlines())

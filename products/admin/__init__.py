@@ -1,25 +1,25 @@
-"""What staff see and may do. Goods and orders move through the models' verbs, never through an editable field."""
+"""The admin site. Stock and orders change through the models' verbs, never through an editable field."""
 
 from django.contrib import admin
 
-from products.admin.catalogue import CategoryAdmin, ProductAdmin
-from products.admin.history import EventAdmin, StockMovementAdmin
-from products.admin.login import StaffLogin
+from products.admin.events import EventAdmin
 from products.admin.orders import OrderAdmin
-from products.admin.people import PersonAdmin, RightsAdmin
+from products.admin.products import CategoryAdmin, ProductAdmin
+from products.admin.stock import StockMovementAdmin
 from products.admin.tokens import ApiTokenAdmin
+from products.admin.users import AdminLoginForm, GroupAdmin, UserAdmin
 
 __all__ = [
     "ApiTokenAdmin",
     "CategoryAdmin",
     "EventAdmin",
+    "GroupAdmin",
     "OrderAdmin",
-    "PersonAdmin",
     "ProductAdmin",
-    "RightsAdmin",
     "StockMovementAdmin",
+    "UserAdmin",
 ]
 
 admin.site.site_title = admin.site.site_header = "Shop"
 admin.site.index_title = "Staff"
-admin.site.login_form = StaffLogin
+admin.site.login_form = AdminLoginForm

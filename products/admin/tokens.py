@@ -1,4 +1,4 @@
-"""API tokens: issued, listed and revoked. A token's secret is shown once, to whoever issues it."""
+"""API tokens: staff issue, list and revoke them. The secret of a token is shown once, when it is issued."""
 
 from datetime import datetime
 from functools import partial
@@ -19,7 +19,7 @@ from products.models import ApiToken
 from products.models.tokens import ApiTokenQuerySet
 
 
-class Revoked(admin.SimpleListFilter):
+class RevokedFilter(admin.SimpleListFilter):
     title = parameter_name = "revoked"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
@@ -29,12 +29,12 @@ class Revoked(admin.SimpleListFilter):
         return queryset.filter(revoked_at__isnull=self.value() == "no") if self.value() else queryset
 
 
-class IssueForm(forms.ModelForm):
+class IssueTokenForm(forms.ModelForm):
     def clean_expires_at(self) -> datetime:
-        moment: datetime = self.cleaned_data["expires_at"]
-        if moment <= timezone.now():
-            raise ValidationError("A token that has expired already is of no use.")
-        return moment
+        expires_at: datetime = self.cleaned_data["expires_at"]
+        if expires_at <= timezone.now():
+            raise ValidationError("The expiry must be in the future.")
+        return expires_at
 
 
 @admin.register(ApiToken)
@@ -42,31 +42,31 @@ class ApiTokenAdmin(admin.ModelAdmin):
     actions = ["revoke_selected"]
 
     list_display = ["prefix", "user", "name", "created_at", "expires_at", "revoked_at", "last_used_on"]
-    list_filter = [Revoked]
+    list_filter = [RevokedFilter]
     list_select_related = ["user"]
     search_fields = ["user__username", "=prefix", "name"]
 
     fields = ["user", "name", "expires_at"]
     autocomplete_fields = ["user"]
-    recorded = ["prefix", "user", "created_at", "expires_at", "revoked_at", "last_used_on"]
+    readonly_fields = ["prefix", "user", "created_at", "expires_at", "revoked_at", "last_used_on"]
 
     def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
-        return [*self.recorded, "name"] if obj else self.fields
+        return [*self.readonly_fields, "name"] if obj else self.fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
-        return self.recorded if obj else []
+        return self.readonly_fields if obj else []
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"expires_at": timezone.now() + settings.TOKEN_LIFETIME}
 
     def get_form(self, request: HttpRequest, obj: ApiToken | None = None, change: bool = False, **options: Any) -> Any:
-        return super().get_form(request, obj, change, **({} if change else {"form": IssueForm}), **options)
+        return super().get_form(request, obj, change, **({} if change else {"form": IssueTokenForm}), **options)
 
     def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **options: Any) -> Any:
-        # Who holds a token acts as its user, so this must not be a way to become a superuser.
+        # A token acts as its user, so issuing one must not be a way to become a superuser.
         if not request.user.is_superuser:
             options["queryset"] = User.objects.filter(Q(is_staff=False, is_superuser=False) | Q(pk=request.user.pk))
-            options["error_messages"] = {"invalid_choice": "Only a superuser makes tokens for others of the staff."}
+            options["error_messages"] = {"invalid_choice": "Only a superuser can issue tokens for other staff."}
         return super().formfield_for_foreignkey(db_field, request, **options)
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: forms.ModelForm, change: bool) -> None:
@@ -76,14 +76,14 @@ class ApiTokenAdmin(admin.ModelAdmin):
         token, secret = ApiToken.objects.issue(obj.user, name=obj.name, lifetime=obj.expires_at - timezone.now())
         obj.pk, obj.prefix = token.pk, token.prefix
         record_on_commit(SecurityEvent.TOKEN_MADE, request, token=token.pk, owner=obj.user.pk)
-        self.message_user(request, f"The token is {secret} and is shown only now; keep it safe.", messages.WARNING)
+        self.message_user(request, f"The token is {secret}. It is shown only once; store it safely.", messages.WARNING)
 
-    @admin.action(description="Revoke the selected tokens", permissions=["change"])
+    @admin.action(description="Revoke selected tokens", permissions=["change"])
     def revoke_selected(self, request: HttpRequest, tokens: ApiTokenQuerySet) -> None:
         record_revocations(request, tokens)
         self.message_user(request, f"Revoked {tokens.revoke()} of {tokens.count()}.", messages.SUCCESS)
 
-    # A token that is deleted is as good as revoked.
+    # Deleting a token revokes it, so it is recorded as a revocation.
 
     def delete_model(self, request: HttpRequest, obj: ApiToken) -> None:
         record_revocations(request, ApiToken.objects.filter(pk=obj.pk))
@@ -100,5 +100,5 @@ def record_revocations(request: HttpRequest, tokens: QuerySet[ApiToken]) -> None
 
 
 def record_on_commit(event: SecurityEvent, request: HttpRequest, **facts: object) -> None:
-    """Tell the log once it is committed: the admin does most things in a transaction."""
+    """Record a security event after the commit: most admin views run in a transaction."""
     transaction.on_commit(partial(record, event, request, user=request.user.pk, **facts))

@@ -1,1 +1,1 @@
-"""The shop over HTTP. Views translate; the rules are the models'."""
+"""The HTTP API. Views translate between HTTP and the models, which hold the rules."""

@@ -1,4 +1,4 @@
-"""Who is asking: the token in the Authorization header."""
+"""Authentication by the token in the Authorization header."""
 
 import re
 
@@ -7,23 +7,26 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from products.api.throttling import count_by_token
 from products.models import ApiToken
 
 CHALLENGE = 'Bearer realm="shop"'
-SHOWN = re.compile(r"(?i:bearer|token) +([\x21-\x7e]{1,200})")
+AUTHORIZATION = re.compile(r"(?i:bearer|token) +([\x21-\x7e]{1,200})")
 
 
 class InvalidToken(AuthenticationFailed):
-    """The token is unknown, expired or revoked, or its user may not come in: which of these is not said."""
+    """The token is unknown, expired or revoked, or its user is inactive. The response does not say which."""
 
     default_code = "invalid_token"
-    default_detail = "This token is not valid (any more)."
+    default_detail = "The token is invalid, expired or revoked."
 
 
 class TokenAuthentication(BaseAuthentication):
-    """`Authorization: Bearer shop_…` (RFC 6750); `Token` in place of `Bearer` is understood as well.
+    """`Authorization: Bearer shop_…` (RFC 6750), or `Token` instead of `Bearer`, as DRF's own clients send.
 
-    One query, and nothing is written. `request.auth` is the ApiToken.
+    One query, and no write. `request.auth` is the ApiToken. A view with a `find_token` method looks the token up
+    itself, because it can do so in the statement that reads what it is going to return; DRF's permissions and throttles
+    are checked after that, as ever.
     """
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
@@ -31,18 +34,20 @@ class TokenAuthentication(BaseAuthentication):
         if not header.strip(" \t"):
             return None
         secret = secret_in(header)
-        token = ApiToken.objects.find(secret) if secret else None
+        find = getattr(request.parser_context["view"], "find_token", ApiToken.objects.find)
+        token = find(secret) if secret else None
         if token is None:
             raise InvalidToken
+        count_by_token(request, token)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
-        """What a 401 asks for (RFC 9110, section 11.6.1)."""
-        asked = bool(request.META.get("HTTP_AUTHORIZATION", "").strip(" \t"))
-        return f'{CHALLENGE}, error="invalid_token"' if asked else CHALLENGE
+        """Return the WWW-Authenticate header of a 401 (RFC 9110, section 11.6.1)."""
+        has_credentials = bool(request.META.get("HTTP_AUTHORIZATION", "").strip(" \t"))
+        return f'{CHALLENGE}, error="invalid_token"' if has_credentials else CHALLENGE
 
 
 def secret_in(header: str) -> str | None:
-    """The secret in an Authorization header; None where it is no header of this kind."""
-    match = SHOWN.fullmatch(header)
+    """Return the secret in an Authorization header; None if the header has another form."""
+    match = AUTHORIZATION.fullmatch(header)
     return match[1] if match else None

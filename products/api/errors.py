@@ -1,4 +1,4 @@
-"""What goes wrong, as one shape: application/problem+json (RFC 9457). Views have no `try`; it ends here."""
+"""Every error in one form: application/problem+json (RFC 9457). Views have no `try`; `exception_handler` does it."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,7 +35,7 @@ from products.models import (
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 1
-"""Seconds after which to ask again when the database was too busy or not there."""
+"""Seconds, for the Retry-After header of a 503."""
 
 STATUS_OF: dict[type[DomainError], int] = {
     InsufficientStock: 409,
@@ -47,7 +47,7 @@ STATUS_OF: dict[type[DomainError], int] = {
     SkuTaken: 409,
     StockHasMoved: 412,
 }
-"""What a refusal is in HTTP; what is not listed is a bad request."""
+"""The HTTP status of each domain error; 400 for those that are not listed."""
 
 CODES = {
     400: "bad_request",
@@ -66,70 +66,71 @@ CODES = {
 }
 
 DETAILS = {
-    400: "The request is not acceptable; where it can be told, `errors` lists all that is wrong with it.",
-    403: "You may not do this.",
-    404: "There is nothing here, or nothing that you may see.",
-    500: "Something is broken on our side. Ask about it with the request id.",
+    400: "The request is invalid. If possible, `errors` lists every reason.",
+    403: "You do not have permission to perform this action.",
+    404: "The resource does not exist, or you do not have access to it.",
+    500: "Internal error. Quote the request id when you report it.",
 }
 
-NOTHING_CHANGED = "The database is busy or out of reach; nothing was changed."
+NOTHING_CHANGED = "The database is temporarily unavailable; nothing was changed."
 MAYBE_CHANGED = (
-    "The database is out of reach, and it is not known whether anything was changed."
-    " With the Idempotency-Key that it had, it is safe to send this again."
+    "The database is temporarily unavailable, and it is unknown whether the change was made."
+    " A request with an Idempotency-Key can safely be retried with the same key."
 )
 
-POINTS_AT_PRODUCT = {"unknown_product", "retired_product"}
+ABOUT_THE_PRODUCT = {"unknown_product", "retired_product"}
+"""Codes of violations that point at a line's product; all others point at its quantity."""
 
 
 class InvalidQuery(exceptions.ValidationError):
-    """Parameters of the query string that are wrong or unknown."""
+    """Query parameters that are invalid or unknown."""
 
 
 class InvalidHeader(exceptions.ValidationError):
-    """Request headers that are wrong."""
+    """Request headers that are invalid."""
 
 
-def problem(exc: Exception, context: Mapping[str, Any]) -> Response | None:
-    """The answer to an exception in a view; None, for a bug, leaves it to Django's 500 (settings.EXCEPTION_HANDLER)."""
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
+    """Return the response for an exception in a view; None, for a bug, leaves it to Django's 500."""
     request: Request = context["request"]
     headers: dict[str, str] = {}
-    # DRF asks its throttles only about requests that it has let in; here are those that it has not.
-    if (budget := throttling.spend(request._request)) and budget.is_overspent:
-        exc = exceptions.Throttled(budget.ends_in)
+    # DRF runs its throttles only after authentication and permissions; failing these counts too.
+    if (rate_limit := throttling.consume(request)) and rate_limit.is_exceeded:
+        exc = exceptions.Throttled(rate_limit.resets_in)
     match exc:
         case DomainError():
             if isinstance(exc, IdempotencyKeyConflict):
                 record(SecurityEvent.KEY_REUSED, request, user=request.user.pk)
-            status, body = STATUS_OF.get(type(exc), 400), _of_refusal(exc, request)
+            status, body = STATUS_OF.get(type(exc), 400), _domain_error(exc, request)
         case exceptions.ValidationError():
-            status, body = 400, {"code": "invalid", "errors": list(_of_validation(exc))}
+            status, body = 400, {"code": "invalid", "errors": list(_validation_errors(exc))}
         case Http404():
             status, body = 404, {}
         case PermissionDenied():
             status, body = 403, {}
         case TooManyLogins():
-            status, body, headers = 429, {"detail": exc.message, "code": exc.code}, _headers_of(exc)
+            status, body, headers = 429, {"detail": exc.message, "code": exc.code}, _headers(exc)
         case ModelValidationError():
             # A rule of the model that the serializer does not have, such as the decimals of the currency.
             invalid = exceptions.ValidationError(as_serializer_error(exc))
-            status, body = 400, {"code": "invalid", "errors": list(_of_validation(invalid))}
+            status, body = 400, {"code": "invalid", "errors": list(_validation_errors(invalid))}
         case exceptions.APIException():
             status, body = exc.status_code, {"detail": str(exc.detail), "code": exc.get_codes()}
-            headers = _headers_of(exc)
+            headers = _headers(exc)
         case DataError():
-            # A value that the database has no room for: the client's mistake, although a field should have caught it.
+            # A value that exceeds its column is the client's mistake, although a field should have rejected it.
             status, body = 400, {"code": "value_out_of_range", "detail": "A value is too large or too long."}
         case _ if is_unavailable(exc):
             metrics.count_database_error(exc)
-            status, body, headers = 503, {"detail": outage(exc, request._request)}, {"Retry-After": str(RETRY_AFTER)}
+            status, body, headers = 503, {"detail": outage(exc, request)}, {"Retry-After": str(RETRY_AFTER)}
         case _:
             return None
-    document = problem_document(status, request._request, **body)
+    document = problem_document(status, getattr(request, "id", None), **body)
     return Response(document, status, headers=headers, content_type=MEDIA_TYPE)
 
 
-def problem_document(status: int, request: HttpRequest, **members: Any) -> dict[str, Any]:
-    """The members of RFC 9457, and ours: `code` for programs, `request_id` for asking about it, `errors`."""
+def problem_document(status: int, request_id: str | None, **members: Any) -> dict[str, Any]:
+    """Return RFC 9457's members and ours: `code` for programs, `request_id` for support, `errors` for the details."""
     code = members.pop("code", CODES.get(status, "error"))
     title = HTTPStatus(status).phrase if code == CODES.get(status) else code.replace("_", " ").capitalize()
     return {
@@ -138,71 +139,72 @@ def problem_document(status: int, request: HttpRequest, **members: Any) -> dict[
         "status": status,
         "detail": members.pop("detail", DETAILS.get(status, title)),
         "code": code,
-        "request_id": getattr(request, "id", None),
+        "request_id": request_id,
         "errors": members.pop("errors", []),
         **members,
     }
 
 
-def outage(error: BaseException | None, request: HttpRequest) -> str:
-    """What to say about a database that cannot serve: no more than is known."""
+def problem_response(status: int, request: HttpRequest, **members: Any) -> JsonResponse:
+    """Return the same response for an error outside of the views."""
+    document = problem_document(status, getattr(request, "id", None), **members)
+    return JsonResponse(document, status=status, content_type=MEDIA_TYPE)
+
+
+def outage(error: BaseException | None, request: HttpRequest | Request) -> str:
+    """Return the detail of a 503: whether it is certain that nothing was changed."""
     if request.method in SAFE_METHODS or was_rolled_back(error):
         return NOTHING_CHANGED
     return MAYBE_CHANGED
 
 
-def problem_response(status: int, request: HttpRequest, **members: Any) -> JsonResponse:
-    """The same answer for what goes wrong outside of the views."""
-    return JsonResponse(problem_document(status, request, **members), status=status, content_type=MEDIA_TYPE)
-
-
-def _of_refusal(refusal: DomainError, request: Request) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "code": refusal.code,
-        "detail": str(refusal),
-        "errors": problem_entries(refusal.violations, request.data),
-    }
-    if isinstance(refusal, InsufficientStock):
-        lines = [{"product": product_id, "quantity": quantity} for product_id, quantity in refusal.acceptable]
-        body["acceptable"] = {"lines": lines} if lines else None
-    if isinstance(refusal, InvalidTransition):
-        body["allowed"] = refusal.allowed
-    return body
-
-
-def problem_entries(problems: Iterable[Violation], data: Any) -> list[dict[str, Any]]:
-    """The `errors` for `problems`, one for each place that a problem is about. `data` is the request's body."""
+def error_entries(violations: Iterable[Violation], data: Any) -> list[dict[str, Any]]:
+    """Return one entry of `errors` for each position of each violation. `data` is the request's body."""
     return [
-        {"pointer": pointer, "code": each.code, "detail": each.detail, **each.facts}
-        for each in problems
-        for pointer in [_pointer(each.code, place, data) for place in each.positions] or [""]
+        {"pointer": pointer, "code": violation.code, "detail": violation.detail, **violation.facts}
+        for violation in violations
+        for pointer in [_pointer(violation.code, position, data) for position in violation.positions] or [""]
     ]
 
 
-def _pointer(code: str, place: int, data: Any) -> str:
-    """Where (RFC 6901) the line is that a problem is about: in the request's body, or in the cart if that is empty."""
+def _domain_error(error: DomainError, request: Request) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "code": error.code,
+        "detail": str(error),
+        "errors": error_entries(error.violations, request.data),
+    }
+    if isinstance(error, InsufficientStock):
+        lines = [{"product": product_id, "quantity": quantity} for product_id, quantity in error.acceptable]
+        body["acceptable"] = {"lines": lines} if lines else None
+    if isinstance(error, InvalidTransition):
+        body["allowed"] = error.allowed
+    return body
+
+
+def _pointer(code: str, position: int, data: Any) -> str:
+    """Return a JSON pointer (RFC 6901) to the line in the request's body; to a line of the cart if that is empty."""
     if not data:
-        line, path = {"product": None, "quantity": None}, f"/lines/{place}"
+        line, path = {"product": None, "quantity": None}, f"/lines/{position}"
     elif "lines" in data:
-        line, path = data["lines"][place], f"/lines/{place}"
+        line, path = data["lines"][position], f"/lines/{position}"
     else:
         line, path = data, ""
-    names = ("sku", "product") if code in POINTS_AT_PRODUCT else ("quantity",)
-    # A product that is not in the body but in the address is nowhere to be pointed at.
+    names = ("sku", "product") if code in ABOUT_THE_PRODUCT else ("quantity",)
+    # A product that is named in the URL is not in the body.
     return next((f"{path}/{name}" for name in names if name in line), path)
 
 
-def _of_validation(error: exceptions.ValidationError) -> Iterator[dict[str, Any]]:
-    where = {InvalidQuery: "parameter", InvalidHeader: "header"}.get(type(error), "pointer")
+def _validation_errors(error: exceptions.ValidationError) -> Iterator[dict[str, Any]]:
+    location = {InvalidQuery: "parameter", InvalidHeader: "header"}.get(type(error), "pointer")
     for path, leaf in _leaves(error.get_full_details(), ()):
-        place = "".join(f"/{step}" for step in path) if where == "pointer" else str(path[0])
-        yield {where: place, "code": leaf["code"], "detail": str(leaf["message"])}
+        name = "".join(f"/{step}" for step in path) if location == "pointer" else str(path[0])
+        yield {location: name, "code": leaf["code"], "detail": str(leaf["message"])}
 
 
 def _leaves(details: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
     if isinstance(details, list):
         for index, each in enumerate(details):
-            # A list holds either the errors of one field, or one entry for each member of a list that was sent.
+            # A list holds either the errors of one field, or one entry for each item of a list field.
             yield from _leaves(each, path if _is_leaf(each) else (*path, str(index)))
     elif _is_leaf(details):
         yield path, details
@@ -216,7 +218,7 @@ def _is_leaf(details: Any) -> bool:
     return isinstance(details, dict) and set(details) == {"message", "code"} and isinstance(details["code"], str)
 
 
-def _headers_of(exc: Exception) -> dict[str, str]:
+def _headers(exc: Exception) -> dict[str, str]:
     headers = {}
     if challenge := getattr(exc, "auth_header", None):
         headers["WWW-Authenticate"] = challenge

@@ -1,6 +1,7 @@
-"""Searching by words: along the index of words where they are rare, and along the order wanted where they are common.
+"""Product search: by the word index if the words are rare, by a scan in list order if they are common.
 
-PostgreSQL's index of words knows nothing of order: all that have the words are fetched, and then sorted for a page.
+PostgreSQL's trigram index is not ordered: it fetches every product with the words and sorts them all for one page. If
+the words are common, scanning the products in the order of the list fills a page much sooner.
 """
 
 import random
@@ -13,122 +14,117 @@ from django.db import connection
 from django.db.models import F, Max, Min, QuerySet, Subquery
 from django.db.models.functions import Left
 
-from products.api.lists import KeptList, Parameters
-from products.api.pagination import Comes, Row, page_of
+from products.api.http.pagination import RowComparison, RowValue, keyset_slice
+from products.api.list_query import Filters, ListQuery
 from products.models import Product
 from products.models.products import ProductQuerySet
 
-PICKED = 1_500
-FIRST = 500
-"""Words that none of the first so many has are rare enough not to be looked for in the rest."""
-FEWEST = 5
-"""Words that fewer have may have come into the sample by chance."""
-BEGINNING = 500
-"""Characters of each text. What stands behind them makes a word look rarer than it is, which is the slower way only."""
-LARGE = 50_000
-"""Products. With fewer, either way is quick."""
-GOOD_FOR = 600
+SAMPLE_SIZE = 1_500
+PROBE_SIZE = 500
+"""Words that none of the first so many texts contains count as rare, without a look at the rest."""
+MIN_MATCHES = 5
+"""Fewer matches in the sample could be chance."""
+MAX_TEXT = 500
+"""Characters of each text. A word beyond them looks rarer than it is, which only costs the faster way."""
+MIN_PRODUCTS = 50_000
+"""With fewer products either way is fast."""
+MAX_AGE = 600
 """Seconds."""
 
+ESTIMATED_FILTERS = {"words", "out_of_stock", "in_stock"}
+"""With any other filter, the sample says nothing about how many products match."""
+SCAN_STEP = 256
+"""Scan lengths are multiples of this, because each length is a statement of its own."""
 
-TOLD_BY_A_SAMPLE = {"words", "out_of_stock", "in_stock"}
-STEP = 256
-"""Walks are of a multiple of so many rows, as each length is a statement of its own."""
 
-
-class WordSample:
-    """What search looks into of some of about so many `products`; of none, before it is taken."""
+class SelectivityEstimate:
+    """An estimate of how many products contain given words, from a random sample of their search texts."""
 
     def __init__(self) -> None:
         self.texts: Sequence[str] = ()
-        self.products, self.taken_at = 0, -float("inf")
+        self.products, self.sampled_at = 0, -float("inf")
 
     @property
-    def is_old(self) -> bool:
-        return time.monotonic() > self.taken_at + GOOD_FOR
+    def is_outdated(self) -> bool:
+        return time.monotonic() > self.sampled_at + MAX_AGE
 
-    def take(self, products: "ProductQuerySet") -> None:
-        """Pick anew. Ids are guessed, which costs the same however many products there are: some forty milliseconds."""
-        self.taken_at = time.monotonic()  # first, so that one thread is enough
-        ends = products.aggregate(oldest=Min("pk", default=1), newest=Max("pk", default=0))
-        ids = range(ends["oldest"], ends["newest"] + 1)
-        guesses = random.sample(ids, min(PICKED, len(ids)))
+    def sample(self, products: "ProductQuerySet") -> None:
+        """Take a new sample. Ids are guessed, so it takes about 40 ms however many products there are."""
+        self.sampled_at = time.monotonic()  # first, so that other threads do not start as well
+        bounds = products.aggregate(oldest=Min("pk", default=1), newest=Max("pk", default=0))
+        ids = range(bounds["oldest"], bounds["newest"] + 1)
+        guesses = random.sample(ids, min(SAMPLE_SIZE, len(ids)))
         found = products.filter(pk__in=guesses).order_by()
-        texts = list(found.values_list(Left("search_text", BEGINNING), flat=True))
-        random.shuffle(texts)  # They came in the order of ids, and the first of them would tell of old products only.
+        texts = list(found.values_list(Left("search_text", MAX_TEXT), flat=True))
+        random.shuffle(texts)  # They come in id order, so the probe would be of old products only.
         self.texts = texts
         self.products = len(ids) * len(self.texts) // max(1, len(guesses))
 
-    def walk(self, words: Sequence[str], rows: int) -> int:
-        """How many products to look at, one behind the other, for `rows` that have all of `words`; 0 for no walk.
+    def scan_length(self, words: Sequence[str], rows: int) -> int:
+        """Return how many products to scan to find `rows` that contain all `words`; 0 if the index is faster.
 
-        That is twice as many as it takes where they are spread evenly. By the index it takes all that have the words,
-        so a walk is longer where they are rare.
+        That is twice as many as needed if matches are spread evenly. The index fetches every match, so a scan is the
+        longer way if matches are rare.
         """
-        share = self._share(words) if self.products >= LARGE else 0.0
+        share = self._share(words) if self.products >= MIN_PRODUCTS else 0.0
         return round(2 * rows / share) if share * share * self.products > rows else 0
 
     def _share(self, words: Sequence[str]) -> float:
-        """Which part of the products has all of `words`; 0 where that is too small to tell."""
-        if not _having(words, self.texts[:FIRST]):
+        """Return the estimated share of products that contain all `words`; 0 if it is too small to estimate."""
+        if not _containing(words, self.texts[:PROBE_SIZE]):
             return 0.0
-        having = len(_having(words, self.texts))
-        return having / len(self.texts) if having >= FEWEST else 0.0
+        matches = len(_containing(words, self.texts))
+        return matches / len(self.texts) if matches >= MIN_MATCHES else 0.0
 
 
 @dataclass(frozen=True, eq=False)
-class SearchedList(KeptList):
-    """A KeptList that may be asked for products with all of some `words`.
+class SearchableListQuery(ListQuery):
+    """A ListQuery of products that can be filtered by `words`, with the faster of the two ways.
 
-    Where those are common, the next products in the order wanted are looked at first, which fill a page whatever the
-    size of the shop. If they do not, nothing is lost but that: then it is the index's turn.
+    A scan that does not fill the page has cost little: then the index is used after all.
     """
 
-    sample: WordSample = field(default_factory=WordSample)
+    estimate: SelectivityEstimate = field(default_factory=SelectivityEstimate)
 
     def rows(
-        self,
-        parameters: Parameters,
-        names: tuple[str, ...],
-        down: bool,
-        limit: int,
-        behind: list[Any] | None,
+        self, filters: Filters, names: tuple[str, ...], descending: bool, limit: int, after: list[Any] | None
     ) -> list[Any]:
-        """The rows of one page; see KeptList.rows."""
-        if far := self._walk(parameters, names, limit):
-            rows = super().rows({**parameters, "far": far}, names, down, limit, behind)
+        """Return the rows of one page; see ListQuery.rows()."""
+        if length := self._scan_length(filters, names, limit):
+            rows = super().rows({**filters, "scan": length}, names, descending, limit, after)
             if len(rows) > limit:
                 return rows
-        rows = super().rows(parameters, names, down, limit, behind)
-        if len(rows) > limit and self.sample.is_old and self._may_walk(parameters, names):
-            self.sample.take(Product.objects.on_sale())
+        rows = super().rows(filters, names, descending, limit, after)
+        if len(rows) > limit and self.estimate.is_outdated and self._can_scan(filters, names):
+            self.estimate.sample(Product.objects.on_sale())
         return rows
 
-    def among(
-        self, parameters: Parameters, names: Sequence[str], down: bool, behind: Sequence[Any] | None
+    def candidates(
+        self, filters: Filters, names: Sequence[str], descending: bool, after: Sequence[Any] | None
     ) -> "QuerySet[Any, Any]":
-        """What is wanted; with `far`, of the next so many rows only, and by looking at each."""
-        if "far" not in parameters:
-            return super().among(parameters, names, down, behind)
-        far, others = parameters["far"], {name: value for name, value in parameters.items() if name != "words"}
-        edge = page_of(Product.objects.all(), names, down, far, behind)[far:].values(*names)
-        wanted = cast("ProductQuerySet", self.wanted(others)).containing_words_by_scan(parameters["words"])
-        return wanted.filter(Comes(Row(*map(F, names)), Subquery(edge), arg_joiner=" >= " if down else " <= "))
+        """Return the filtered products; with `scan`, only those among the next so many, and without the word index."""
+        if "scan" not in filters:
+            return super().candidates(filters, names, descending, after)
+        length, others = filters["scan"], {name: value for name, value in filters.items() if name != "words"}
+        last = keyset_slice(Product.objects.all(), names, descending, length, after)[length:].values(*names)
+        products = cast("ProductQuerySet", self.filtered(others)).containing_words_by_scan(filters["words"])
+        operator = " >= " if descending else " <= "
+        return products.filter(RowComparison(RowValue(*map(F, names)), Subquery(last), arg_joiner=operator))
 
-    def _walk(self, parameters: Parameters, names: tuple[str, ...], limit: int) -> int:
-        """How far to look before the index is asked; 0 to ask it at once."""
-        if not self._may_walk(parameters, names):
+    def _scan_length(self, filters: Filters, names: tuple[str, ...], limit: int) -> int:
+        """Return how many products to scan before the index is used; 0 to use it immediately."""
+        if not self._can_scan(filters, names):
             return 0
-        return -(-self.sample.walk(parameters["words"], limit + 1) // STEP) * STEP
+        return -(-self.estimate.scan_length(filters["words"], limit + 1) // SCAN_STEP) * SCAN_STEP
 
-    def _may_walk(self, parameters: Parameters, names: tuple[str, ...]) -> bool:
-        if connection.vendor != "postgresql" or not parameters.get("words"):
-            return False  # SQLite walks anyway.
-        # In the order of names, those that have a word in theirs stand together, and not in every stretch of it.
-        return "name" not in names and parameters.keys() <= TOLD_BY_A_SAMPLE and parameters.get("in_stock") is not False
+    def _can_scan(self, filters: Filters, names: tuple[str, ...]) -> bool:
+        if connection.vendor != "postgresql" or not filters.get("words"):
+            return False  # SQLite always scans.
+        # In the order of names, products with a word in their name stand together, so they are not spread evenly.
+        return "name" not in names and filters.keys() <= ESTIMATED_FILTERS and filters.get("in_stock") is not False
 
 
-def _having(words: Sequence[str], texts: Sequence[str]) -> Sequence[str]:
+def _containing(words: Sequence[str], texts: Sequence[str]) -> Sequence[str]:
     for word in words:
         texts = [text for text in texts if word in text]
     return texts

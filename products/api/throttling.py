@@ -1,6 +1,7 @@
-"""How many requests a token, or an address without one, may send in a minute.
+"""The rate limit: how many requests a token, or an IP address without one, may send in a minute.
 
-Counted in the memory of this process: several processes let through some more, and no request costs a write.
+The counts are kept in the memory of each process. With several processes a client gets a few more requests than the
+limit, but no request costs a write, and counting is atomic, which DRF's cache-based throttles are not.
 """
 
 import math
@@ -15,81 +16,108 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from products.client_ip import client_ip
+from products.models import ApiToken
 
 if TYPE_CHECKING:
-    from rest_framework.views import APIView  # which itself imports this module, by name
+    from rest_framework.views import APIView  # which imports this module, by its name in the settings
 
-MINUTE = 60.0
-MAX_WINDOWS = 50_000
-"""Some 14 MB. Past it the window that was used longest ago is forgotten."""
+WINDOW_SECONDS = 60.0
+MAX_CLIENTS = 50_000
+"""About 14 MB. Beyond it the client whose last request is the oldest is dropped."""
+
+CLIENT, RATE_LIMIT = "shop.client", "shop.rate_limit"
+"""Keys in request.META, which WSGI lets applications extend, and which Django's and DRF's request share."""
 
 
-class Budget(NamedTuple):
-    """What there is to spend in a window, and what was spent."""
+class RateLimit(NamedTuple):
+    """The state of a client's rate limit after a request."""
 
-    most: int
-    spent: int
-    ends_in: float
+    limit: int
+    used: int
+    resets_in: float
 
     @property
-    def is_overspent(self) -> bool:
-        return self.spent > self.most
+    def is_exceeded(self) -> bool:
+        return self.used > self.limit
 
     @property
     def headers(self) -> dict[str, str]:
-        """RateLimit and RateLimit-Policy, by draft-ietf-httpapi-ratelimit-headers-10."""
+        """The RateLimit and RateLimit-Policy headers (draft-ietf-httpapi-ratelimit-headers-10)."""
         return {
-            "RateLimit-Policy": f'"requests";q={self.most};w={MINUTE:.0f}',
-            "RateLimit": f'"requests";r={max(0, self.most - self.spent)};t={math.ceil(self.ends_in)}',
+            "RateLimit-Policy": f'"requests";q={self.limit};w={WINDOW_SECONDS:.0f}',
+            "RateLimit": f'"requests";r={max(0, self.limit - self.used)};t={math.ceil(self.resets_in)}',
         }
 
 
-class Windows:
-    """How often each key was used in its window, which opens with the first use."""
+class FixedWindowCounter:
+    """Counts requests per client in windows of a minute. A client's window starts with its first request."""
 
-    def __init__(self, most: int = MAX_WINDOWS) -> None:
-        self.most = most
+    def __init__(self, max_clients: int = MAX_CLIENTS) -> None:
+        self.max_clients = max_clients
         self._lock = Lock()
         self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._windows)
 
-    def use(self, key: str) -> tuple[int, float]:
-        """One more use of `key`: (how many that makes, in how many seconds its window ends)."""
+    def is_exhausted(self, client: str, limit: int) -> bool:
+        """Return whether the client's next request would exceed the limit; nothing is counted."""
+        ends_at, count = self._windows.get(client, (0.0, 0))
+        return count >= limit and ends_at > time.monotonic()
+
+    def increment(self, client: str) -> tuple[int, float]:
+        """Count a request: (the client's requests in this window, seconds until the window ends)."""
         now = time.monotonic()
         with self._lock:
-            ends_at, times = self._windows.pop(key, (0.0, 0))
+            ends_at, count = self._windows.pop(client, (0.0, 0))
             if ends_at <= now:
-                ends_at, times = now + MINUTE, 0
-            self._windows[key] = ends_at, times + 1
-            if len(self._windows) > self.most:
+                ends_at, count = now + WINDOW_SECONDS, 0
+            self._windows[client] = ends_at, count + 1
+            if len(self._windows) > self.max_clients:
                 self._windows.popitem(last=False)
-        return times + 1, ends_at - now
+        return count + 1, ends_at - now
 
 
-windows = Windows()
+counter = FixedWindowCounter()
 
 
-def spend(request: HttpRequest) -> Budget | None:
-    """Count this request, once however often it is asked; what that leaves, or None where there is no limit."""
+def count_by_token(request: HttpRequest | Request, token: ApiToken) -> None:
+    """Count this request for its token instead of its IP address."""
+    request.META[CLIENT] = _client_of(token.digest)
+
+
+def is_exhausted(token_digest: str) -> bool:
+    """Return whether the next request with this token will be throttled."""
+    limit = settings.REQUESTS_PER_MINUTE
+    return bool(limit) and counter.is_exhausted(_client_of(token_digest), limit)
+
+
+def _client_of(token_digest: str) -> str:
+    return f"token {token_digest}"
+
+
+def consume(request: HttpRequest | Request) -> RateLimit | None:
+    """Count this request, once however often this is called, and return its rate limit; None if there is no limit."""
     if not settings.REQUESTS_PER_MINUTE:
         return None
-    if not hasattr(request, "budget"):
-        # Not DRF's request.auth, which would authenticate a request that came to log in.
-        token = getattr(request, "auth", None)
-        key = f"token {token.digest}" if token else client_ip(request)
-        request.budget = Budget(settings.REQUESTS_PER_MINUTE, *windows.use(key))  # type: ignore[attr-defined]
-    budget: Budget = request.budget  # type: ignore[attr-defined]
-    return budget
+    if RATE_LIMIT not in request.META:
+        client = request.META.get(CLIENT) or client_ip(request)
+        request.META[RATE_LIMIT] = RateLimit(settings.REQUESTS_PER_MINUTE, *counter.increment(client))
+    return rate_limit_of(request)
+
+
+def rate_limit_of(request: HttpRequest | Request) -> RateLimit | None:
+    """Return the rate limit as of this request; None if the request was not counted."""
+    rate_limit: RateLimit | None = request.META.get(RATE_LIMIT)
+    return rate_limit
 
 
 class RequestsPerMinute(BaseThrottle):
-    """Asked by DRF once somebody was let in; for everybody else, errors.py asks."""
+    """The throttle for requests that DRF has authenticated; errors.py counts those that failed before."""
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
-        self.budget = spend(request._request)
-        return not (self.budget and self.budget.is_overspent)
+        self.rate_limit = consume(request)
+        return not (self.rate_limit and self.rate_limit.is_exceeded)
 
     def wait(self) -> float | None:
-        return self.budget.ends_in if self.budget else None
+        return self.rate_limit.resets_in if self.rate_limit else None

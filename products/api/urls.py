@@ -1,23 +1,21 @@
-"""The API's addresses. They are written without the trailing slash, and answer with it as well."""
+"""The API's URLs. They have no trailing slash; the middleware accepts one."""
 
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from products.api.views.carts import CartViewSet
-from products.api.views.documentation import DocsView, SchemaView
-from products.api.views.order_moves import OrderMoveViewSet
+from products.api.views.cart import CartViewSet
+from products.api.views.docs import DocsView, SchemaView
 from products.api.views.orders import OrderViewSet
 from products.api.views.products import ProductViewSet
-from products.api.views.stock import StockInBulkView, StockView
+from products.api.views.stock import BulkStockView, StockView
 from products.api.views.tokens import OwnTokenViewSet, TokenView
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("api/products", ProductViewSet, "product")
 router.register("api/orders", OrderViewSet, "order")
-router.register("api/orders", OrderMoveViewSet, "order-move")
 
 urlpatterns = [
-    *router.urls,  # First, as the first that fits is taken and most requests are for these.
+    *router.urls,  # First, because the first match is used and most requests are for these.
     path("api/cart", CartViewSet.as_view({"get": "show", "delete": "empty"}), name="cart"),
     path("api/cart/checkout", CartViewSet.as_view({"post": "checkout"}), name="checkout"),
     path(
@@ -26,7 +24,7 @@ urlpatterns = [
         name="cart-line",
     ),
     path("api/products/<int:pk>/stock", StockView.as_view(), name="stock"),
-    path("api/stock", StockInBulkView.as_view(), name="stock-in-bulk"),
+    path("api/stock", BulkStockView.as_view(), name="bulk-stock"),
     path("api/tokens", OwnTokenViewSet.as_view({"get": "list", "delete": "revoke_all"}), name="own-tokens"),
     path("api/tokens/<int:pk>", OwnTokenViewSet.as_view({"delete": "revoke"}), name="own-token"),
     path("api-token-auth", TokenView.as_view(), name="token"),

@@ -6,7 +6,7 @@ Nothing is prepared on the connection: a pool may give each transaction another 
 """
 
 import functools
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -19,6 +19,8 @@ MAX_COMPILED = 1_000
 """How many compiled queries are cached, about 5 MB; beyond that the least recently used one is dropped."""
 
 Row = tuple[Any, ...]
+Converters = tuple[int, tuple[list[Any], Any]]
+"""A column's position, and what converts its values: Django's converters and the expression they are for."""
 
 
 class Param(Expression):
@@ -33,29 +35,45 @@ class Param(Expression):
 
 
 class CompiledQuery:
-    """The SQL of `queryset`, which must come from `.values_list()`, with a Param wherever a value is still open."""
+    """SQL with its parameters, each a value or a Param, and the conversions that its columns need.
 
-    def __init__(self, queryset: "QuerySet[Any, Any]") -> None:
-        self.alias = queryset.db
-        compiler = queryset.query.get_compiler(self.alias)
-        self.parameters: list[Any] = []
+    `compile` makes one of a queryset; `width` is the number of columns.
+    """
+
+    def __init__(
+        self, alias: str, sql: str, parameters: Sequence[Any], width: int, converters: Sequence[Converters] = ()
+    ) -> None:
+        self.alias, self.sql, self.parameters = alias, sql, list(parameters)
+        self.width, self.converters = width, list(converters)
+
+    @classmethod
+    def compile(cls, queryset: "QuerySet[Any, Any]") -> "CompiledQuery":
+        """Compile a queryset, which must come from `.values_list()`."""
+        compiler = queryset.query.get_compiler(queryset.db)
+        parameters: Sequence[Any] = ()
         try:
-            self.sql, parameters = compiler.as_sql()
-            self.parameters = list(parameters)
+            sql, parameters = compiler.as_sql()
         except EmptyResultSet:  # No row can match, for example an id that is larger than any.
-            self.sql = ""
+            sql = ""
+        columns = [column for column, _, _ in compiler.select]
         # SQLite has no types for timestamps, decimals and UUIDs, so its columns are converted.
-        self.converters = list(compiler.get_converters([column for column, _, _ in compiler.select]).items())
+        return cls(queryset.db, sql, parameters, len(columns), list(compiler.get_converters(columns).items()))
 
     def rows(self, values: Mapping[Any, Any]) -> list[Row]:
         """Run the query and return its rows. `values` maps the name of each Param to its value."""
         if not self.sql:
             return []
         connection = connections[self.alias]
-        parameters = [
+        return self.converted(fetch_all(connection, self.sql, self.bound(values, connection)), connection)
+
+    def bound(self, values: Mapping[Any, Any], connection: BaseDatabaseWrapper) -> list[Any]:
+        """Return the parameters with each Param replaced by its value, prepared for the database."""
+        return [
             each.prepare(values[each.name], connection) if isinstance(each, Param) else each for each in self.parameters
         ]
-        rows = fetch_all(connection, self.sql, parameters)
+
+    def converted(self, rows: list[Row], connection: BaseDatabaseWrapper) -> list[Row]:
+        """Return the rows with their columns converted to Python values."""
         return [self._converted(row, connection) for row in rows] if self.converters else rows
 
     def _converted(self, row: Row, connection: BaseDatabaseWrapper) -> Row:
@@ -64,6 +82,34 @@ class CompiledQuery:
             for convert in converters:
                 values[position] = convert(values[position], expression, connection)
         return tuple(values)
+
+
+class GuardedQuery:
+    """Two queries: `guard`, for at most one row, and `query`, which runs only if there is that row.
+
+    PostgreSQL gets both in one statement. The first column of `query` must not be null: that tells no rows from a row
+    of nulls.
+    """
+
+    def __init__(self, guard: CompiledQuery, query: CompiledQuery) -> None:
+        self.guard, self.query = guard, query
+        # PostgreSQL keeps the order of the subquery, since one row on the left leaves it a nested loop only.
+        self.sql = f"SELECT * FROM ({guard.sql}) AS guard LEFT JOIN ({query.sql}) AS found ON true"  # noqa: S608
+
+    def rows(self, values: Mapping[Any, Any]) -> tuple[Row | None, list[Row]]:
+        """Run both: (the guard's row or None, the rows of the query)."""
+        connection = connections[self.guard.alias]
+        if connection.vendor != "postgresql" or not self.query.sql:
+            # SQLite drops the order of a subquery in a join, and has no round trip to save.
+            passed = next(iter(self.guard.rows(values)), None)
+            return passed, self.query.rows(values) if passed else []
+        parameters = self.guard.bound(values, connection) + self.query.bound(values, connection)
+        rows, width = fetch_all(connection, self.sql, parameters), self.guard.width
+        if not rows:
+            return None, []
+        [guard] = self.guard.converted([rows[0][:width]], connection)
+        found = [row[width:] for row in rows if row[width] is not None]
+        return guard, self.query.converted(found, connection)
 
 
 def fetch_all(connection: BaseDatabaseWrapper, sql: str, parameters: list[Any]) -> list[Row]:
@@ -80,4 +126,4 @@ def compile_once(define: "Callable[..., QuerySet[Any, Any]]", *shape: Hashable) 
 
     `shape` is whatever changes the SQL itself, such as the number of ids in an IN list.
     """
-    return CompiledQuery(define(*shape))
+    return CompiledQuery.compile(define(*shape))

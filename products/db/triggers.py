@@ -169,7 +169,7 @@ def remove(apps: object, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 
 def install_history(apps: object, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    """Create the triggers of the ledger and the events only, as the migrations before 0013 did."""
+    """Create the triggers of the ledger and the events only, as the migrations before 0014 did."""
     connection = schema_editor.connection
     _execute(connection, [*_drop_all(connection), *_create_rules(connection, HISTORY_RULES)])
 
@@ -236,6 +236,6 @@ def _drop_all(connection: BaseDatabaseWrapper) -> Iterator[str]:
     for name, table in names:
         yield f"DROP TRIGGER IF EXISTS {name}" + (f" ON {table}" if postgresql else "")
     if postgresql:
-        # The first was the function of the triggers before migration 0013.
+        # The first was the function of the triggers before migration 0014.
         for function in ("products_append_only", "products_refuse", "products_no_late_lines"):
             yield f"DROP FUNCTION IF EXISTS {function}()"

@@ -14,7 +14,9 @@ class Migration(migrations.Migration):
                 ("tries", models.PositiveIntegerField()),
                 (
                     "refused",
-                    models.PositiveIntegerField(default=0, help_text="Tries in a row that found no place."),
+                    models.PositiveIntegerField(
+                        default=0, help_text="Attempts refused since the last one that was counted."
+                    ),
                 ),
                 (
                     "ends_at",

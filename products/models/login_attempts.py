@@ -1,4 +1,4 @@
-"""Tries to log in, counted before the password is looked at: so many with a name, so many from an address."""
+"""The login limit: attempts are counted by user name and by address before the password is checked."""
 
 import math
 import time
@@ -9,30 +9,30 @@ from django.db import connection, models
 from django.db.models import F
 from django.utils.crypto import salted_hmac
 
-# The database's clock, in seconds since 1970: the same for all servers, and the same throughout a statement.
+# The database's clock, in seconds since 1970: the same for all servers and throughout a statement.
 NOW = {
     "postgresql": "floor(extract(epoch FROM statement_timestamp()))::bigint",
     "sqlite": "CAST(strftime('%%s', 'now') AS integer)",
 }
 
-# One statement, so that no two tries can take the same place, however many there are at once. A try that is refused
-# takes none: otherwise those who gave theirs back would leave it to nobody.
+# One statement, so that concurrent attempts cannot exceed the limit. A refused attempt is not added to `tries`, so that
+# a refund makes room for the next attempt.
 COUNT = """
     INSERT INTO products_logincounter AS counter (scope, tries, refused, ends_at)
     VALUES (%(scope)s, 1, 0, {now} + %(window)s)
     ON CONFLICT (scope) DO UPDATE SET
         tries = CASE WHEN counter.ends_at <= {now} THEN 1
-            WHEN counter.tries < %(most)s THEN counter.tries + 1 ELSE counter.tries END,
-        refused = CASE WHEN counter.ends_at > {now} AND counter.tries >= %(most)s THEN counter.refused + 1 ELSE 0 END,
+            WHEN counter.tries < %(limit)s THEN counter.tries + 1 ELSE counter.tries END,
+        refused = CASE WHEN counter.ends_at > {now} AND counter.tries >= %(limit)s THEN counter.refused + 1 ELSE 0 END,
         ends_at = CASE WHEN counter.ends_at <= {now} THEN excluded.ends_at ELSE counter.ends_at END
     RETURNING scope, tries, refused, ends_at, ends_at - {now}
 """
 
 
 class TooManyLogins(ValidationError):
-    """There were so many tries that this one was not looked at. `wait` is for how many seconds that will be so.
+    """Too many login attempts; the password was not checked. `wait` is the number of seconds until the next attempt.
 
-    A ValidationError, so that every login form says it by itself, the admin's too.
+    A ValidationError, so that every login form shows it, including the admin's.
     """
 
     def __init__(self, wait: int) -> None:
@@ -45,44 +45,47 @@ class TooManyLogins(ValidationError):
 
 
 class LoginCounterQuerySet(models.QuerySet["LoginCounter"]):
-    def count_name(self, name: str) -> "LoginCounter | None":
-        """Count a try with this user name, whether or not there is such a user. Raises TooManyLogins."""
+    def count_attempt_by_name(self, name: str) -> "LoginCounter | None":
+        """Count an attempt with this user name, whether or not the user exists. Raises TooManyLogins."""
         return self._count(f"name {name}", settings.LOGINS_PER_NAME)
 
-    def count_address(self, address: str) -> "LoginCounter | None":
-        """Count a try from this address. Raises TooManyLogins."""
+    def count_attempt_by_address(self, address: str) -> "LoginCounter | None":
+        """Count an attempt from this address. Raises TooManyLogins."""
         return self._count(f"address {address}", settings.LOGINS_PER_ADDRESS)
 
-    def ended(self) -> "LoginCounterQuerySet":
-        """Those whose window is over; for a window, so that a server with a fast clock deletes none that counts."""
+    def expired(self) -> "LoginCounterQuerySet":
+        """Return the counters whose window ended more than a window ago.
+
+        The margin keeps a server with a fast clock from deleting a counter that is still in use.
+        """
         return self.filter(ends_at__lt=time.time() - settings.LOGIN_WINDOW.total_seconds())
 
-    def _count(self, what: str, most: int) -> "LoginCounter | None":
-        """Count one more try with `what`; the counter behind it, or None where there is no limit (0)."""
-        if not most:
+    def _count(self, subject: str, limit: int) -> "LoginCounter | None":
+        """Count an attempt by `subject` and return its counter; None if there is no limit (0)."""
+        if not limit:
             return None
-        # Keyed, since names and addresses are easily guessed: nobody learns from the table who tried to log in.
-        scope = salted_hmac("products.LoginCounter", what, algorithm="sha256").hexdigest()
-        facts: dict[str, str | int] = {
+        # A keyed digest: names and addresses are easily guessed, and the table must not reveal who tried to log in.
+        scope = salted_hmac("products.LoginCounter", subject, algorithm="sha256").hexdigest()
+        values: dict[str, str | int] = {
             "scope": scope,
-            "most": most,
+            "limit": limit,
             "window": int(settings.LOGIN_WINDOW.total_seconds()),
         }
         with connection.cursor() as cursor:
-            cursor.execute(COUNT.format(now=NOW[connection.vendor]), facts)
-            [(*counted, wait)] = cursor.fetchall()
-        counter = LoginCounter(*counted)
+            cursor.execute(COUNT.format(now=NOW[connection.vendor]), values)
+            [(*columns, wait)] = cursor.fetchall()
+        counter = LoginCounter(*columns)
         if counter.refused:
             raise TooManyLogins(wait)
         return counter
 
 
 class LoginCounter(models.Model):
-    """How often a name or an address was tried in its window, which opens with the first try and then stands."""
+    """The login attempts of one name or address in a window that starts with the first attempt and is not extended."""
 
     scope = models.CharField(max_length=64, primary_key=True)
     tries = models.PositiveIntegerField()
-    refused = models.PositiveIntegerField(default=0, help_text="Tries in a row that found no place.")
+    refused = models.PositiveIntegerField(default=0, help_text="Attempts refused since the last one that was counted.")
     ends_at = models.BigIntegerField(db_index=True, help_text="Seconds since 1970, by the database's clock.")
 
     objects = LoginCounterQuerySet.as_manager()
@@ -90,6 +93,6 @@ class LoginCounter(models.Model):
     def __str__(self) -> str:
         return f"{self.scope[:8]}…: {self.tries}"
 
-    def give_back(self) -> None:
-        """Take back the one try that was counted: it was right. The wrong ones beside it stay counted."""
+    def refund_attempt(self) -> None:
+        """Uncount this one attempt because it succeeded; the failed attempts beside it stay counted."""
         LoginCounter.objects.filter(scope=self.scope, ends_at=self.ends_at, tries__gt=0).update(tries=F("tries") - 1)

@@ -1,18 +1,20 @@
 """API tokens: the bearer credentials of HTTP clients."""
 
+import functools
 import hashlib
 import logging
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import Error, models, transaction
+from django.db import Error, connections, models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from products.db.compiled_queries import Param, compile_once
+from products.db.compiled_queries import MAX_COMPILED, CompiledQuery, GuardedQuery, Param, Row
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +23,7 @@ VISIBLE_LENGTH = len(PREFIX) + 6
 KEEP_INACTIVE = timedelta(days=30)
 """How long an expired or revoked token stays listed, to explain why a client is rejected."""
 
+FUNCTION = "products_active_token_1"
 TOKEN_COLUMNS = ("id", "user_id", "digest", "password_digest", "last_used_on")
 USER_COLUMNS = ("id", "password", "is_superuser", "username", "is_staff", "is_active")
 """What a request needs of its token and user, in the models' order (from_db() expects it). The other columns are
@@ -36,7 +39,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
     def usable_by(self, user: "User") -> "ApiTokenQuerySet":
         """Return the tokens that authenticate `user` now; a token from before a password change is no longer one."""
-        return self.of(user).active().filter(password_digest=_digest(user.password))
+        return self.of(user).active().filter(password_digest=digest_of(user.password))
 
     def long_inactive(self) -> "ApiTokenQuerySet":
         """Return the tokens that expired or were revoked more than KEEP_INACTIVE ago."""
@@ -53,8 +56,8 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
             user=user,
             name=name,
             prefix=secret[:VISIBLE_LENGTH],
-            digest=_digest(secret),
-            password_digest=_digest(user.password),
+            digest=digest_of(secret),
+            password_digest=digest_of(user.password),
             expires_at=timezone.now() + (lifetime or settings.TOKEN_LIFETIME),
         )
         return token, secret
@@ -64,11 +67,25 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
         A token ends when it expires or is revoked, when its user is deactivated, and when the password changes.
         """
-        for row in compile_once(_token_with_user).rows({"digest": _digest(secret), "now": timezone.now()}):
-            token = ApiToken.from_db(self.db, TOKEN_COLUMNS, row[: len(TOKEN_COLUMNS)])
-            token.user = User.from_db(self.db, USER_COLUMNS, row[len(TOKEN_COLUMNS) :])
-            return token if token.is_issued_under(token.user.password) else None
-        return None
+        return self._of_row(next(iter(_active_token(self.db).rows(_values(secret))), None))
+
+    def find_with_rows(
+        self, secret: str, query: CompiledQuery, values: Mapping[Any, Any]
+    ) -> "tuple[ApiToken | None, list[Row]]":
+        """Return what find() returns, and the rows of `query` if there is such a token, in one statement.
+
+        A list and its token cost one round trip, and a fifth less of the time of reading one product.
+        """
+        row, rows = _guarded(self.db, query).rows({**values, **_values(secret)})
+        token = self._of_row(row)
+        return token, rows if token else []
+
+    def _of_row(self, row: Row | None) -> "ApiToken | None":
+        if row is None:
+            return None
+        token = ApiToken.from_db(self.db, TOKEN_COLUMNS, row[: len(TOKEN_COLUMNS)])
+        token.user = User.from_db(self.db, USER_COLUMNS, row[len(TOKEN_COLUMNS) :])
+        return token if token.is_issued_under(token.user.password) else None
 
     def revoke(self) -> int:
         """Revoke these tokens, and return how many were not revoked yet."""
@@ -104,7 +121,7 @@ class ApiToken(models.Model):
 
     def is_issued_under(self, password: str) -> bool:
         """Return whether this is the stored password that the token was issued under."""
-        return self.password_digest == _digest(password)
+        return self.password_digest == digest_of(password)
 
     def is_active(self) -> bool:
         """Return whether the token authenticates its user now."""
@@ -128,14 +145,32 @@ class ApiToken(models.Model):
             logger.info("Could not record the use of token %s: %s", self, error)
 
 
-def _active() -> "ApiTokenQuerySet":
-    active = ApiToken.objects.active(Param("now", models.DateTimeField()))
-    return active.filter(digest=Param("digest", models.CharField())).order_by()
+@functools.cache
+def _active_token(alias: str) -> CompiledQuery:
+    """Return the query for an active token and its user, by `token_digest` and `moment`.
+
+    On PostgreSQL that is a function (migration 0013), whose plan the server keeps: to plan the join takes twice as long
+    as to run it. Elsewhere it is the queryset of the same rule; a test compares the two.
+    """
+    digest, moment = Param("token_digest", models.CharField()), Param("moment", models.DateTimeField())
+    if connections[alias].vendor == "postgresql":
+        width = len(TOKEN_COLUMNS) + len(USER_COLUMNS)
+        return CompiledQuery(alias, f"SELECT * FROM {FUNCTION}(%s, %s)", [digest, moment], width)  # noqa: S608
+    columns = (*TOKEN_COLUMNS, *(f"user__{name}" for name in USER_COLUMNS))
+    return CompiledQuery.compile(
+        ApiToken.objects.using(alias).active(moment).filter(digest=digest).order_by().values_list(*columns)
+    )
 
 
-def _token_with_user() -> "models.QuerySet[ApiToken, Any]":
-    return _active().values_list(*TOKEN_COLUMNS, *(f"user__{name}" for name in USER_COLUMNS))
+@functools.lru_cache(MAX_COMPILED)
+def _guarded(alias: str, query: CompiledQuery) -> GuardedQuery:
+    return GuardedQuery(_active_token(alias), query)
 
 
-def _digest(secret: str) -> str:
+def _values(secret: str) -> dict[str, Any]:
+    return {"token_digest": digest_of(secret), "moment": timezone.now()}
+
+
+def digest_of(secret: str) -> str:
+    """Return the SHA-256 (hex) under which a secret or a password hash is stored."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

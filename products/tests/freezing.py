@@ -19,5 +19,6 @@ def frozen(server: PostgresServer) -> Iterator[None]:
     try:
         yield
     finally:
-        for pid in pids:
+        # The postmaster last: it would reap a child that had just exited.
+        for pid in reversed(pids):
             os.kill(pid, signal.SIGCONT)

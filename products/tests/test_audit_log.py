@@ -1,4 +1,4 @@
-"""Security events: each has its word in the log, who, from where and about what; and never a secret."""
+"""Security events are logged with their name, user, address and facts, and without secrets."""
 
 import logging
 import uuid
@@ -13,8 +13,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def told(caplog):
-    """The events since the test began, each as a dict of its facts; and each is as loud as it should be."""
+def recorded(caplog):
+    """Return the events recorded since the test began, each as a dict, and check their log levels."""
     caplog.set_level(logging.INFO, "products.audit_log")
 
     def events():
@@ -29,13 +29,13 @@ def login(client, name, password):
     return client.post("/api-token-auth", {"username": name, "password": password})
 
 
-def test_a_login_and_the_token_that_it_makes(api, told):
+def test_a_login_and_the_token_it_issues_are_recorded(api, recorded):
     alice = User.objects.create_user("alice", password="right")
 
     login(api(), "alice", "right")
 
     token = ApiToken.objects.get()
-    assert told() == [
+    assert recorded() == [
         {
             "event": "login.succeeded",
             "user": alice.pk,
@@ -46,13 +46,13 @@ def test_a_login_and_the_token_that_it_makes(api, told):
     ]
 
 
-def test_a_login_that_fails_names_nobody_as_the_name_may_be_a_password(api, told, caplog):
+def test_a_failed_login_is_recorded_without_the_name_which_may_be_a_password(api, recorded, caplog):
     login(api(), "my-password", "alice")
     login(api(), "my-password", "alice again")
 
     digest = digest_of_name("my-password")
     assert (
-        told()
+        recorded()
         == [
             {"event": "login.failed", "user": None, "address": "127.0.0.1", "name_digest": digest},
         ]
@@ -62,23 +62,23 @@ def test_a_login_that_fails_names_nobody_as_the_name_may_be_a_password(api, told
     assert "alice" not in caplog.text
 
 
-def test_a_lockout(api, told, settings):
+def test_a_lockout_is_recorded(api, recorded, settings):
     settings.LOGINS_PER_NAME = 1
 
     for _ in range(3):
         login(api(), "alice", "wrong")
 
-    assert [event["event"] for event in told()] == ["login.failed", "login.locked_out", "login.locked_out"]
+    assert [event["event"] for event in recorded()] == ["login.failed", "login.locked_out", "login.locked_out"]
 
 
-def test_names_that_look_alike_have_digests_of_their_own():
+def test_similar_names_have_different_digests():
     digests = {digest_of_name(name) for name in ("alice", "Alice", "", "\ud800", "line\nbreak")}
 
     assert len(digests) == 5
     assert all(len(digest) == 16 for digest in digests)
 
 
-def test_tokens_that_are_revoked_one_by_one_and_all_at_once(api, alice, told):
+def test_revoking_one_token_or_all_is_recorded(api, alice, recorded):
     other, _ = ApiToken.objects.issue(alice)
     client = api(alice)
     in_use = ApiToken.objects.latest("pk")
@@ -88,7 +88,7 @@ def test_tokens_that_are_revoked_one_by_one_and_all_at_once(api, alice, told):
     api(alice).delete("/api/tokens")
 
     whom = {"user": alice.pk, "address": "127.0.0.1"}
-    assert told() == [
+    assert recorded() == [
         {"event": "token.revoked", **whom, "token": other.pk},
         {"event": "token.revoked", **whom, "token": in_use.pk},
         {"event": "token.all_revoked", **whom, "number": 1},
@@ -96,7 +96,7 @@ def test_tokens_that_are_revoked_one_by_one_and_all_at_once(api, alice, told):
 
 
 @pytest.mark.parametrize("path", ["", "/events", "/cancel"])
-def test_somebody_elses_order_is_not_there_and_the_log_says_who_asked(api, alice, bob, a_product, told, path):
+def test_requesting_another_customers_order_is_a_404_and_recorded(api, alice, bob, a_product, recorded, path):
     order = Order.objects.create(customer=alice, items=[(a_product(stock=1), 1)])
     client = api(bob)
 
@@ -104,17 +104,17 @@ def test_somebody_elses_order_is_not_there_and_the_log_says_who_asked(api, alice
     answers = [ask(f"/api/orders/{pk}{path}") for pk in (order.pk, uuid.uuid4())]
 
     assert [answer.status_code for answer in answers] == [404, 404]
-    assert told() == [{"event": "order.foreign", "user": bob.pk, "address": "127.0.0.1", "order": order.pk}]
+    assert recorded() == [{"event": "order.foreign", "user": bob.pk, "address": "127.0.0.1", "order": order.pk}]
 
 
-def test_ones_own_order_and_what_staff_may_see_is_nobodys_business(api, alice, staff, a_product, told):
+def test_permitted_access_to_an_order_is_not_recorded(api, alice, staff, a_product, recorded):
     order = Order.objects.create(customer=alice, items=[(a_product(stock=1), 1)])
 
     assert [api(user).get(f"/api/orders/{order.pk}").status_code for user in (alice, staff)] == [200, 200]
-    assert told() == []
+    assert recorded() == []
 
 
-def test_a_key_that_is_used_again_for_something_else(api, alice, a_product, told, caplog):
+def test_reusing_an_idempotency_key_for_another_request_is_recorded(api, alice, a_product, recorded, caplog):
     mug = a_product(stock=9)
     client = api(alice)
 
@@ -122,12 +122,12 @@ def test_a_key_that_is_used_again_for_something_else(api, alice, a_product, told
         answer = client.post("/api/orders", {"product": mug.pk, "quantity": quantity}, HTTP_IDEMPOTENCY_KEY="hush-hush")
 
     assert answer.status_code == 422
-    assert told() == [{"event": "key.reused", "user": alice.pk, "address": "127.0.0.1"}]
+    assert recorded() == [{"event": "key.reused", "user": alice.pk, "address": "127.0.0.1"}]
     assert "hush-hush" not in caplog.text
 
 
-def test_every_event_has_a_word_of_its_own():
-    words = [event.value for event in SecurityEvent]
+def test_every_event_has_a_name_of_its_own():
+    names = [event.value for event in SecurityEvent]
 
-    assert len(set(words)) == len(words)
-    assert all(word.replace(".", "").replace("_", "").isalpha() for word in words)
+    assert len(set(names)) == len(names)
+    assert all(name.replace(".", "").replace("_", "").isalpha() for name in names)

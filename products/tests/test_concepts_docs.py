@@ -17,7 +17,7 @@ def page():
 
 
 def table(page, chapter):
-    """The cells of the table in this chapter, without its head."""
+    """Return the cells of the table in this chapter, without its header."""
     rows = re.findall(r"^\| (.+) \| (.+) \|$", page.partition(f"## {chapter}\n")[2].partition("\n## ")[0], re.MULTILINE)
     return rows[1:]
 
@@ -37,7 +37,7 @@ def test_the_page_lists_the_constraints_of_the_database(page):
     )
 
 
-def test_the_page_lists_the_moves_of_an_order(page):
+def test_the_page_lists_the_transitions_of_an_order(page):
     written = {before: re.findall(r"\w+", after) for before, after in table(page, "The life of an order")}
 
     assert {before: set(after) for before, after in written.items()} == {
@@ -45,14 +45,14 @@ def test_the_page_lists_the_moves_of_an_order(page):
     }
 
 
-def test_every_code_word_of_the_page_exists(page):
-    refusals = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)`", page))
+def test_every_exception_that_the_page_names_exists(page):
+    errors = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)`", page))
 
-    assert {name for name in refusals if not issubclass(getattr(products.models, name), DomainError)} == set()
-    assert refusals >= {"InvalidOrder", "InsufficientStock", "InvalidTransition", "IdempotencyKeyConflict"}
+    assert {name for name in errors if not issubclass(getattr(products.models, name), DomainError)} == set()
+    assert errors >= {"InvalidOrder", "InsufficientStock", "InvalidTransition", "IdempotencyKeyConflict"}
 
 
-def test_the_page_says_what_the_triggers_do(page):
+def test_the_page_describes_the_triggers(page):
     assert {(rule.action, rule.only_young) for rule in RULES if rule.table.endswith("movement")} == {
         ("UPDATE", False),
         ("DELETE", False),

@@ -1,10 +1,10 @@
-"""What is counted of the shop's business, and when."""
+"""The business metrics: what is counted, and when."""
 
 import pytest
 from django.db import InterfaceError, OperationalError, transaction
 
 from products import metrics
-from products.metrics import REGISTRY, is_about_the_connection
+from products.metrics import REGISTRY, is_connection_error
 from products.models import Cart, IdempotencyKeyConflict, IdempotentReplay, InsufficientStock, InvalidOrder, Order
 
 ON_COMMIT = pytest.mark.django_db(transaction=True)
@@ -12,9 +12,9 @@ ON_COMMIT = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def counted():
-    """What has been counted since the test began, of what is not 0: {"name" or "name label": number}."""
+    """Return what was counted since the test began, without zeros: {"name" or "name label": number}."""
 
-    def all_of_them():
+    def samples():
         return {
             " ".join([sample.name.removeprefix("shop_").removesuffix("_total"), *sample.labels.values()]): sample.value
             for family in REGISTRY.collect()
@@ -22,8 +22,8 @@ def counted():
             if not sample.name.startswith("shop_http_")
         }
 
-    before = all_of_them()
-    return lambda: {name: value - before[name] for name, value in all_of_them().items() if value != before[name]}
+    before = samples()
+    return lambda: {name: value - before[name] for name, value in samples().items() if value != before[name]}
 
 
 @ON_COMMIT
@@ -50,7 +50,7 @@ def test_an_order_that_is_rolled_back_was_not_placed(alice, a_product, counted):
 
 
 @ON_COMMIT
-def test_a_retry_is_no_second_order(alice, a_product, counted):
+def test_a_retry_is_not_counted_as_an_order(alice, a_product, counted):
     mug = a_product(stock=5)
     for _ in range(3):
         Order.objects.place_once(customer=alice, items=[(mug, 2)], key="k")
@@ -59,7 +59,7 @@ def test_a_retry_is_no_second_order(alice, a_product, counted):
 
 
 @ON_COMMIT
-def test_a_cart_counts_when_it_is_placed_and_not_before(alice, a_product, counted):
+def test_a_cart_is_counted_when_it_is_placed(alice, a_product, counted):
     cart = Cart(alice)
     cart.put(a_product(stock=5), 4)
     before = counted()
@@ -73,7 +73,7 @@ def test_a_cart_counts_when_it_is_placed_and_not_before(alice, a_product, counte
 
 
 @ON_COMMIT
-def test_what_becomes_of_an_order_later_is_no_order(alice, a_product, counted):
+def test_later_transitions_are_not_counted_as_orders(alice, a_product, counted):
     order = Order.objects.create(customer=alice, items=[(a_product(stock=5), 1)])
     order.pay()
     order.cancel()
@@ -82,7 +82,7 @@ def test_what_becomes_of_an_order_later_is_no_order(alice, a_product, counted):
 
 
 @ON_COMMIT
-def test_a_refusal_is_counted_once_by_its_code_and_a_shortage_by_its_lines(alice, a_product, counted):
+def test_a_rejection_is_counted_by_its_code_and_a_shortage_by_its_lines(alice, a_product, counted):
     short = [(a_product(stock=1), 2), (a_product(), 1), (a_product(stock=9), 9)]
 
     with pytest.raises(InsufficientStock):
@@ -98,7 +98,7 @@ def test_a_refusal_is_counted_once_by_its_code_and_a_shortage_by_its_lines(alice
 
 
 @ON_COMMIT
-def test_a_key_that_is_used_for_another_order_is_a_refusal(alice, a_product, counted):
+def test_an_idempotency_key_conflict_is_counted_as_a_rejection(alice, a_product, counted):
     mug = a_product(stock=5)
     Order.objects.create(customer=alice, items=[(mug, 1)], idempotency_key="k")
 
@@ -116,7 +116,7 @@ def test_a_key_that_is_used_for_another_order_is_a_refusal(alice, a_product, cou
 
 
 @pytest.mark.django_db
-def test_logins_are_counted_by_what_became_of_them(client, django_user_model, settings, counted):
+def test_logins_are_counted_by_outcome(client, django_user_model, settings, counted):
     settings.LOGINS_PER_NAME = 2
     django_user_model.objects.create_user("alice", password="right")
 
@@ -149,8 +149,8 @@ def raised(error, cause):
         (raised(OperationalError("unable to open database file"), ValueError()), True),
     ],
 )
-def test_a_lost_connection_is_told_from_a_busy_database(error, lost, counted):
+def test_database_errors_are_counted_as_connection_or_busy(error, lost, counted):
     metrics.count_database_error(error)
 
-    assert is_about_the_connection(error) is lost
+    assert is_connection_error(error) is lost
     assert counted() == {f"database_errors {'connection' if lost else 'busy'}": 1}

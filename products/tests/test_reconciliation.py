@@ -77,8 +77,8 @@ def test_a_line_that_was_rewritten_is_found(found, order):
     execute("UPDATE products_orderline SET quantity = 5")
 
     assert found() == [
-        f"Order {order.pk}: its line for 5 of MUG took 3 from the stock",
-        f"Order {order.pk}: the total is 0.30, its lines come to 0.50",
+        f"Order {order.pk}: its line for 5 of MUG took 3 from the stock.",
+        f"Order {order.pk}: the total is 0.30, but its lines add up to 0.50.",
     ]
 
 
@@ -86,8 +86,8 @@ def test_a_status_that_was_rewritten_is_found(found, order):
     execute("UPDATE products_order SET status = 'CANCELLED'")
 
     assert found() == [
-        f"Order {order.pk}: its line for 3 of MUG gave 0 back, and the order is CANCELLED",
-        f"Order {order.pk}: it is CANCELLED, its newest event says PLACED",
+        f"Order {order.pk}: its line for 3 of MUG gave 0 back, and the order is CANCELLED.",
+        f"Order {order.pk}: it is CANCELLED, but its newest event says PLACED.",
     ]
 
 
@@ -96,8 +96,8 @@ def test_an_order_that_was_woken_up_again_is_found(found, order):
     execute("UPDATE products_order SET status = 'PAID'")
 
     assert found() == [
-        f"Order {order.pk}: its line for 3 of MUG gave 3 back, and the order is PAID",
-        f"Order {order.pk}: it is PAID, its newest event says CANCELLED",
+        f"Order {order.pk}: its line for 3 of MUG gave 3 back, and the order is PAID.",
+        f"Order {order.pk}: it is PAID, but its newest event says CANCELLED.",
     ]
 
 
@@ -105,27 +105,27 @@ def test_an_order_that_was_made_a_cart_again_is_found(found, order):
     execute("UPDATE products_order SET status = 'CART', placed_at = NULL")
 
     assert found() == [
-        f"Order {order.pk}: its line for 3 of MUG took 3 from the stock",
-        f"Order {order.pk}: it is CART, its newest event says PLACED",
+        f"Order {order.pk}: its line for 3 of MUG took 3 from the stock.",
+        f"Order {order.pk}: it is CART, but its newest event says PLACED.",
     ]
 
 
 def test_a_total_that_was_rewritten_is_found(found, order):
     execute("UPDATE products_order SET total = 0")
 
-    assert found() == [f"Order {order.pk}: the total is 0.00, its lines come to 0.30"]
+    assert found() == [f"Order {order.pk}: the total is 0.00, but its lines add up to 0.30."]
 
 
 def test_a_currency_that_was_rewritten_is_found(found, order):
     execute("UPDATE products_order SET currency = 'USD'")
 
-    assert found() == [f"Order {order.pk}: its currency is USD, its newest event says EUR"]
+    assert found() == [f"Order {order.pk}: its currency is USD, but its newest event says EUR."]
 
 
 def test_a_customer_who_was_swapped_is_found(found, order, alice, bob):
     rewrite(order, customer=bob)
 
-    assert found() == [f"Order {order.pk}: it belongs to user {bob.pk}, and user {alice.pk} placed it"]
+    assert found() == [f"Order {order.pk}: it belongs to user {bob.pk}, but user {alice.pk} placed it."]
 
 
 def test_staff_may_place_the_cart_of_a_customer(found, alice, staff, mug):
@@ -135,7 +135,7 @@ def test_staff_may_place_the_cart_of_a_customer(found, alice, staff, mug):
     assert found() == []
 
 
-@pytest.mark.parametrize(("days", "words"), [(1, "after its stock was taken"), (-1, "before it was created")])
+@pytest.mark.parametrize(("days", "words"), [(1, "after its stock was taken."), (-1, "before it was created.")])
 def test_a_moment_that_was_rewritten_is_found(found, order, days, words):
     rewrite(order, placed_at=order.placed_at + timedelta(days=days))
 
@@ -148,7 +148,7 @@ def test_a_moment_that_was_rewritten_is_found(found, order, days, words):
 def test_a_stock_that_was_written_in_bulk_is_found(found, mug):
     execute("UPDATE products_product SET stock = 0")
 
-    assert found() == ["MUG: the stock is 0, its movements come to 100"]
+    assert found() == ["MUG: stock is 0, but its movements add up to 100."]
 
 
 def test_a_line_that_was_added_later_is_found(found, order, a_product):
@@ -157,7 +157,7 @@ def test_a_line_that_was_added_later_is_found(found, order, a_product):
         line = order.lines.model(order=order, product=lamp, quantity=1, sku="LAMP", name="Lamp", unit_price=0)
         models.Model.save(line, force_insert=True)
 
-    assert found() == [f"Order {order.pk}: its line for 1 of LAMP took 0 from the stock"]
+    assert found() == [f"Order {order.pk}: its line for 1 of LAMP took 0 from the stock."]
 
 
 def test_lines_that_are_gone_are_found(found, order):
@@ -165,8 +165,8 @@ def test_lines_that_are_gone_are_found(found, order):
     execute("DELETE FROM products_orderline")
 
     assert found() == [
-        "MUG: the stock is 97, its movements come to 100",
-        f"Order {order.pk}: it has no lines, and its total is 0.30",
+        "MUG: stock is 97, but its movements add up to 100.",
+        f"Order {order.pk}: it has no lines, and its total is 0.30.",
     ]
 
 
@@ -174,19 +174,21 @@ def test_stock_that_came_back_for_another_reason_is_found(found, order):
     order.cancel()
     execute("UPDATE products_stockmovement SET reason = 'EXPIRED' WHERE reason = 'CANCELLED'")
 
-    assert found() == [f"Order {order.pk}: its line for 3 of MUG gave its stock back for another reason than CANCELLED"]
+    assert found() == [
+        f"Order {order.pk}: its line for 3 of MUG gave its stock back for another reason than CANCELLED."
+    ]
 
 
 def test_stock_that_was_taken_of_another_product_is_found(found, order, a_product):
     rewrite(order.lines.get(), product=a_product())
 
-    assert found() == [f"Order {order.pk}: its line for 3 of MUG moved the stock of another product"]
+    assert found() == [f"Order {order.pk}: its line for 3 of MUG moved the stock of another product."]
 
 
 def test_an_order_without_its_event_is_found(found, order):
     execute("DELETE FROM products_event WHERE order_id IS NOT NULL")
 
-    assert found() == [f"Order {order.pk}: it is PLACED, and no event says so"]
+    assert found() == [f"Order {order.pk}: it is PLACED, but no event says so."]
 
 
 def test_an_old_order_whose_events_were_purged_is_in_order(found, order):

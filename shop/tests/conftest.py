@@ -1,4 +1,4 @@
-"""The same characters as in the tests of the app, and somebody who reads the log."""
+"""The fixtures of the app's tests, and one that reads the log."""
 
 import io
 import json
@@ -10,18 +10,18 @@ import pytest
 
 from products.testing import allows_flush
 from products.tests.conftest import _as_many_requests_as_they_like, a_product, alice, api, bob, staff
-from shop.logs import JsonLines, WithRequestId
+from shop.observability.logging import JsonLines, RequestIdFilter
 
 __all__ = ["_as_many_requests_as_they_like", "a_product", "alice", "allows_flush", "api", "bob", "staff"]
 
 
 @pytest.fixture
 def logged() -> Iterator[Callable[..., list[dict[str, Any]]]]:
-    """What was logged, as production writes it: each line parsed, those of one logger if its name is given."""
+    """Return the parsed lines of the log in production's format, optionally those of one logger."""
     stream, root = io.StringIO(), logging.getLogger()
     handler, level = logging.StreamHandler(stream), root.level
     handler.setFormatter(JsonLines())
-    handler.addFilter(WithRequestId())
+    handler.addFilter(RequestIdFilter())
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
 

@@ -1,4 +1,4 @@
-"""The configuration page says what the code does: the same variables, the same defaults, and examples that work."""
+"""docs/configuration.md matches the code: the same variables, the same defaults, and examples that work."""
 
 import re
 import runpy
@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 import pytest
 
-from shop import database_url, settings
+from shop import settings
+from shop.db import url
 from shop.env import Environment
 from shop.tests.test_settings import PRODUCTION, settings_with
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-A_COMMAND = "python -c 'import secrets; print(secrets.token_urlsafe(64))' makes some."
+A_COMMAND = "python -c 'import secrets; print(secrets.token_urlsafe(64))' generates some."
 
 
 class Row(NamedTuple):
@@ -34,7 +35,7 @@ def rows():
 
 
 def code(cell):
-    """What a cell begins with in backticks, or nothing."""
+    """Return the cell's leading text in backticks, or ''."""
     found = re.match(r"`([^`]+)`", cell)
     return found[1] if found else ""
 
@@ -66,14 +67,14 @@ def test_every_example_on_the_page_is_understood(monkeypatch):
 
 @pytest.mark.parametrize("address", sorted(set(re.findall(r"`((?:postgres|sqlite)://[^`]+)`", PAGE))))
 def test_every_database_address_on_the_page_is_understood(address):
-    assert database_url.parse(address)["NAME"] in {"name", "shop", "db.sqlite3", "/data/shop.sqlite3"}
+    assert url.parse(address)["NAME"] in {"name", "shop", "db.sqlite3", "/data/shop.sqlite3"}
 
 
 def test_the_complaint_on_the_page_is_what_an_operator_reads():
     env = Environment({"DEBUG": "false", "TOKEN_LIFETIME_DAYS": "forever"})
 
     env.secret_key("SECRET_KEY", default="", required=True)
-    env.days("TOKEN_LIFETIME_DAYS", default=30, at_least=1, at_most=3_650)
+    env.days("TOKEN_LIFETIME_DAYS", default=30, minimum=1, maximum=3_650)
 
     # The page leaves out the command that makes a key.
-    assert "\n".join(env.problems).replace(A_COMMAND, "…") in PAGE
+    assert "\n".join(env.errors).replace(A_COMMAND, "…") in PAGE

@@ -12,11 +12,11 @@ A_GOOD_KEY = "kT3vQ9xR7mZ2wB8nL5cY1jF6hD4gS0pAuEiOqWrTyXsVbNmKlJhG"
 
 
 def complaint(env):
-    """What the operator reads, without its heading."""
+    """Return the sentences that the operator reads, without the heading."""
     with pytest.raises(ImproperlyConfigured) as refusal:
-        env.complain()
+        env.raise_errors()
     heading, *sentences = str(refusal.value).splitlines()
-    assert heading == "The environment does not fit."
+    assert heading == "The configuration is invalid:"
     return sentences
 
 
@@ -42,22 +42,22 @@ def test_these_words_mean_false(text):
 def test_a_number_is_read_within_its_bounds():
     env = Environment({"PROXIES": "0", "THREADS": "8"})
 
-    assert env.whole("PROXIES", default=3, at_most=8) == 0
-    assert env.whole("THREADS", default=3, at_most=8) == 8
+    assert env.integer("PROXIES", default=3, maximum=8) == 0
+    assert env.integer("THREADS", default=3, maximum=8) == 8
 
 
 def test_days_and_minutes_become_spans_of_time():
     env = Environment({"LIFETIME_DAYS": "2", "WINDOW_MINUTES": "20", "PAY_MINUTES": "90"})
 
-    assert env.days("LIFETIME_DAYS", default=30, at_least=1, at_most=3650) == timedelta(days=2)
-    assert env.minutes("WINDOW_MINUTES", default=15, at_least=1, at_most=60) == timedelta(minutes=20)
-    assert env.minutes_if_set("PAY_MINUTES", at_least=1, at_most=100) == timedelta(minutes=90)
+    assert env.days("LIFETIME_DAYS", default=30, minimum=1, maximum=3650) == timedelta(days=2)
+    assert env.minutes("WINDOW_MINUTES", default=15, minimum=1, maximum=60) == timedelta(minutes=20)
+    assert env.optional_minutes("PAY_MINUTES", minimum=1, maximum=100) == timedelta(minutes=90)
 
 
 def test_names_are_parted_by_commas_with_or_without_spaces():
     env = Environment({"HOSTS": "shop.example.com, api.example.com,localhost"})
 
-    hosts = env.names("HOSTS", default=[], pattern=r"[a-z.]+", wish="hosts")
+    hosts = env.names("HOSTS", default=[], pattern=r"[a-z.]+", expected="hosts")
 
     assert hosts == ["shop.example.com", "api.example.com", "localhost"]
 
@@ -65,8 +65,8 @@ def test_names_are_parted_by_commas_with_or_without_spaces():
 def test_a_choice_and_a_text_are_taken_without_the_spaces_around_them():
     env = Environment({"LEVEL": " INFO ", "CURRENCY": " CHF "})
 
-    assert env.choice("LEVEL", default="ERROR", among=["INFO", "ERROR"]) == "INFO"
-    assert env.text("CURRENCY", default="EUR", pattern="[A-Z]{3}", wish="a currency") == "CHF"
+    assert env.choice("LEVEL", default="ERROR", choices=["INFO", "ERROR"]) == "INFO"
+    assert env.text("CURRENCY", default="EUR", pattern="[A-Z]{3}", expected="a currency") == "CHF"
 
 
 @pytest.mark.parametrize("variables", [{}, {"N": "", "SPAN": "", "HOSTS": " ", "LEVEL": "", "KEY": "", "DATABASE": ""}])
@@ -74,13 +74,13 @@ def test_what_is_not_set_or_empty_has_its_default(variables):
     env = Environment(variables)
 
     assert env.boolean("FLAG", default=True) is True
-    assert env.whole("N", default=7, at_most=9) == 7
-    assert env.minutes_if_set("SPAN", at_least=1, at_most=9) is None
-    assert env.names("HOSTS", default=["localhost"], pattern=".*", wish="hosts") == ["localhost"]
-    assert env.choice("LEVEL", default="INFO", among=["INFO"]) == "INFO"
+    assert env.integer("N", default=7, maximum=9) == 7
+    assert env.optional_minutes("SPAN", minimum=1, maximum=9) is None
+    assert env.names("HOSTS", default=["localhost"], pattern=".*", expected="hosts") == ["localhost"]
+    assert env.choice("LEVEL", default="INFO", choices=["INFO"]) == "INFO"
     assert env.secret_key("KEY", default="laptop", required=False) == "laptop"
     assert env.database("DATABASE", default="sqlite:///shop.sqlite3", required=False)["NAME"] == "shop.sqlite3"
-    env.complain()
+    env.raise_errors()
 
 
 # What is refused
@@ -100,14 +100,14 @@ def test_any_other_word_is_neither_true_nor_false(text):
 def test_a_number_is_whole_written_in_ascii_digits_and_within_its_bounds(text):
     env = Environment({"THREADS": text})
 
-    assert env.whole("THREADS", default=4, at_least=1, at_most=10) == 4
+    assert env.integer("THREADS", default=4, minimum=1, maximum=10) == 4
     assert complaint(env) == [f"THREADS is '{text}'; write a whole number from 1 to 10."]
 
 
 def test_a_span_that_may_be_left_out_says_so():
     env = Environment({"PAY_WITHIN_MINUTES": "never"})
 
-    env.minutes_if_set("PAY_WITHIN_MINUTES", at_least=1, at_most=10)
+    env.optional_minutes("PAY_WITHIN_MINUTES", minimum=1, maximum=10)
 
     assert complaint(env) == ["PAY_WITHIN_MINUTES is 'never'; write a whole number from 1 to 10, or remove it."]
 
@@ -115,7 +115,7 @@ def test_a_span_that_may_be_left_out_says_so():
 def test_a_choice_lists_what_there_is_to_choose_from():
     env = Environment({"LEVEL": "LOUD"})
 
-    env.choice("LEVEL", default="INFO", among=["INFO", "ERROR"])
+    env.choice("LEVEL", default="INFO", choices=["INFO", "ERROR"])
 
     assert complaint(env) == ["LEVEL is 'LOUD'; write one of INFO, ERROR."]
 
@@ -124,7 +124,7 @@ def test_a_choice_lists_what_there_is_to_choose_from():
 def test_every_name_in_a_list_has_to_fit(text):
     env = Environment({"HOSTS": text})
 
-    env.names("HOSTS", default=[], pattern=r"[a-z.]+", wish="host names separated by commas")
+    env.names("HOSTS", default=[], pattern=r"[a-z.]+", expected="host names separated by commas")
 
     assert complaint(env) == [f"HOSTS is '{text}'; write host names separated by commas."]
 
@@ -133,9 +133,9 @@ def test_everything_that_is_wrong_is_said_at_once():
     env = Environment({"DEBUG": "maybe", "THREADS": "many"})
 
     env.boolean("DEBUG", default=True)
-    env.whole("THREADS", default=4, at_most=10)
-    env.names("HOSTS", default=[], pattern=".*", wish="host names", required=True)
-    env.refuse("These two do not go together.")
+    env.integer("THREADS", default=4, maximum=10)
+    env.names("HOSTS", default=[], pattern=".*", expected="host names", required=True)
+    env.add_error("These two do not go together.")
 
     assert complaint(env) == [
         "DEBUG is 'maybe'; write true or false.",
@@ -181,19 +181,19 @@ def test_a_mounted_file_holds_the_value_and_its_last_line_end_is_not_part_of_it(
     env = Environment({"SECRET_KEY_FILE": a_file(tmp_path, content=A_GOOD_KEY.encode() + end)})
 
     assert env.secret_key("SECRET_KEY", default="", required=True) == A_GOOD_KEY
-    env.complain()
+    env.raise_errors()
 
 
 def test_every_kind_of_variable_can_come_from_a_file(tmp_path):
     env = Environment({"THREADS_FILE": a_file(tmp_path, content=b"6\n")})
 
-    assert env.whole("THREADS", default=4, at_most=10) == 6
+    assert env.integer("THREADS", default=4, maximum=10) == 6
 
 
 def test_a_variable_and_its_file_cannot_both_be_set(tmp_path):
     env = Environment({"THREADS": "6", "THREADS_FILE": a_file(tmp_path, content=b"6\n")})
 
-    env.whole("THREADS", default=4, at_most=10)
+    env.integer("THREADS", default=4, maximum=10)
 
     assert complaint(env) == ["THREADS and THREADS_FILE are both set; keep one of them."]
 
@@ -210,7 +210,7 @@ def test_a_variable_and_its_file_cannot_both_be_set(tmp_path):
 def test_a_file_with_nothing_usable_in_it_is_named_without_its_content(tmp_path, content, sentence):
     env = Environment({"THREADS_FILE": a_file(tmp_path, content=content)})
 
-    env.whole("THREADS", default=4, at_most=10)
+    env.integer("THREADS", default=4, maximum=10)
 
     assert complaint(env) == [sentence]
 
@@ -248,7 +248,7 @@ def test_a_database_url_says_where_the_orders_are(url, entry):
 
     database = env.database("DATABASE_URL", default="sqlite:///", required=True)
 
-    env.complain()
+    env.raise_errors()
     assert {key: database[key] for key in entry} == entry
 
 

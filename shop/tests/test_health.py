@@ -4,19 +4,9 @@ import pytest
 from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
-from shop.draining import draining
-
 pytestmark = pytest.mark.django_db
 
-READY = {"database": "ok", "migrations": "ok", "draining": "ok"}
-
-
-@pytest.fixture
-def going():
-    """A process that is about to go."""
-    draining.set()
-    yield
-    draining.clear()
+READY = {"database": "ok", "migrations": "ok"}
 
 
 def out_of_reach(execute, sql, params, many, context):
@@ -59,7 +49,7 @@ def test_without_a_database_it_is_alive_but_not_ready_and_keeps_the_reason_to_it
 
     assert live.status_code == 200
     assert (ready.status_code, ready["Retry-After"]) == (503, "1")
-    checks = {"database": "out of reach", "migrations": "unknown", "draining": "ok"}
+    checks = {"database": "out of reach", "migrations": "unknown"}
     assert ready.json() == {"status": "not ready", "checks": checks}
 
 
@@ -73,14 +63,6 @@ def test_code_that_is_ahead_of_its_database_is_not_ready_until_that_has_followed
 
     assert (before.status_code, before.json()["checks"]) == (503, READY | {"migrations": "not applied"})
     assert (after.status_code, after.json()["checks"]) == (200, READY)
-
-
-def test_a_process_that_is_about_to_go_is_alive_but_not_ready(client, going):
-    live, ready = client.get("/health/live"), client.get("/health/ready")
-
-    assert live.status_code == 200
-    assert (ready.status_code, ready["Retry-After"]) == (503, "1")
-    assert ready.json() == {"status": "not ready", "checks": READY | {"draining": "draining"}}
 
 
 @pytest.mark.parametrize("kind", ["live", "ready"])

@@ -1,10 +1,10 @@
-"""/metrics, and what is counted of each request."""
+"""/metrics and the metrics of each request."""
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from products.metrics import REGISTRY
-from shop.metrics import NO_ROUTE, _counting
+from shop.observability.metrics import NO_ROUTE, _counting
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +28,7 @@ def scrape(client, settings):
 
 @pytest.fixture
 def counted(scrape):
-    """What has been counted since the test began: a function of a name and labels."""
+    """Return a function of a name and labels: the increase of a metric since the test began."""
     before = scrape()
     return lambda name, **labels: (
         scrape().get((name, frozenset(labels.items())), 0) - before.get((name, frozenset(labels.items())), 0)

@@ -1,4 +1,4 @@
-"""The dashboard and the alerts ask for what /metrics has, and Prometheus understands them."""
+"""The dashboard and the alerts query metrics that exist, in expressions that Prometheus accepts."""
 
 import json
 import re
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shop.metrics import REGISTRY  # with those of the app and those of the requests in it
+import shop.observability.metrics  # noqa: F401 - registers the requests' metrics
+from products.metrics import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -26,7 +27,7 @@ needs_promtool = pytest.mark.skipif(not shutil.which("promtool"), reason="promto
 
 
 def metrics():
-    """{name of a series: the labels that it may have}."""
+    """Return {name of a series: its possible labels}."""
     found = {}
     for family in REGISTRY._names_to_collectors.values():
         kind, labels = family._type, set(family._labelnames)
@@ -48,7 +49,7 @@ def alert_expressions():
 
 
 def series_in(expression):
-    """Every series that an expression names: [(name, labels that it selects by), …]."""
+    """Return the series in an expression: [(name, labels that it selects by), …]."""
     found = re.findall(r"\b(up|ALERTS|shop_\w+)\b(?:\{([^}]*)\})?", re.sub(r'"[^"]*"', '""', expression))
     return [(name, set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", selectors))) for name, selectors in found]
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from shop.db import engines
+
 ROOT = Path(__file__).resolve().parents[2]
 
 PRODUCTION = {
@@ -39,7 +41,7 @@ def python(code, environment, *, folder=ROOT):
 
 
 def settings_with(environment, **place):
-    """The settings that a process with this environment, and no other, has."""
+    """Return the settings of a process with this environment and no other variables."""
     process = python(SHOW_SETTINGS, environment, **place)
     assert process.stderr == ""
     return json.loads(process.stdout)
@@ -48,7 +50,7 @@ def settings_with(environment, **place):
 def complaint_with(environment):
     process = python("from shop import settings", environment)
     assert process.returncode == 1
-    _, _, sentences = process.stderr.partition("The environment does not fit.\n")
+    _, _, sentences = process.stderr.partition("The configuration is invalid:\n")
     return sentences.splitlines()
 
 
@@ -105,7 +107,7 @@ def test_production_on_postgresql_waits_for_nothing_for_ever():
     assert settings["SECURE_HSTS_SECONDS"] == 31_536_000
     assert "SECURE_PROXY_SSL_HEADER" not in settings
     assert settings["DATABASES"]["default"] == {
-        "ENGINE": "shop.postgresql",
+        "ENGINE": "shop.db.postgresql",
         "USER": "shop",
         "PASSWORD": "secret",
         "HOST": "db.example",
@@ -140,6 +142,16 @@ def test_behind_pgbouncer_nothing_is_asked_that_it_refuses():
 
     assert settings["DATABASES"]["default"]["OPTIONS"] == CONNECTING
     assert settings["DATABASES"]["default"]["DISABLE_SERVER_SIDE_CURSORS"] is True
+
+
+@pytest.mark.parametrize("behind_pgbouncer", [True, False])
+def test_the_options_in_the_url_come_last(behind_pgbouncer):
+    given = {"OPTIONS": {"options": "-c lock_timeout=9"}}
+
+    database = engines.postgresql(given, statement_timeout=4, behind_pgbouncer=behind_pgbouncer)
+
+    assert database["OPTIONS"]["options"].endswith("-c lock_timeout=9")
+    assert ("statement_timeout" in database["OPTIONS"]["options"]) is not behind_pgbouncer
 
 
 def test_any_sqlite_file_is_set_up_for_writers_that_wait_for_each_other():

@@ -1,113 +1,267 @@
-"""Orders over HTTP."""
+"""Orders: placing and quoting them, their lists and history, and the transitions of their status."""
 
-from typing import cast
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from django.contrib.auth.models import User
-from django.http import HttpResponse
+from django.db import models
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
-from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
 
-from products.api.bodies import event_body, order_body, quote_body
-from products.api.conditions import answer
-from products.api.order_lists import ORDERS, OrderPage
-from products.api.pagination import KeysetPage
-from products.api.requests import IDEMPOTENCY_KEY, address_of, read_idempotency_key, read_query
-from products.api.schema import pages_of
-from products.api.serializers.order_moves import EventAnswer
-from products.api.serializers.orders import OrderAnswer, OrderQuery, OrderRequest, plain_items
-from products.api.serializers.pages import NoQuery, PageQuery
-from products.api.serializers.quotes import QuoteAnswer
-from products.api.views.order_lookup import OrderLookup
-from products.models import Order
+from products.api.http.etags import IF_MATCH, check_if_match, etag_of, respond
+from products.api.http.fields import StrictSerializer
+from products.api.http.idempotency import IDEMPOTENCY_KEY, read_idempotency_key
+from products.api.http.pagination import KeysetPage
+from products.api.http.query_params import read_query
+from products.api.http.request import ApiRequest
+from products.api.list_query import Filters, ListPage, ListQuery
+from products.api.permissions import STATUS_OF_ACTION, MayChangeOrderStatus
+from products.api.schemas.cart import QuoteResponse, quote_body
+from products.api.schemas.orders import (
+    LINE,
+    ORDER,
+    EventResponse,
+    NoDetails,
+    OrderQuery,
+    OrderRequest,
+    OrderResponse,
+    PaymentRequest,
+    ShipmentRequest,
+    event_body,
+    order_body,
+    order_row_body,
+    parse_simple_order,
+)
+from products.api.schemas.pages import NoQuery, PageQuery, page_of
+from products.audit_log import SecurityEvent, record
+from products.db.compiled_queries import Param, compile_once
+from products.db.retry import atomic_with_retry
+from products.models import Order, OrderLine
 from products.models.orders import OrderQuerySet
 from products.policies import may_see_all_orders
 
 FILTERS = ("status", "placed_after", "placed_before", "key", "customer")
 
 
-class OrderViewSet(OrderLookup):
-    """What customers ordered: each sees their own, staff with the permission to view orders all."""
+def transition(name: str, details: type[StrictSerializer]) -> Callable[[Any], Any]:
+    """Declare an action that changes an order's status, and document it."""
+    document = extend_schema(
+        operation_id=f"orders_{name}",
+        summary=f"{name.capitalize()} an order",
+        request=details,
+        responses=OrderResponse,
+        parameters=[IF_MATCH],
+    )
+    route = action(detail=True, methods=["post"], url_path=name, permission_classes=[MayChangeOrderStatus])
+    return lambda method: document(route(method))
+
+
+class OrderViewSet(GenericViewSet):
+    """Customers see their own orders; staff with the permission to view orders see all.
+
+    A transition that the order's status does not allow is rejected, even if the status changed only just before.
+    """
+
+    request: ApiRequest
+    serializer_class = OrderResponse
+    lookup_value_converter = "uuid"
 
     def get_queryset(self) -> OrderQuerySet:
-        return Order.objects.visible_to(self.request.user).placed()
+        orders = Order.objects.visible_to(self.request.user).placed()
+        return orders.locked().with_lines() if self.action in STATUS_OF_ACTION else orders
+
+    def get_object(self) -> Any:
+        """Return the order in the URL. Raises Http404 if it does not exist or belongs to another customer."""
+        try:
+            return super().get_object()
+        except Http404:
+            pk = self.kwargs["pk"]
+            # Queried before every 404, so that its duration does not reveal which orders exist.
+            if Order.objects.placed().filter(pk=pk).exists():
+                record(SecurityEvent.FOREIGN_ORDER, self.request, user=self.request.user.pk, order=pk)
+            raise
 
     @extend_schema(
-        operation_id="orders_list", summary="List orders", parameters=[OrderQuery], responses=pages_of(OrderAnswer)
+        operation_id="orders_list", summary="List orders", parameters=[OrderQuery], responses=page_of(OrderResponse)
     )
-    def list(self, request: Request) -> HttpResponse:
-        """Orders, the newest first, a page at a time. All that is asked for has to be true of each."""
+    def list(self, request: ApiRequest) -> HttpResponse:
+        """List orders, newest first, filtered and paginated. All given filters must match."""
         query = read_query(request, OrderQuery)
-        asked = {name: query[name] for name in FILTERS if name in query}
+        filters = {name: query[name] for name in FILTERS if name in query}
         if not may_see_all_orders(request.user):
-            asked["owner"] = request.user.pk
-        page = OrderPage(ORDERS, asked, ["-placed_at", "-id"], query)
+            filters["owner"] = request.user.pk
+        page = OrderPage(ORDERS, filters, ["-placed_at", "-id"], query)
         return page.respond(request, page.body_of)
 
-    @extend_schema(operation_id="orders_retrieve", summary="Read an order", responses=OrderAnswer)
-    def retrieve(self, request: Request, pk: str) -> HttpResponse:
-        """One order with its lines."""
+    @extend_schema(operation_id="orders_retrieve", summary="Read an order", responses=OrderResponse)
+    def retrieve(self, request: ApiRequest, pk: str) -> HttpResponse:
+        """Return one order with its lines."""
         read_query(request, NoQuery)
-        return answer(request, order_body(self.get_object()))
+        return respond(request, order_body(self.get_object()))
 
     @extend_schema(
         operation_id="orders_create",
         summary="Place an order",
         request=OrderRequest,
-        responses={201: OrderAnswer},
+        responses={201: OrderResponse},
         parameters=[IDEMPOTENCY_KEY],
     )
-    def create(self, request: Request) -> HttpResponse:
-        """Place an order: checked, and its stock taken, whole or not at all."""
+    def create(self, request: ApiRequest) -> HttpResponse:
+        """Place an order: check it and take its stock, all or nothing."""
         read_query(request, NoQuery)
         order, new = Order.objects.place_once(
-            customer=request.user, items=wanted_items(request), key=read_idempotency_key(request)
+            customer=request.user, items=requested_items(request), key=read_idempotency_key(request)
         )
-        return placed(request, order, new=new)
+        return placed_response(request, order, new=new)
 
     @extend_schema(
         operation_id="orders_quote",
-        summary="Ask what an order would come to",
+        summary="Quote an order",
         request=OrderRequest,
-        responses=QuoteAnswer,
+        responses=QuoteResponse,
     )
     @action(detail=False, methods=["post"])
-    def quote(self, request: Request) -> HttpResponse:
-        """The checks and prices of placing an order, with everything that speaks against it; nothing is written."""
+    def quote(self, request: ApiRequest) -> HttpResponse:
+        """Return what an order would come to, and every reason why it could not be placed. Nothing is written."""
         read_query(request, NoQuery)
-        return Response(quote_body(Order.objects.quote(wanted_items(request)), request.data))
+        return Response(quote_body(Order.objects.quote(requested_items(request)), request.data))
 
     @extend_schema(
         operation_id="orders_events_list",
         summary="Read an order's history",
         parameters=[PageQuery],
-        responses=pages_of(EventAnswer),
+        responses=page_of(EventResponse),
     )
     @action(detail=True)
-    def events(self, request: Request, pk: str) -> HttpResponse:
-        """What happened to an order, the oldest first, a page at a time."""
-        query, viewer = read_query(request, PageQuery), cast("User", request.user)
-        names_people = may_see_all_orders(viewer)
+    def events(self, request: ApiRequest, pk: str) -> HttpResponse:
+        """List the events of an order, oldest first, paginated."""
+        query, viewer = read_query(request, PageQuery), request.user
+        shows_users = may_see_all_orders(viewer)
         return KeysetPage(self.get_object().events.all(), ["id"], query).respond(
-            request, lambda event: event_body(event, names_people=names_people, viewer=viewer.pk)
+            request, lambda event: event_body(event, shows_users=shows_users, viewer=viewer.pk)
         )
 
+    @transition("cancel", NoDetails)
+    def cancel(self, request: ApiRequest, pk: str) -> HttpResponse:
+        """Cancel an order that has not been shipped, and put its stock back. Customers may cancel their own."""
+        return self._change_status(request, NoDetails, Order.cancel)
 
-def wanted_items(request: Request) -> list[tuple[int | str, int]]:
-    """What the body asks for: [(product id or SKU, quantity), …]."""
-    plain = plain_items(request.data)
-    if plain is not None:
-        return plain
-    wanted = OrderRequest(data=request.data)
-    wanted.is_valid(raise_exception=True)
-    return wanted.items
+    @transition("pay", PaymentRequest)
+    def pay(self, request: ApiRequest, pk: str) -> HttpResponse:
+        """Record the payment. Not possible after the order's `pay_by`."""
+        return self._change_status(request, PaymentRequest, Order.pay)
+
+    @transition("ship", ShipmentRequest)
+    def ship(self, request: ApiRequest, pk: str) -> HttpResponse:
+        """Record the shipment."""
+        return self._change_status(request, ShipmentRequest, Order.ship)
+
+    @transition("deliver", NoDetails)
+    def deliver(self, request: ApiRequest, pk: str) -> HttpResponse:
+        """Record the delivery."""
+        return self._change_status(request, NoDetails, Order.deliver)
+
+    @transition("return", NoDetails)
+    def return_goods(self, request: ApiRequest, pk: str) -> HttpResponse:
+        """Record the return of the goods, and put their stock back."""
+        return self._change_status(request, NoDetails, Order.return_goods)
+
+    def _change_status(
+        self, request: ApiRequest, details_class: type[StrictSerializer], verb: Callable[..., None]
+    ) -> HttpResponse:
+        read_query(request, NoQuery)
+        # Reads the body now, because a slow client must not hold the lock.
+        details = details_class(data=request.data)
+
+        def change_status() -> dict[str, Any]:
+            order = self.get_object()
+            details.is_valid(raise_exception=True)
+            check_if_match(request, etag_of(order_body(order)))
+            verb(order, by=request.user, **details.validated_data)
+            return order_body(order)
+
+        return respond(request, atomic_with_retry(change_status))
 
 
-def placed(request: Request, order: Order, *, new: bool) -> HttpResponse:
-    """The answer to who has placed an order, now or with an earlier try of the same request."""
-    headers = {"Location": address_of(request, f"/api/orders/{order.pk}")}
+def requested_items(request: ApiRequest) -> list[tuple[int | str, int]]:
+    """Return the requested lines: [(product id or SKU, quantity), …]. Raises ValidationError."""
+    items = parse_simple_order(request.data)
+    if items is not None:
+        return items
+    serializer = OrderRequest(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    return serializer.items
+
+
+def placed_response(request: ApiRequest, order: Order, *, new: bool) -> HttpResponse:
+    """Return the response to a request that placed an order, or that repeats the one that did."""
+    headers = {"Location": request.build_absolute_uri(f"/api/orders/{order.pk}")}
     if not new:
         headers["Idempotency-Replayed"] = "true"
-    return answer(request, order_body(order), code=status.HTTP_201_CREATED, headers=headers)
+    return respond(request, order_body(order), code=status.HTTP_201_CREATED, headers=headers)
+
+
+# --- The list of orders: one statement for a page of orders, and one for their lines ---------------------------
+
+
+def filtered(filters: Filters) -> "QuerySet[Order, Any]":
+    """Return the placed orders that match the filters; only those of `owner`, if that is given."""
+    conditions = dict(filters)
+    owner = conditions.pop("owner", None)
+    orders = Order.objects.placed().narrowed(**conditions)
+    return orders if owner is None else orders.filter(customer=owner)
+
+
+ORDERS = ListQuery(
+    Order,
+    filtered,
+    ORDER.row,
+    ORDER.columns,
+    params={
+        "owner": models.BigAutoField(),
+        "placed_after": models.DateTimeField(),
+        "placed_before": models.DateTimeField(),
+        "key": models.CharField(),
+    },
+)
+
+
+class OrderPage(ListPage):
+    """A page of orders with their lines."""
+
+    def fetch(self) -> list[Any]:
+        orders = super().fetch()
+        self.lines = lines_by_order([order.id for order in orders])
+        return orders
+
+    def body_of(self, order: Any) -> dict[str, Any]:
+        return order_row_body(order, self.lines[order.id])
+
+
+def lines_by_order(order_ids: Sequence[str]) -> dict[str, list[Any]]:
+    """Return the lines of these orders, each order's in the order in which they were requested."""
+    lines: dict[str, list[Any]] = defaultdict(list)
+    if order_ids:
+        for row in compile_once(lines_of_orders, len(order_ids)).rows(dict(enumerate(order_ids))):
+            line: Any = LINE.row(*row)
+            lines[line.order_id].append(line)
+    return lines
+
+
+def lines_of_orders(number: int) -> "QuerySet[OrderLine, Any]":
+    ids: list[Any] = [Param(position, OrderIdField()) for position in range(number)]
+    return OrderLine.objects.filter(order__id__in=ids).order_by("pk").values_list(*LINE.columns)
+
+
+class OrderIdField(models.UUIDField):
+    """An order's id as text, which PostgreSQL needs not be converted to a UUID first."""
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        if connection.features.has_native_uuid_field:
+            return value
+        return super().get_db_prep_value(value, connection, prepared)

@@ -1,8 +1,8 @@
-"""Credentials in, a token out; the tokens that somebody has."""
+"""Tokens: exchanging credentials for one, and the tokens of a user."""
 
 import base64
 import binascii
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.auth import authenticate
 from django.http import HttpResponse
@@ -17,40 +17,37 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
-from products.api.authentication import TokenAuthentication
-from products.api.bodies import token_body
-from products.api.pagination import KeysetPage
-from products.api.parsers import StrictFormParser, StrictJSONParser
-from products.api.requests import read_query
-from products.api.schema import pages_of
-from products.api.serializers.pages import NoQuery
-from products.api.serializers.tokens import Credentials, IssuedToken, NewToken, TokenAnswer, TokenQuery
+from products.api.http.pagination import KeysetPage
+from products.api.http.parsers import StrictFormParser, StrictJSONParser
+from products.api.http.query_params import read_query
+from products.api.http.request import ApiRequest
+from products.api.schemas.pages import NoQuery, page_of
+from products.api.schemas.tokens import Credentials, IssuedToken, NewToken, TokenQuery, TokenResponse, token_body
 from products.audit_log import SecurityEvent, record
 from products.models import ApiToken
 from products.models.tokens import ApiTokenQuerySet
 
-# drf-spectacular takes whole security requirements here, and its type hint says names only.
+# drf-spectacular accepts whole security requirements here, although its type hint allows only names.
 BASIC_OR_IN_THE_BODY: Any = [{"basic": []}, {}]
 
 
 class WrongCredentials(AuthenticationFailed):
-    """No active user has this name and password: which of the two is wrong is not said."""
+    """No active user has this name and password. The response does not say which of the two is wrong."""
 
     default_code = "wrong_credentials"
-    default_detail = "No active user has this name and password."
+    default_detail = "The user name or the password is wrong."
 
 
 class TokenView(APIView):
-    """Exchange credentials for a token; give the one in use up."""
+    """Exchange credentials for a token; revoke the token in use."""
 
-    authentication_classes = [TokenAuthentication]
     parser_classes = [StrictJSONParser, StrictFormParser]
 
     def get_permissions(self) -> Any:
         return [AllowAny()] if self.request.method == "POST" else super().get_permissions()
 
     def perform_authentication(self, request: Request) -> None:
-        # Whoever asks for a token may show a password in the Authorization header, or an old token, or nothing.
+        # The header of a login may have a password, or a token that has expired.
         if request.method != "POST":
             super().perform_authentication(request)
 
@@ -62,13 +59,13 @@ class TokenView(APIView):
         auth=BASIC_OR_IN_THE_BODY,
     )
     def post(self, request: Request) -> HttpResponse:
-        """A new token, for a JSON or form body with `username` and `password`, or for HTTP Basic (RFC 7617).
+        """Issue a new token for a `username` and `password`, sent as JSON, as a form, or as HTTP Basic (RFC 7617).
 
-        A name for the token is up to you. Tries are limited by user name and by address.
+        The token may be given a `name`. Attempts are limited per user name and per IP address.
         """
         read_query(request, NoQuery)
         username, password, name = _credentials(request)
-        user = authenticate(request._request, username=username, password=password)
+        user = authenticate(request, username=username, password=password)
         if user is None:
             raise WrongCredentials
         token, secret = ApiToken.objects.issue(user, name=name)
@@ -76,46 +73,46 @@ class TokenView(APIView):
         return Response({"token": secret, "expires_at": token.expires_at})
 
     @extend_schema(
-        operation_id="tokens_revoke_current", summary="Give this token up", request=None, responses={204: None}
+        operation_id="tokens_revoke_current", summary="Revoke this token", request=None, responses={204: None}
     )
-    def delete(self, request: Request) -> HttpResponse:
-        """Revoke the token that this request shows."""
+    def delete(self, request: ApiRequest) -> HttpResponse:
+        """Revoke the token of this request."""
         read_query(request, NoQuery)
-        token: Any = request.auth  # DRF knows its own Token only.
-        token.revoke()
-        record(SecurityEvent.TOKEN_REVOKED, request, user=request.user.pk, token=token.pk)
+        request.auth.revoke()
+        record(SecurityEvent.TOKEN_REVOKED, request, user=request.user.pk, token=request.auth.pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class OwnTokenViewSet(GenericViewSet):
-    """The tokens that somebody has, each with the name that it was given."""
+    """The user's own tokens."""
 
-    serializer_class = TokenAnswer
+    request: ApiRequest
+    serializer_class = TokenResponse
 
     def get_queryset(self) -> ApiTokenQuerySet:
-        return ApiToken.objects.of(cast("Any", self.request.user))
+        return ApiToken.objects.of(self.request.user)
 
-    @extend_schema(summary="List your tokens", parameters=[TokenQuery], responses=pages_of(TokenAnswer))
-    def list(self, request: Request) -> HttpResponse:
-        """Your tokens that are alive, the newest first, a page at a time; never their secrets."""
+    @extend_schema(summary="List your tokens", parameters=[TokenQuery], responses=page_of(TokenResponse))
+    def list(self, request: ApiRequest) -> HttpResponse:
+        """List your active tokens, newest first, paginated; never their secrets."""
         query = read_query(request, TokenQuery)
-        tokens = self.get_queryset() if query.get("all") else ApiToken.objects.usable_by(cast("Any", request.user))
+        tokens = self.get_queryset() if query.get("all") else ApiToken.objects.usable_by(request.user)
         page = KeysetPage(tokens.select_related("user"), ["-id"], query)
         response = page.respond(request, lambda token: token_body(token, current=token == request.auth))
-        response["Cache-Control"] = "no-store"  # what opens the door is looked at, and not left lying about
+        response["Cache-Control"] = "no-store"  # Unlike other GETs: a list of credentials is not left in caches.
         return response
 
     @extend_schema(summary="Revoke one of your tokens", responses={204: None})
-    def revoke(self, request: Request, pk: int) -> HttpResponse:
-        """Revoke one of your tokens, at once. Doing it again changes nothing."""
+    def revoke(self, request: ApiRequest, pk: int) -> HttpResponse:
+        """Revoke one of your tokens, effective immediately. Repeating it has no effect."""
         read_query(request, NoQuery)
         get_object_or_404(self.get_queryset(), pk=pk).revoke()
         record(SecurityEvent.TOKEN_REVOKED, request, user=request.user.pk, token=pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(summary="Revoke all of your tokens", responses={204: None})
-    def revoke_all(self, request: Request) -> HttpResponse:
-        """Revoke all of your tokens, at once, the one in use as well."""
+    def revoke_all(self, request: ApiRequest) -> HttpResponse:
+        """Revoke all of your tokens, including the one in use, effective immediately."""
         read_query(request, NoQuery)
         revoked = self.get_queryset().revoke()
         record(SecurityEvent.TOKENS_ALL_REVOKED, request, user=request.user.pk, number=revoked)
@@ -123,25 +120,26 @@ class OwnTokenViewSet(GenericViewSet):
 
 
 def _credentials(request: Request) -> tuple[str, str, str]:
-    """(user name, password, the token's name), from the Authorization header or else from the body."""
-    body, basic = request.data, _basic(request)
+    """Return (user name, password, name of the token), from the Authorization header or else from the body."""
+    body: Any = request.data
+    basic = _basic_credentials(request)
     if basic is not None:
-        new = NewToken(data=body)
-        new.is_valid(raise_exception=True)
-        body = {**new.validated_data, **basic}
-    credentials = Credentials(data=body)
-    credentials.is_valid(raise_exception=True)
-    given = credentials.validated_data
-    return given["username"], given["password"], given.get("name", "")
+        new_token = NewToken(data=body)
+        new_token.is_valid(raise_exception=True)
+        body = {**new_token.validated_data, **basic}
+    serializer = Credentials(data=body)
+    serializer.is_valid(raise_exception=True)
+    credentials = serializer.validated_data
+    return credentials["username"], credentials["password"], credentials.get("name", "")
 
 
-def _basic(request: Request) -> dict[str, str] | None:
-    """The credentials in the Authorization header, None where it has none."""
-    scheme, _, coded = get_authorization_header(request).partition(b" ")
+def _basic_credentials(request: Request) -> dict[str, str] | None:
+    """Return the credentials in a Basic Authorization header; None without one. Raises WrongCredentials."""
+    scheme, _, encoded = get_authorization_header(request).partition(b" ")
     if scheme.lower() != b"basic":
         return None
     try:
-        username, colon, password = base64.b64decode(coded.strip(), validate=True).decode("utf-8").partition(":")
+        username, colon, password = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:
         raise WrongCredentials from error
     if not colon:

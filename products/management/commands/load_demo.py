@@ -22,29 +22,29 @@ Try it from another terminal, in this directory:
 {calls}
 """
 
-# The README has the same lines, and a test that they are the same.
+# A test holds these lines equal to those in the README.
 CALLS = """\
 . .venv/bin/activate
 export TOKEN=$(http -b POST :{port}/api-token-auth/ username=alice password={password} | \
 python -c 'import json, sys; print(json.load(sys.stdin)["token"])')
-http :{port}/api/products "Authorization: Bearer $TOKEN"
-http POST :{port}/api/orders "Authorization: Bearer $TOKEN" "Idempotency-Key: my-first-order" \
+http :{port}/api/products "Authorization: Token $TOKEN"
+http POST :{port}/api/orders "Authorization: Token $TOKEN" "Idempotency-Key: my-first-order" \
 product={product} quantity=2
-http POST :{port}/api/orders "Authorization: Bearer $TOKEN" "Idempotency-Key: my-first-order" \
+http POST :{port}/api/orders "Authorization: Token $TOKEN" "Idempotency-Key: my-first-order" \
 product={product} quantity=2
-http :{port}/api/orders "Authorization: Bearer $TOKEN"
+http :{port}/api/orders "Authorization: Token $TOKEN"
 """
 
 
 class Command(BaseCommand):
-    help = "Fill the shop with demo data, once, and say how to try it."
+    help = "Load demo data, once, and print how to try it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--port", type=int, default=8000, help="where the shop will be served (default: 8000)")
+        parser.add_argument("--port", type=int, default=8000, help="port that the shop is served on (default: 8000)")
 
     def handle(self, *, port: int, **options: Any) -> None:
         if not settings.DEBUG:
-            raise CommandError("Demo data brings passwords that everybody knows, so it is loaded with DEBUG=true only.")
+            raise CommandError("Demo data has publicly known passwords, so it can be loaded with DEBUG=true only.")
         self.stdout.write(_welcome(port, loaded=demo.load()))
 
 
@@ -53,7 +53,7 @@ def _welcome(port: int, *, loaded: bool) -> str:
     product = Product.objects.on_sale().values_list("pk", flat=True).first()
     calls = CALLS.format(port=port, password=demo.PASSWORDS["alice"], product=product)
     return WELCOME.format(
-        loaded="Demo data is loaded." if loaded else "Demo data was loaded before; nothing was changed.",
+        loaded="Demo data is loaded." if loaded else "Demo data was already loaded; nothing was changed.",
         port=port,
         customers=f"{names['alice']}   {names['bob']}",
         staff=f"{names['staff']}   {names['admin']} (superuser)",

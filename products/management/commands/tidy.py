@@ -1,33 +1,5 @@
-from argparse import ArgumentParser
-from typing import Any
-
-from django.conf import settings
-from django.contrib.sessions.models import Session
-from django.core.management.base import BaseCommand
-from django.utils import timezone
-
-from products.models import ApiToken, Event, LoginCounter, Order
+from products.management.commands import purge
 
 
-class Command(BaseCommand):
-    help = "Expire unpaid orders past their deadline; delete old events, dead tokens, sessions and login counters."
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
-
-    def handle(self, *, dry_run: bool, **options: Any) -> None:
-        orders = Order.objects.overdue()
-        events = Event.objects.older_than(timezone.now() - settings.EVENT_RETENTION)
-        tokens = ApiToken.objects.long_inactive()
-        sessions = Session.objects.filter(expire_date__lt=timezone.now())
-        counters = LoginCounter.objects.ended()
-        if dry_run:
-            counts = [rows.count() for rows in (orders, events, tokens, sessions, counters)]
-        else:
-            gone = [rows.delete()[0] for rows in (tokens, sessions, counters)]
-            counts = [orders.expire(), events.purge(), *gone]
-        self.stdout.write(
-            "{}Orders expired: {}. Deleted: {} events, {} tokens, {} sessions, {} login counters.".format(
-                "A dry run, nothing was done. " if dry_run else "", *counts
-            )
-        )
+class Command(purge.Command):
+    help = "The former name of `purge`, kept for existing scheduled jobs."

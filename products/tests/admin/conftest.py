@@ -1,4 +1,4 @@
-"""Somebody at a desk of the shop, with the admin open."""
+"""Fixtures for the admin: logged-in clients, staff with chosen permissions, orders, and the messages shown."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,8 +19,8 @@ def _static_files_without_a_manifest(settings):
 
 
 @pytest.fixture
-def desk() -> Callable[..., Client]:
-    """A browser in which `user` is logged in."""
+def client_of() -> Callable[..., Client]:
+    """Return a test client in which `user` is logged in."""
 
     def of(user: User, *, enforce_csrf_checks: bool = False) -> Client:
         client = Client(enforce_csrf_checks=enforce_csrf_checks)
@@ -31,8 +31,8 @@ def desk() -> Callable[..., Client]:
 
 
 @pytest.fixture
-def a_clerk(db) -> Callable[..., User]:
-    """Somebody of the staff with these permissions of the shop and no other."""
+def staff_with(db) -> Callable[..., User]:
+    """Create a staff user with exactly these permissions."""
 
     def make(*permissions: str) -> User:
         clerk = User.objects.create_user("clerk", is_staff=True)
@@ -44,7 +44,7 @@ def a_clerk(db) -> Callable[..., User]:
 
 @pytest.fixture
 def an_order(alice, a_product) -> Callable[..., Order]:
-    """An order of alice's, for one mug unless told otherwise."""
+    """Place an order by alice, by default for one piece of a new product."""
 
     def make(product: Product | None = None, quantity: int = 1) -> Order:
         return Order.objects.place_once(customer=alice, items=[(product or a_product(stock=10), quantity)])[0]
@@ -53,6 +53,6 @@ def an_order(alice, a_product) -> Callable[..., Order]:
 
 
 @pytest.fixture
-def said() -> Callable[[Any], list[str]]:
-    """What the admin told its user with this answer."""
+def messages_of() -> Callable[[Any], list[str]]:
+    """Return the messages that the admin showed with this response."""
     return lambda response: [str(message) for message in get_messages(response.wsgi_request)]

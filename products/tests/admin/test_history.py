@@ -7,7 +7,7 @@ MOVEMENTS, EVENTS = "/admin/products/stockmovement/", "/admin/products/event/"
 
 @pytest.fixture
 def a_sale(alice, staff, a_product):
-    """A mug that was received by the staff and sold to alice."""
+    """Receive a product as staff and sell some of it to alice."""
     mug = a_product(sku="MUG", name="Mug")
     mug.receive(5, by=staff, note="Delivery 17")
     return Order.objects.create(customer=alice, items=[(mug, 2)])
@@ -17,23 +17,23 @@ def rows(answer):
     return list(answer.context["cl"].result_list)
 
 
-def test_the_ledger_says_what_moved_why_and_for_whom(staff, desk, a_sale):
-    html = desk(staff).get(MOVEMENTS).content.decode()
+def test_the_ledger_shows_product_delta_note_and_order(staff, client_of, a_sale):
+    html = client_of(staff).get(MOVEMENTS).content.decode()
 
     assert all(f">{shown}</td>" in html for shown in ["MUG", "5", "-2", "Delivery 17", a_sale.pk])
-    assert [movement.delta for movement in rows(desk(staff).get(MOVEMENTS))] == [-2, 5]
+    assert [movement.delta for movement in rows(client_of(staff).get(MOVEMENTS))] == [-2, 5]
 
 
-def test_the_ledger_is_searched_by_product_and_filtered_by_reason(staff, desk, a_sale):
-    browser = desk(staff)
+def test_the_ledger_is_searched_by_product_and_filtered_by_reason(staff, client_of, a_sale):
+    browser = client_of(staff)
 
     assert [m.delta for m in rows(browser.get(MOVEMENTS, {"q": "mug"}))] == [-2, 5]
     assert [m.delta for m in rows(browser.get(MOVEMENTS, {"reason__exact": "SOLD"}))] == [-2]
     assert rows(browser.get(MOVEMENTS, {"q": "lamp"})) == []
 
 
-def test_events_are_about_orders_or_products_and_found_by_either(staff, desk, a_sale):
-    browser = desk(staff)
+def test_events_are_filtered_and_searched_by_order_or_product(staff, client_of, a_sale):
+    browser = client_of(staff)
 
     assert [e.kind for e in rows(browser.get(EVENTS))] == ["order.placed", "product.stock_moved", "product.created"]
     assert [e.kind for e in rows(browser.get(EVENTS, {"about": "order"}))] == ["order.placed"]
@@ -46,10 +46,10 @@ def test_events_are_about_orders_or_products_and_found_by_either(staff, desk, a_
 
 
 @pytest.mark.parametrize(("address", "model"), [(MOVEMENTS, StockMovement), (EVENTS, Event)])
-def test_history_is_only_read(staff, desk, a_sale, address, model):
+def test_history_is_read_only(staff, client_of, a_sale, address, model):
     staff.is_superuser = True
     staff.save()
-    browser, before = desk(staff), list(model.objects.order_by("pk").values())
+    browser, before = client_of(staff), list(model.objects.order_by("pk").values())
     one = f"{address}{before[0]['id']}/"
 
     answers = [
@@ -66,5 +66,5 @@ def test_history_is_only_read(staff, desk, a_sale, address, model):
 
 
 @pytest.mark.parametrize("address", [MOVEMENTS, EVENTS])
-def test_who_may_not_read_it_does_not(desk, a_clerk, address):
-    assert desk(a_clerk("view_product")).get(address).status_code == 403
+def test_history_needs_its_view_permission(client_of, staff_with, address):
+    assert client_of(staff_with("view_product")).get(address).status_code == 403

@@ -8,7 +8,7 @@ from django.utils import timezone
 from products.models import Order, Status
 
 ORDERS = "/admin/products/order/"
-VERBS = ["pay", "ship", "deliver", "cancel", "return"]
+ACTIONS = ["pay", "ship", "deliver", "cancel", "return"]
 
 
 def page(order, name="change"):
@@ -16,27 +16,27 @@ def page(order, name="change"):
 
 
 def offered(answer):
-    return [verb.label for verb in answer.context["verbs"]]
+    return [action.label for action in answer.context["object_actions"]]
 
 
-def now(order):
+def refreshed(order):
     return Order.objects.get(pk=order.pk)
 
 
-def test_an_order_is_paid_shipped_and_delivered_from_its_page(staff, desk, said, an_order):
+def test_an_order_is_paid_shipped_and_delivered_from_its_page(staff, client_of, messages_of, an_order):
     order = an_order()
 
-    paid = desk(staff).post(page(order, "pay"), {"reference": "TRANSFER-17"})
-    shipped = desk(staff).post(page(order, "ship"), {"carrier": "Parcel Post", "tracking_number": "PP1"})
-    delivered = desk(staff).post(page(order, "deliver"))
+    paid = client_of(staff).post(page(order, "pay"), {"reference": "TRANSFER-17"})
+    shipped = client_of(staff).post(page(order, "ship"), {"carrier": "Parcel Post", "tracking_number": "PP1"})
+    delivered = client_of(staff).post(page(order, "deliver"))
 
     assert (paid.status_code, paid.url) == (302, page(order))
-    assert [said(answer) for answer in (paid, shipped, delivered)] == [
+    assert [messages_of(answer) for answer in (paid, shipped, delivered)] == [
         [f"Order {order.pk} is paid."],
         [f"Order {order.pk} is shipped."],
         [f"Order {order.pk} is delivered."],
     ]
-    done = now(order)
+    done = refreshed(order)
     assert (done.status, done.payment_reference) == ("DELIVERED", "TRANSFER-17")
     assert (done.carrier, done.tracking_number) == ("Parcel Post", "PP1")
     assert [(event.kind, event.by.username) for event in order.events.order_by("id")] == [
@@ -48,81 +48,81 @@ def test_an_order_is_paid_shipped_and_delivered_from_its_page(staff, desk, said,
     assert [entry.user for entry in LogEntry.objects.filter(object_id=str(order.pk))] == [staff] * 3
 
 
-def test_cancelling_gives_the_stock_back(staff, desk, a_product, an_order):
+def test_cancelling_puts_the_stock_back(staff, client_of, a_product, an_order):
     mug = a_product(stock=3)
     order = an_order(mug, 2)
 
-    desk(staff).post(page(order, "cancel"))
+    client_of(staff).post(page(order, "cancel"))
 
-    assert (now(order).status, mug.refreshed().stock) == ("CANCELLED", 3)
+    assert (refreshed(order).status, mug.refreshed().stock) == ("CANCELLED", 3)
     assert [movement.delta for movement in order.movements] == [-2, 2]
 
 
-def test_what_comes_back_is_sold_again(staff, desk, a_product, an_order):
+def test_returned_goods_can_be_sold_again(staff, client_of, a_product, an_order):
     mug = a_product(stock=3)
     order = an_order(mug, 2)
     order.pay()
     order.ship()
 
-    desk(staff).post(page(order, "return"))
+    client_of(staff).post(page(order, "return"))
 
-    assert (now(order).status, mug.refreshed().stock) == ("RETURNED", 3)
+    assert (refreshed(order).status, mug.refreshed().stock) == ("RETURNED", 3)
 
 
-def test_a_page_offers_the_moves_that_are_left(staff, desk, an_order):
-    order, browser = an_order(), desk(staff)
+def test_a_page_offers_the_transitions_that_are_allowed(staff, client_of, an_order):
+    order, browser = an_order(), client_of(staff)
 
-    assert offered(browser.get(page(order))) == ["Mark as paid", "Cancel the order"]
+    assert offered(browser.get(page(order))) == ["Mark as paid", "Cancel order"]
     order.pay()
-    assert offered(browser.get(page(order))) == ["Mark as shipped", "Cancel the order"]
+    assert offered(browser.get(page(order))) == ["Mark as shipped", "Cancel order"]
     order.ship()
-    assert offered(browser.get(page(order))) == ["Mark as delivered", "Take the goods back"]
+    assert offered(browser.get(page(order))) == ["Mark as delivered", "Return goods"]
     order.deliver()
-    assert offered(browser.get(page(order))) == ["Take the goods back"]
+    assert offered(browser.get(page(order))) == ["Return goods"]
     order.return_goods()
     assert offered(browser.get(page(order))) == []
 
 
-def test_of_two_who_cancel_the_same_order_the_second_is_told(staff, desk, a_product, an_order):
+def test_cancelling_a_cancelled_order_shows_an_error(staff, client_of, a_product, an_order):
     mug = a_product(stock=3)
     order = an_order(mug, 2)
-    desk(staff).post(page(order, "cancel"))
+    client_of(staff).post(page(order, "cancel"))
 
-    answer = desk(staff).post(page(order, "cancel"))
+    answer = client_of(staff).post(page(order, "cancel"))
 
     assert answer.status_code == 200
     assert answer.context["form"].errors == {"__all__": ["An order that is CANCELLED cannot become CANCELLED."]}
-    assert answer.context["situation"] == "alice, cancelled, 2.00 EUR."
+    assert answer.context["summary"] == "alice, cancelled, 2.00 EUR."
     assert mug.refreshed().stock == 3
 
 
-def test_a_payment_that_comes_too_late_is_refused(staff, desk, an_order):
+def test_a_payment_past_the_deadline_is_rejected(staff, client_of, an_order):
     order = an_order()
     Order.objects.filter(pk=order.pk).update(pay_by=timezone.now() - timedelta(minutes=1))
 
-    answer = desk(staff).post(page(order, "pay"), {"reference": "LATE"})
+    answer = client_of(staff).post(page(order, "pay"), {"reference": "LATE"})
 
     assert list(answer.context["form"].errors) == ["__all__"]
     assert "had to be paid by" in answer.content.decode()
-    assert (now(order).status, now(order).payment_reference) == ("PLACED", "")
+    assert (refreshed(order).status, refreshed(order).payment_reference) == ("PLACED", "")
 
 
-def test_many_are_moved_at_once_and_each_refusal_is_told(staff, desk, said, an_order):
+def test_a_bulk_action_reports_each_rejected_order(staff, client_of, messages_of, an_order):
     placed, paid, cancelled = an_order(), an_order(), an_order()
     paid.pay(reference="TRANSFER-17")
     cancelled.cancel()
 
-    answer = desk(staff).post(
+    answer = client_of(staff).post(
         ORDERS, {"action": "pay_selected", "_selected_action": [placed.pk, paid.pk, cancelled.pk]}
     )
 
-    assert said(answer) == [
+    assert messages_of(answer) == [
         f"cancelled order {cancelled.pk}: An order that is CANCELLED cannot become PAID.",
         f"paid order {paid.pk}: An order that is PAID cannot become PAID.",
         "Mark as paid: 1 of 3.",
     ]
-    assert [now(order).status for order in (placed, paid, cancelled)] == ["PAID", "PAID", "CANCELLED"]
-    assert now(paid).payment_reference == "TRANSFER-17"
+    assert [refreshed(order).status for order in (placed, paid, cancelled)] == ["PAID", "PAID", "CANCELLED"]
+    assert refreshed(paid).payment_reference == "TRANSFER-17"
     assert placed.events.last().by == staff
 
 
@@ -134,28 +134,30 @@ def test_many_are_moved_at_once_and_each_refusal_is_told(staff, desk, said, an_o
         ("deliver_selected", ["pay", "ship"], Status.DELIVERED),
     ],
 )
-def test_the_daily_moves_can_be_made_for_many(staff, desk, said, an_order, action, verbs, after):
+def test_orders_can_be_paid_shipped_and_delivered_in_bulk(
+    staff, client_of, messages_of, an_order, action, verbs, after
+):
     orders = [an_order(), an_order()]
     for order in orders:
         for verb in verbs:
             getattr(order, verb)()
 
-    answer = desk(staff).post(ORDERS, {"action": action, "_selected_action": [order.pk for order in orders]})
+    answer = client_of(staff).post(ORDERS, {"action": action, "_selected_action": [order.pk for order in orders]})
 
-    assert said(answer) == [f"Mark as {after.label}: 2 of 2."]
-    assert [now(order).status for order in orders] == [after, after]
+    assert messages_of(answer) == [f"Mark as {after.label}: 2 of 2."]
+    assert [refreshed(order).status for order in orders] == [after, after]
 
 
-def test_what_cannot_be_undone_is_not_offered_for_many(staff, desk, an_order):
+def test_actions_that_cannot_be_undone_are_not_offered_in_bulk(staff, client_of, an_order):
     an_order()
 
-    choices = desk(staff).get(ORDERS).context["action_form"].fields["action"].choices
+    choices = client_of(staff).get(ORDERS).context["action_form"].fields["action"].choices
 
     assert [name for name, _ in choices] == ["", "pay_selected", "ship_selected", "deliver_selected"]
 
 
-def test_nothing_of_an_order_is_written_by_hand(staff, desk, an_order):
-    order, browser = an_order(), desk(staff)
+def test_no_field_of_an_order_can_be_edited(staff, client_of, an_order):
+    order, browser = an_order(), client_of(staff)
 
     answers = [
         browser.get(f"{ORDERS}add/"),
@@ -172,65 +174,67 @@ def test_nothing_of_an_order_is_written_by_hand(staff, desk, an_order):
     assert re.findall(r'<(?!input type="hidden")(?:input|select|textarea)[^>]* name="([^"]+)"', html) == []
 
 
-def test_the_page_shows_the_lines_as_they_were_bought(staff, desk, a_product, an_order):
+def test_the_page_shows_the_lines_as_they_were_ordered(staff, client_of, a_product, an_order):
     mug = a_product(stock=5, name="Mug", price="4.50")
     order = an_order(mug, 2)
     mug.name = "Large mug"
     mug.save()
 
-    html = desk(staff).get(page(order)).content.decode()
+    html = client_of(staff).get(page(order)).content.decode()
 
     assert all(f"<p>{shown}</p>" in html for shown in ["Mug", "2", "4.50", "9.00", "order.placed"])
     assert "Large mug" in html
 
 
-def test_a_cart_shows_what_is_in_it(staff, desk, alice, a_product):
+def test_a_cart_shows_its_lines(staff, client_of, alice, a_product):
     cart = Order.objects.cart_of(alice)
     cart.items = [(a_product(name="Mug"), 2)]
     cart.save()
 
-    answer = desk(staff).get(page(cart))
+    answer = client_of(staff).get(page(cart))
 
     assert (answer.status_code, "Mug" in answer.content.decode()) == (200, True)
-    assert offered(answer) == ["Cancel the order"]
+    assert offered(answer) == ["Cancel order"]
 
 
-@pytest.mark.parametrize("name", VERBS)
-def test_who_may_only_look_moves_nothing(desk, a_clerk, an_order, name):
+@pytest.mark.parametrize("name", ACTIONS)
+def test_a_user_with_view_permission_cannot_change_the_status(client_of, staff_with, an_order, name):
     order = an_order()
-    clerk = a_clerk("view_order")
+    clerk = staff_with("view_order")
 
-    assert offered(desk(clerk).get(page(order))) == []
-    assert desk(clerk).get(page(order, name)).status_code == 403
-    assert desk(clerk).post(page(order, name)).status_code == 403
-    assert now(order).status == "PLACED"
+    assert offered(client_of(clerk).get(page(order))) == []
+    assert client_of(clerk).get(page(order, name)).status_code == 403
+    assert client_of(clerk).post(page(order, name)).status_code == 403
+    assert refreshed(order).status == "PLACED"
 
 
-def test_who_may_only_look_has_no_actions(desk, a_clerk, an_order):
+def test_a_user_with_view_permission_has_no_bulk_actions(client_of, staff_with, an_order):
     order = an_order()
 
-    answer = desk(a_clerk("view_order")).post(ORDERS, {"action": "pay_selected", "_selected_action": [order.pk]})
+    answer = client_of(staff_with("view_order")).post(
+        ORDERS, {"action": "pay_selected", "_selected_action": [order.pk]}
+    )
 
     assert answer.status_code == 200
     assert answer.context["action_form"] is None
-    assert now(order).status == "PLACED"
+    assert refreshed(order).status == "PLACED"
 
 
-@pytest.mark.parametrize("name", VERBS)
-def test_only_a_post_of_this_site_moves_an_order(staff, desk, an_order, name):
+@pytest.mark.parametrize("name", ACTIONS)
+def test_the_status_changes_only_by_a_post_with_a_csrf_token(staff, client_of, an_order, name):
     order = an_order()
 
-    assert desk(staff).get(page(order, name)).status_code == 200
-    assert desk(staff, enforce_csrf_checks=True).post(page(order, name)).status_code == 403
-    assert now(order).status == "PLACED"
+    assert client_of(staff).get(page(order, name)).status_code == 200
+    assert client_of(staff, enforce_csrf_checks=True).post(page(order, name)).status_code == 403
+    assert refreshed(order).status == "PLACED"
 
 
-def test_an_order_is_found_by_its_id_its_customer_and_its_references(staff, desk, bob, a_product, an_order):
+def test_an_order_is_found_by_its_id_its_customer_and_its_references(staff, client_of, bob, a_product, an_order):
     order = an_order()
     order.pay(reference="TRANSFER-17")
     order.ship(tracking_number="PP1")
     Order.objects.create(customer=bob, items=[(a_product(stock=1), 1)])
-    browser = desk(staff)
+    browser = client_of(staff)
 
     for wanted in [str(order.pk), order.pk.hex, f" {order.pk} ", "alice", "transfer-17", "PP1"]:
         assert list(browser.get(ORDERS, {"q": wanted}).context["cl"].result_list) == [order], wanted
@@ -238,5 +242,5 @@ def test_an_order_is_found_by_its_id_its_customer_and_its_references(staff, desk
 
 
 @pytest.mark.parametrize("number", ["99", "x", "00000000-0000-7000-8000-000000000000"])
-def test_an_unknown_order_is_not_found(staff, desk, number):
-    assert desk(staff).post(f"{ORDERS}{number}/cancel/").status_code == 404
+def test_an_unknown_order_is_not_found(staff, client_of, number):
+    assert client_of(staff).post(f"{ORDERS}{number}/cancel/").status_code == 404

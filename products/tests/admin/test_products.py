@@ -12,7 +12,7 @@ def page(product, name="change"):
 
 
 def form(product, **changes):
-    """What the browser sends for this product's page as it is now, with these changes."""
+    """Return what a browser sends from the product's page as it is now, with these changes."""
     shown = {
         "sku": product.sku,
         "name": product.name,
@@ -23,10 +23,10 @@ def form(product, **changes):
     return {f"initial-{name}": value for name, value in shown.items()} | shown | changes
 
 
-def test_a_new_product_is_written_with_its_maker_and_without_stock(staff, desk):
+def test_a_new_product_has_no_stock_and_an_event_by_its_creator(staff, client_of):
     kitchen = Category.objects.create(slug="kitchen", name="Kitchen")
 
-    answer = desk(staff).post(
+    answer = client_of(staff).post(
         f"{PRODUCTS}add/",
         {"sku": "MUG", "name": "Mug", "description": "", "category": kitchen.pk, "price": "4.50", "stock": "50"},
     )
@@ -37,77 +37,79 @@ def test_a_new_product_is_written_with_its_maker_and_without_stock(staff, desk):
     assert [(event.kind, event.by) for event in mug.events.all()] == [("product.created", staff)]
 
 
-def test_a_change_is_an_event_with_who_made_it(staff, desk, a_product):
+def test_a_change_writes_an_event_with_its_user(staff, client_of, a_product):
     mug = a_product(price="4.50")
 
-    desk(staff).post(page(mug), form(mug, price="4.80"))
+    client_of(staff).post(page(mug), form(mug, price="4.80"))
 
     assert mug.refreshed().price == Decimal("4.80")
     event = mug.events.last()
     assert (event.kind, event.by, event.facts) == ("product.changed", staff, {"fields": ["price"]})
 
 
-def test_saving_without_a_change_writes_nothing(staff, desk, a_product):
+def test_saving_without_a_change_writes_nothing(staff, client_of, a_product):
     mug = a_product()
 
-    answer = desk(staff).post(page(mug), form(mug))
+    answer = client_of(staff).post(page(mug), form(mug))
 
     assert answer.status_code == 302
     assert mug.refreshed().updated_at == mug.updated_at
     assert mug.events.count() == 1
 
 
-def test_a_form_that_was_opened_before_a_sale_does_not_bring_the_sold_pieces_back(staff, desk, alice, a_product):
+def test_a_form_opened_before_a_sale_does_not_restore_the_sold_stock(staff, client_of, alice, a_product):
     mug = a_product(stock=50, name="Mug")
     opened = form(mug, name="Large mug", stock="50")
     Order.objects.create(customer=alice, items=[(mug, 7)])
 
-    desk(staff).post(page(mug), opened)
+    client_of(staff).post(page(mug), opened)
 
     assert (mug.refreshed().name, mug.refreshed().stock) == ("Large mug", 43)
     assert list(Product.objects.out_of_balance()) == []
 
 
-def test_a_form_undoes_nothing_that_somebody_else_changed_since_it_was_opened(staff, desk, a_product):
+def test_a_form_does_not_undo_changes_made_since_it_was_opened(staff, client_of, a_product):
     mug = a_product(name="Mug", price="4.50")
     opened = form(mug, name="Large mug")
     mug.price = Decimal("5.00")
     mug.save()
     mug.retire()
 
-    desk(staff).post(page(mug), opened)
+    client_of(staff).post(page(mug), opened)
 
     now = mug.refreshed()
     assert (now.name, now.price, now.retired_at) == ("Large mug", Decimal("5.00"), mug.retired_at)
 
 
-def test_a_form_leaves_the_product_to_be_found_by_what_others_wrote_since(staff, desk, a_product):
+def test_a_form_keeps_the_search_text_that_others_changed_since(staff, client_of, a_product):
     mug = a_product(name="Mug", description="stoneware")
     opened = form(mug, name="Large mug")
     mug.description = "enamel"
     mug.save()
 
-    desk(staff).post(page(mug), opened)
+    client_of(staff).post(page(mug), opened)
 
     assert mug.refreshed().description == "enamel"
     assert [list(Product.objects.search(word)) for word in ("large", "enamel", "stoneware")] == [[mug], [mug], []]
 
 
-def test_of_two_who_make_the_same_product_at_once_the_second_is_told(staff, desk, said, a_product, monkeypatch):
+def test_a_sku_taken_by_a_concurrent_request_shows_an_error(staff, client_of, messages_of, a_product, monkeypatch):
     taken = a_product(sku="MUG")
-    monkeypatch.setattr(Product, "validate_unique", lambda *args, **kwargs: None)  # It looked before the first wrote.
+    monkeypatch.setattr(
+        Product, "validate_unique", lambda *args, **kwargs: None
+    )  # as if checked before the other request committed
 
-    answer = desk(staff).post(f"{PRODUCTS}add/", {"sku": "MUG", "name": "Mug", "price": "1"})
+    answer = client_of(staff).post(f"{PRODUCTS}add/", {"sku": "MUG", "name": "Mug", "price": "1"})
 
     assert (answer.status_code, answer.url) == (302, f"{PRODUCTS}add/")
-    assert said(answer) == ["A product with the SKU MUG already exists."]
+    assert messages_of(answer) == ["A product with the SKU MUG already exists."]
     assert list(Product.objects.all()) == [taken]
 
 
-def test_the_page_carries_what_it_showed_and_has_no_field_for_the_stock(staff, desk, a_product):
+def test_the_page_has_its_initial_values_and_no_field_for_the_stock(staff, client_of, a_product):
     mug = a_product(stock=50, name="Mug")
 
-    html = desk(staff).get(page(mug)).content.decode()
+    html = client_of(staff).get(page(mug)).content.decode()
 
     assert '<input type="hidden" name="initial-name" value="Mug" id="initial-id_name">' in html
     assert '<div class="readonly">50</div>' in html
@@ -115,8 +117,8 @@ def test_the_page_carries_what_it_showed_and_has_no_field_for_the_stock(staff, d
     assert 'name="retired_at"' not in html
 
 
-def test_an_unusable_product_is_refused_in_words(staff, desk):
-    answer = desk(staff).post(f"{PRODUCTS}add/", {"sku": "no spaces", "name": "", "price": "-1"})
+def test_an_invalid_product_is_rejected_field_by_field(staff, client_of):
+    answer = client_of(staff).post(f"{PRODUCTS}add/", {"sku": "no spaces", "name": "", "price": "-1"})
 
     assert answer.context["adminform"].form.errors == {
         "sku": ["Letters, digits, dots, dashes, underscores."],
@@ -126,94 +128,94 @@ def test_an_unusable_product_is_refused_in_words(staff, desk):
     assert Product.objects.count() == 0
 
 
-def test_retiring_takes_a_product_off_sale_and_bringing_it_back_puts_it_on_again(staff, desk, said, a_product):
+def test_a_product_is_retired_and_brought_back(staff, client_of, messages_of, a_product):
     mug = a_product(stock=3, sku="MUG", name="Mug")
 
-    retired = desk(staff).post(page(mug, "retire"))
+    retired = client_of(staff).post(page(mug, "retire"))
 
     assert (retired.status_code, retired.url) == (302, page(mug))
-    assert said(retired) == ["Mug (MUG) is no longer sold."]
+    assert messages_of(retired) == ["Mug (MUG) is no longer on sale."]
     assert (mug.refreshed().retired_at is None, mug.refreshed().stock) == (False, 3)
     assert mug.events.last().by == staff
 
-    brought_back = desk(staff).post(page(mug, "bring_back"))
+    brought_back = client_of(staff).post(page(mug, "bring_back"))
 
-    assert said(brought_back) == ["Mug (MUG) is sold again."]
+    assert messages_of(brought_back) == ["Mug (MUG) is on sale again."]
     assert mug.refreshed().retired_at is None
 
 
-def test_a_product_offers_to_be_retired_or_to_be_brought_back(staff, desk, a_product):
+def test_a_page_offers_to_retire_or_to_bring_back(staff, client_of, a_product):
     mug, lamp = a_product(), a_product()
     lamp.retire()
 
-    assert offered(desk(staff).get(page(mug))) == ["Receive", "Correct", "Count", "Retire"]
-    assert offered(desk(staff).get(page(lamp))) == ["Receive", "Correct", "Count", "Bring back"]
+    assert offered(client_of(staff).get(page(mug))) == ["Receive", "Correct", "Count", "Retire"]
+    assert offered(client_of(staff).get(page(lamp))) == ["Receive", "Correct", "Count", "Bring back"]
 
 
 def offered(answer):
-    return [verb.label for verb in answer.context["verbs"]]
+    return [action.label for action in answer.context["object_actions"]]
 
 
-def test_many_are_retired_and_brought_back_at_once(staff, desk, said, a_product):
+def test_products_are_retired_and_brought_back_in_bulk(staff, client_of, messages_of, a_product):
     mug, lamp, desk_pad = a_product(), a_product(), a_product()
     lamp.retire()
     chosen = {"_selected_action": [mug.pk, lamp.pk]}
 
-    retired = desk(staff).post(PRODUCTS, chosen | {"action": "retire_selected"})
+    retired = client_of(staff).post(PRODUCTS, chosen | {"action": "retire_selected"})
 
-    assert said(retired) == ["Retire: 1 of 1."]
+    assert messages_of(retired) == ["Retire: 1 of 1."]
     assert set(Product.objects.retired()) == {mug, lamp}
 
-    brought_back = desk(staff).post(PRODUCTS, chosen | {"action": "bring_back_selected"})
+    brought_back = client_of(staff).post(PRODUCTS, chosen | {"action": "bring_back_selected"})
 
-    assert said(brought_back) == ["Bring back: 2 of 2."]
+    assert messages_of(brought_back) == ["Bring back: 2 of 2."]
     assert set(Product.objects.on_sale()) == {mug, lamp, desk_pad}
 
 
 @pytest.mark.parametrize(("wanted", "found"), [("on", {"MUG"}), ("retired", {"LAMP"}), ("", {"MUG", "LAMP"})])
-def test_the_list_shows_what_is_on_sale_or_what_is_not(staff, desk, a_product, wanted, found):
+def test_the_list_is_filtered_by_on_sale_or_retired(staff, client_of, a_product, wanted, found):
     a_product(sku="MUG")
     a_product(sku="LAMP").retire()
 
-    answer = desk(staff).get(PRODUCTS, {"sale": wanted})
+    answer = client_of(staff).get(PRODUCTS, {"sale": wanted})
 
     assert {product.sku for product in answer.context["cl"].result_list} == found
 
 
 @pytest.mark.parametrize("name", ["change", "retire", "bring_back", "delete"])
-def test_who_may_only_look_changes_nothing(desk, a_clerk, a_product, name):
+def test_a_user_with_view_permission_cannot_change_a_product(client_of, staff_with, a_product, name):
     mug = a_product(name="Mug")
 
-    answer = desk(a_clerk("view_product")).post(page(mug, name), form(mug, name="Large mug"))
+    answer = client_of(staff_with("view_product")).post(page(mug, name), form(mug, name="Large mug"))
 
     assert answer.status_code == 403
     assert (mug.refreshed().name, mug.refreshed().retired_at) == ("Mug", None)
 
 
-def test_who_may_only_look_sees_no_button(desk, a_clerk, a_product):
+def test_a_user_with_view_permission_sees_no_object_actions(client_of, staff_with, a_product):
     mug = a_product()
 
-    answer = desk(a_clerk("view_product")).get(page(mug))
+    answer = client_of(staff_with("view_product")).get(page(mug))
 
     assert (answer.status_code, offered(answer)) == (200, [])
 
 
 @pytest.mark.parametrize("address", [PRODUCTS, f"{PRODUCTS}1/change/", f"{PRODUCTS}1/retire/", f"{PRODUCTS}1/receive/"])
-def test_a_customer_is_sent_to_the_login(desk, alice, a_product, address):
+def test_a_customer_is_redirected_to_the_login(client_of, alice, a_product, address):
     a_product()
 
-    answer = desk(alice).get(address)
+    answer = client_of(alice).get(address)
 
     assert (answer.status_code, answer.url) == (302, f"/admin/login/?next={address}")
 
 
-def test_what_stands_in_a_name_is_text_and_never_markup(staff, desk, alice, a_product):
+def test_markup_in_names_and_notes_is_escaped(staff, client_of, alice, a_product):
     evil = "<script>alert(1)</script>"
     mug = a_product(stock=5, sku="MUG", name=evil, description=evil)
     mug.correct(-1, note=evil, by=staff)
     order = Order.objects.create(customer=alice, items=[(mug, 1)])
     order.pay(reference=evil)
-    browser = desk(staff)
+    browser = client_of(staff)
 
     pages = [
         PRODUCTS,
@@ -230,9 +232,9 @@ def test_what_stands_in_a_name_is_text_and_never_markup(staff, desk, alice, a_pr
     assert [answer.request["PATH_INFO"] for answer in answers if evil in answer.content.decode()] == []
 
 
-def test_an_event_remembers_the_staff_of_an_action(staff, desk, a_product):
+def test_the_event_of_a_bulk_action_names_its_user(staff, client_of, a_product):
     mug = a_product()
 
-    desk(staff).post(PRODUCTS, {"action": "retire_selected", "_selected_action": [mug.pk]})
+    client_of(staff).post(PRODUCTS, {"action": "retire_selected", "_selected_action": [mug.pk]})
 
     assert Event.objects.latest("id").by == staff

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.http import urlencode
 
-from products.api.serializers.products import ORDERINGS
+from products.api.schemas.products import ORDERINGS
 from products.models import Category, Product
 
 pytestmark = pytest.mark.django_db

@@ -13,6 +13,7 @@ from rest_framework.throttling import BaseThrottle
 from products.api.views.products import ProductViewSet
 from products.models import ApiToken, Product
 from products.tests.side_by_side import on_postgresql
+from products.tests.statements import catalog_read
 
 pytestmark = pytest.mark.django_db
 
@@ -102,7 +103,7 @@ def test_the_use_of_a_token_is_noted_once_a_day(alice, goods, django_assert_num_
         client.get("/api/products")
         assert ApiToken.objects.get(pk=token.pk).last_used_on == today
 
-    with django_assert_num_queries(2):  # the token and the products; nothing is written
+    with django_assert_num_queries(catalog_read()):  # the token and the products; nothing is written
         client.get("/api/products")
 
 
@@ -163,3 +164,45 @@ def test_a_price_always_has_two_decimals(api, alice, goods):
     page = api(alice).get("/api/products").json()["results"]
 
     assert [product["price"] for product in page] == ["0.50", "1.50", "2.50", "3.50", "4.50"]
+
+
+@on_postgresql
+@pytest.mark.parametrize(
+    ("path", "statements"),
+    [
+        ("/api/products", 1),
+        ("/api/products?limit=2&ordering=-price", 1),
+        ("/api/products?sku=MUG-1", 1),
+        ("/api/products/{product}", 1),
+        ("/api/products/99999999999999999999", 1),
+        ("/api/products?search=mug", 2),  # may take two statements by itself
+        ("/api/products?colour=red", 1),  # invalid, and so the token alone
+    ],
+)
+def test_a_plain_read_takes_one_statement_with_its_token(
+    api, alice, goods, django_assert_num_queries, path, statements
+):
+    client = api(alice)
+
+    with django_assert_num_queries(statements):
+        client.get(path.format(product=goods[2].pk))
+
+
+@pytest.mark.parametrize("ordering", ["price", "-price", "name", "-created", "changed"])
+def test_the_pages_of_the_catalog_keep_their_order(api, alice, goods, ordering):
+    client, url, seen = api(alice), f"/api/products?limit=2&ordering={ordering}", []
+    while url:
+        page = client.get(url).json()
+        seen += [product["sku"] for product in page["results"]]
+        url = page["next"]
+
+    skus = [f"MUG-{number}" for number in range(5)]
+    assert seen == (skus[::-1] if ordering.startswith("-") else skus)
+
+
+def test_a_page_without_products_is_empty_for_a_good_token_and_401_for_a_bad_one(api, alice):
+    assert api(alice).get("/api/products").json()["results"] == []
+    assert APIClient(HTTP_AUTHORIZATION="Bearer shop_made-up").get("/api/products").status_code == 401
+    assert api(alice).get("/api/products/1").status_code == 404
+    assert APIClient(HTTP_AUTHORIZATION="Bearer shop_made-up").get("/api/products/1").status_code == 401
+    assert APIClient(HTTP_AUTHORIZATION="Bearer shop_made-up").get("/api/products?colour=red").status_code == 401

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 
-from products.api.views import documentation
+from products.api.views import docs as docs_views
 from products.tests.side_by_side import side_by_side
 
 PLACES = {"script": "src", "link": "href", "img": "src", "iframe": "src"}
@@ -68,8 +68,8 @@ def test_in_production_the_files_of_the_docs_are_collected_under_names_of_their_
 
 
 def test_two_who_ask_first_get_the_one_document_that_is_made(transactional_db):
-    documentation.made.cache_clear()
+    docs_views.generated_document.cache_clear()
 
-    first, second = side_by_side(documentation.document, documentation.document)
+    first, second = side_by_side(docs_views.document, docs_views.document)
 
     assert first is second

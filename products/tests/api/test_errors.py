@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError
 from rest_framework.test import APIClient
 
-from products.api import bodies
+from products.api.schemas.products import PRODUCT
 from products.models import ApiToken
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +59,7 @@ def test_an_error_of_405_says_what_is_allowed(client):
 @pytest.mark.parametrize("debug", [False, True])
 def test_a_bug_is_a_500_that_tells_nothing_but_its_id(client, settings, monkeypatch, a_product, debug):
     settings.DEBUG = debug
-    monkeypatch.setattr(bodies, "money", lambda amount: 1 / 0)
+    monkeypatch.setattr(PRODUCT, "body", lambda row: 1 / 0)
     product = a_product()
 
     answer = client.get(f"/api/products/{product.pk}")
@@ -71,10 +71,10 @@ def test_a_bug_is_a_500_that_tells_nothing_but_its_id(client, settings, monkeypa
 
 
 def test_a_database_out_of_reach_is_a_503_to_be_tried_again(client, monkeypatch, a_product):
-    def out_of_reach(amount: object) -> None:
+    def out_of_reach(row: object) -> None:
         raise OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr(bodies, "money", out_of_reach)
+    monkeypatch.setattr(PRODUCT, "body", out_of_reach)
 
     answer = client.get(f"/api/products/{a_product().pk}")
 

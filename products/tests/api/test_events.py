@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from products.api.serializers.order_moves import EventAnswer
+from products.api.schemas.orders import EventResponse
 from products.models import Order
 
 pytestmark = pytest.mark.django_db
@@ -48,8 +48,8 @@ def test_the_history_tells_every_step_the_oldest_first(api, staff, alice, a_deli
 def test_the_schema_describes_exactly_what_is_shown(api, alice, a_delivered_order):
     [event] = history(api(alice), a_delivered_order, limit=1).json()["results"]
 
-    assert list(event) == list(EventAnswer().fields)
-    assert list(event["facts"]) == list(EventAnswer().fields["facts"].fields)
+    assert list(event) == list(EventResponse().fields)
+    assert list(event["facts"]) == list(EventResponse().fields["facts"].fields)
 
 
 def test_a_customer_is_not_told_who_of_the_staff_it_was(api, alice, a_delivered_order):

@@ -4,7 +4,7 @@ import pytest
 from django.db import DataError, connection
 from rest_framework.exceptions import ValidationError
 
-from products.api.fields import StrictIntegerField
+from products.api.http.fields import StrictIntegerField
 
 
 def codes(field, value):
@@ -27,7 +27,7 @@ def test_a_rejected_integer_names_the_bounds():
     with pytest.raises(ValidationError) as error:
         StrictIntegerField(minimum=-5, maximum=5).run_validation(6)
 
-    assert error.value.detail == ["Write a number from -5 to 5."]
+    assert error.value.detail == ["Must be from -5 to 5."]
 
 
 def test_an_integer_whose_bounds_the_model_checks_passes_the_field():

@@ -1,4 +1,4 @@
-"""How often somebody may try to log in, and what happens then. The races are in over_http/test_logins.py."""
+"""How often somebody may try to log in, and what happens then. The races are in tests_http/test_logins.py."""
 
 import base64
 import time
@@ -74,10 +74,10 @@ def test_when_the_window_is_over_counting_begins_anew():
 
 
 def test_tries_that_are_refused_take_no_place(settings):
-    places = [LoginCounter.objects.count_name("alice") for _ in range(3)]
+    places = [LoginCounter.objects.count_attempt_by_name("alice") for _ in range(3)]
     assert [log_in().status_code for _ in range(5)] == [429] * 5
 
-    places[0].give_back()
+    places[0].refund_attempt()
 
     assert statuses(log_in(), log_in(), log_in(password="wrong")) == [200, 200, 401]
     assert log_in().status_code == 429
@@ -208,12 +208,12 @@ def test_asynchronous_code_passes_the_same_door():
 
 
 def test_a_try_is_given_back_to_the_window_it_was_counted_in_only():
-    first = LoginCounter.objects.count_name("alice")
+    first = LoginCounter.objects.count_attempt_by_name("alice")
     LoginCounter.objects.update(ends_at=1)
-    LoginCounter.objects.count_name("alice")
+    LoginCounter.objects.count_attempt_by_name("alice")
 
     first.ends_at = 1
-    first.give_back()
+    first.refund_attempt()
 
     assert LoginCounter.objects.get().tries == 1
 

@@ -7,9 +7,17 @@ from rest_framework.renderers import JSONRenderer, TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from products.api.negotiation import ANYTHING, ContentNegotiation
+from products.api.http.negotiation import JSON_ACCEPTS, ContentNegotiation
 
-ACCEPTS = [*sorted(ANYTHING), None, "", "text/html", "application/*", "application/json;q=0", "text/html, */*;q=0.1"]
+ACCEPTS = [
+    *sorted(JSON_ACCEPTS),
+    None,
+    "",
+    "text/html",
+    "application/*",
+    "application/json;q=0",
+    "text/html, */*;q=0.1",
+]
 
 
 def chosen(negotiation, accept, renderers):

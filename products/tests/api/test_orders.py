@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from products.api.serializers.orders import OrderAnswer, OrderLineAnswer
+from products.api.schemas.orders import OrderLineResponse, OrderResponse
 from products.models import Order
 from products.tests.statements import SINGLE_STATEMENT, STEP_BY_STEP, verbs
 
@@ -61,8 +61,8 @@ def test_a_customer_orders_one_product(api, alice, a_product):
 def test_the_schema_describes_exactly_what_is_shown(api, alice, a_product):
     body = api(alice).post("/api/orders", {"product": a_product(stock=1).pk, "quantity": 1}).json()
 
-    assert list(body) == list(OrderAnswer().fields)
-    assert list(body["lines"][0]) == list(OrderLineAnswer().fields)
+    assert list(body) == list(OrderResponse().fields)
+    assert list(body["lines"][0]) == list(OrderLineResponse().fields)
 
 
 def test_a_customer_orders_several_products_by_id_and_by_sku(api, alice, a_product):

@@ -11,8 +11,8 @@ from products.tests.side_by_side import on_postgresql
 
 pytestmark = pytest.mark.django_db
 
-LOST = "The database is out of reach, and it is not known whether anything was changed."
-UNCHANGED = "The database is busy or out of reach; nothing was changed."
+LOST = "The database is temporarily unavailable, and it is unknown whether the change was made."
+UNCHANGED = "The database is temporarily unavailable; nothing was changed."
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_it_is_a_page_of_503_in_the_sessions_of_the_admin(client, staff, path):
         answer = client.get(path)
 
     assert (answer.status_code, answer["Retry-After"], answer["Cache-Control"]) == (503, "1", "no-store")
-    assert "Not available just now" in answer.content.decode()
+    assert "Temporarily unavailable" in answer.content.decode()
 
 
 def test_it_is_a_page_of_503_in_a_template_of_the_admin(client, staff):

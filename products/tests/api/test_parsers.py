@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from rest_framework.exceptions import ParseError
 
-from products.api.parsers import MAX_DIGITS, MAX_NESTING, loads
+from products.api.http.parsers import MAX_DIGITS, MAX_NESTING, loads
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rest_framework.exceptions import ValidationError
 
-from products.api.serializers.orders import OrderRequest, plain_items
+from products.api.schemas.orders import OrderRequest, parse_simple_order
 
 NAMES = st.sampled_from(["product", "quantity", "sku", "lines", "else"])
 VALUES = st.one_of(
@@ -39,7 +39,7 @@ def as_the_serializer_reads_it(body):
 @given(BODIES)
 @settings(max_examples=500, deadline=None)
 def test_what_is_read_by_hand_is_what_the_serializer_reads(body):
-    items = plain_items(body)
+    items = parse_simple_order(body)
 
     assert items is None or items == as_the_serializer_reads_it(body)
 
@@ -58,4 +58,4 @@ def test_what_is_read_by_hand_is_what_the_serializer_reads(body):
     ],
 )
 def test_only_plain_bodies_are_read_by_hand(body, items):
-    assert plain_items(body) == items
+    assert parse_simple_order(body) == items

@@ -6,11 +6,12 @@ from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
 from products.api.errors import InvalidQuery
-from products.api.requests import LONGEST_QUERY, kept_by_query, read_query
-from products.api.serializers.orders import OrderQuery
-from products.api.serializers.pages import NoQuery, PageQuery
-from products.api.serializers.products import LedgerQuery, ProductQuery
-from products.api.serializers.tokens import TokenQuery
+from products.api.http.query_params import MAX_CACHED_LENGTH, cached_by_query_string, read_query
+from products.api.schemas.orders import OrderQuery
+from products.api.schemas.pages import NoQuery, PageQuery
+from products.api.schemas.products import ProductQuery
+from products.api.schemas.stock import LedgerQuery
+from products.api.schemas.tokens import TokenQuery
 
 
 def asking(query, **extra):
@@ -64,11 +65,11 @@ def test_what_is_asked_for_is_utf_8_whatever_the_body_is_said_to_be():
 def test_only_short_query_strings_are_kept():
     understood = []
 
-    @kept_by_query
+    @cached_by_query_string
     def read(query):
         understood.append(query)
 
-    short, long = "a" * LONGEST_QUERY, "a" * (LONGEST_QUERY + 1)
+    short, long = "a" * MAX_CACHED_LENGTH, "a" * (MAX_CACHED_LENGTH + 1)
     for query in (short, long, short, long):
         read(query)
 

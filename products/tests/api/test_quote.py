@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from products.api.serializers.quotes import QuoteAnswer, QuoteLineAnswer, QuoteProblem
+from products.api.schemas.cart import QuoteLineResponse, QuoteProblem, QuoteResponse
 from products.models import Event, Order, Product, Status, StockMovement
 from products.tests.rewriting import rewrite
 
@@ -72,8 +72,8 @@ def test_a_quote_names_lines_prices_and_the_total(api, alice, a_product):
 def test_the_schema_describes_exactly_what_is_shown(api, alice, a_product):
     body = api(alice).post("/api/orders/quote", {"product": a_product().pk, "quantity": 1}).json()
 
-    assert list(body) == list(QuoteAnswer().fields)
-    assert list(body["lines"][0]) == list(QuoteLineAnswer().fields)
+    assert list(body) == list(QuoteResponse().fields)
+    assert list(body["lines"][0]) == list(QuoteLineResponse().fields)
     assert set(body["problems"][0]) <= set(QuoteProblem().fields)
 
 

@@ -10,8 +10,8 @@ from django.core.management import call_command
 from django.urls import URLResolver, get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
-from products.api.schema.failures import OWN
-from products.api.schema.hooks import TAGS
+from products.api.openapi.hooks import TAGS
+from products.api.openapi.responses import OWN
 from products.tests.contract import document, faults_of, follow, operations
 
 COMMITTED = Path(settings.BASE_DIR) / "docs" / "openapi.yaml"

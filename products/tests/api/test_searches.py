@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from products.api import product_search
-from products.api.product_search import WordSample
+from products.api.product_search import SelectivityEstimate
 from products.api.views.products import PRODUCTS
 from products.models import Product
 from products.tests.side_by_side import on_postgresql
@@ -18,15 +18,15 @@ COMMON = {"words": ("walnut", "lamp"), "out_of_stock": True}
 
 @pytest.fixture(autouse=True)
 def _nobody_has_looked_yet(monkeypatch):
-    monkeypatch.setattr(PRODUCTS.sample, "texts", ())
-    monkeypatch.setattr(PRODUCTS.sample, "products", 0)
-    monkeypatch.setattr(PRODUCTS.sample, "taken_at", -float("inf"))
+    monkeypatch.setattr(PRODUCTS.estimate, "texts", ())
+    monkeypatch.setattr(PRODUCTS.estimate, "products", 0)
+    monkeypatch.setattr(PRODUCTS.estimate, "sampled_at", -float("inf"))
 
 
 @pytest.fixture
 def _large(monkeypatch):
     """The test's few products are many enough."""
-    monkeypatch.setattr(product_search, "LARGE", 1)
+    monkeypatch.setattr(product_search, "MIN_PRODUCTS", 1)
 
 
 def lamps(rows: int) -> None:
@@ -70,7 +70,7 @@ def test_a_walk_finds_the_first_of_all_that_have_the_words(names, down, far):
 
     for start in (None, plain[0], plain[30]):
         behind = start and [getattr(start, name) for name in names]
-        rows = super(product_search.SearchedList, PRODUCTS).rows(COMMON | {"far": far}, names, down, 10, behind)
+        rows = super(product_search.SearchableListQuery, PRODUCTS).rows(COMMON | {"scan": far}, names, down, 10, behind)
 
         begin = nearest.index(start) + 1 if start else 0
         edge = nearest[begin : begin + far + 1]
@@ -104,14 +104,14 @@ def test_what_is_common_is_walked_to_once_a_search_has_filled_its_page():
             PRODUCTS.rows(COMMON, ("id",), False, 10, None)
 
     assert walks(captured) == [False, True, True]
-    assert PRODUCTS.sample.products == 2_000
+    assert PRODUCTS.estimate.products == 2_000
 
 
 @on_postgresql
 @pytest.mark.usefixtures("_large")
 def test_the_index_is_asked_where_a_walk_does_not_fill_the_page():
     lamps(2_000)
-    PRODUCTS.sample.take(Product.objects.all())
+    PRODUCTS.estimate.sample(Product.objects.all())
     first = Product.objects.search("walnut").order_by("pk")[:600]
     Product.objects.filter(pk__in=first).update(search_text="gone")
     plain = list(Product.objects.search("walnut lamp").order_by("pk").values_list("pk", flat=True)[:11])
@@ -139,7 +139,7 @@ def test_the_index_is_asked_where_a_walk_does_not_fill_the_page():
 )
 def test_anything_else_is_one_statement_as_ever(parameters, names):
     lamps(2_000)
-    PRODUCTS.sample.take(Product.objects.all())
+    PRODUCTS.estimate.sample(Product.objects.all())
 
     with CaptureQueriesContext(connection) as captured:
         PRODUCTS.rows(parameters, names, False, 10, None)
@@ -153,7 +153,7 @@ def test_a_walk_looks_at_the_next_products_and_not_at_all_that_have_the_words():
     lamps(20_000)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE products_product")
-    PRODUCTS.sample.take(Product.objects.all())
+    PRODUCTS.estimate.sample(Product.objects.all())
     with CaptureQueriesContext(connection) as captured:
         PRODUCTS.rows(COMMON, ("id",), False, 20, None)
 
@@ -173,31 +173,31 @@ def test_a_walk_looks_at_the_next_products_and_not_at_all_that_have_the_words():
 def test_a_sample_is_of_products_that_are_there_however_many_ids_are_not():
     lamps(300)
     Product.objects.filter(pk__in=Product.objects.order_by("pk")[100:200]).delete()
-    sample = WordSample()
+    estimate = SelectivityEstimate()
 
-    sample.take(Product.objects.all())
+    estimate.sample(Product.objects.all())
 
-    assert len(sample.texts) == sample.products == 200
-    assert not sample.is_old
+    assert len(estimate.texts) == estimate.products == 200
+    assert not estimate.is_outdated
 
 
 def test_the_first_of_a_sample_are_of_all_products_and_not_of_the_oldest():
     lamps(1_200)
     newest = Product.objects.order_by("-pk")[:300]
     Product.objects.filter(pk__in=newest).update(search_text="brand new")
-    sample = WordSample()
+    estimate = SelectivityEstimate()
 
-    sample.take(Product.objects.all())
+    estimate.sample(Product.objects.all())
 
-    assert 50 < sample.texts[: product_search.FIRST].count("brand new") < 250
+    assert 50 < estimate.texts[: product_search.PROBE_SIZE].count("brand new") < 250
 
 
 def test_a_sample_of_no_products_tells_nothing():
-    sample = WordSample()
+    estimate = SelectivityEstimate()
 
-    sample.take(Product.objects.all())
+    estimate.sample(Product.objects.all())
 
-    assert (sample.texts, sample.products, sample.walk(["lamp"], 21)) == ([], 0, 0)
+    assert (estimate.texts, estimate.products, estimate.scan_length(["lamp"], 21)) == ([], 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -212,9 +212,9 @@ def test_a_sample_of_no_products_tells_nothing():
     ],
 )
 def test_a_walk_pays_where_it_passes_fewer_products_than_have_the_words(having, products, walk):
-    sample = WordSample()
-    sample.texts = ["a walnut lamp"] * having + ["a lamp"] * (1_000 - having)
-    sample.products = products
+    estimate = SelectivityEstimate()
+    estimate.texts = ["a walnut lamp"] * having + ["a lamp"] * (1_000 - having)
+    estimate.products = products
 
-    assert sample.walk(["walnut", "lamp"], 21) == walk
-    assert sample.walk(["walnut", "mug"], 21) == 0
+    assert estimate.scan_length(["walnut", "lamp"], 21) == walk
+    assert estimate.scan_length(["walnut", "mug"], 21) == 0

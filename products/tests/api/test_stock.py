@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.utils import timezone
 
-from products.api.serializers.products import MovementAnswer, StockAnswer
+from products.api.schemas.stock import MovementResponse, StockResponse
 from products.models import Order, Product, StockMovement
 from products.tests.side_by_side import side_by_side
 
@@ -58,7 +58,7 @@ def test_staff_receive_goods(client, staff, a_product):
 def test_the_schema_describes_exactly_what_is_shown(client, a_product):
     body = client.post(path_of(a_product()), {"delta": 1}).json()
 
-    assert (list(body), list(body["movement"])) == (list(StockAnswer().fields), list(MovementAnswer().fields))
+    assert (list(body), list(body["movement"])) == (list(StockResponse().fields), list(MovementResponse().fields))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A real browser, where there is one: Debian's packages chromium and chromium-driver."""
+"""A real browser, if one is installed (Debian: chromium and chromium-driver)."""
 
 import json
 import os
@@ -10,27 +10,27 @@ import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 PROGRAMS = {"chromium": shutil.which("chromium"), "chromedriver": shutil.which("chromedriver")}
-A_NAME = "shop.example"
-"""Not an address of this machine's, as pages may do other things there; the browser is told where it is."""
+HOST_NAME = "shop.example"
+"""Not a loopback address, on which browsers relax some rules; the browser resolves it to 127.0.0.1."""
 
 NEEDS_HTTPS = "The Cross-Origin-Opener-Policy header has been ignored"
 
 
 class Browser(Chrome):
-    """Chromium without a window, and what it has asked for and complained about."""
+    """Headless Chromium, with the requests it sent and the errors it logged."""
 
     def requests(self) -> list[str]:
-        """The addresses asked for since the last call."""
+        """Return the URLs requested since the last call."""
         messages = [json.loads(entry["message"])["message"] for entry in self.get_log("performance")]
         return [each["params"]["request"]["url"] for each in messages if each["method"] == "Network.requestWillBeSent"]
 
     def hosts(self) -> set[str | None]:
-        """The hosts asked since the last call; the browser's own pages and pictures within a page ask none."""
+        """Return the hosts requested since the last call, without the browser's own pages and data URLs."""
         addresses = [urlsplit(url) for url in self.requests()]
         return {address.hostname for address in addresses if address.scheme not in ("chrome", "data")}
 
     def errors(self) -> list[str]:
-        """The console's errors since the last call: in scripts, of files not found or not allowed."""
+        """Return the console errors since the last call: script errors, and files not found or blocked."""
         severe = [entry["message"] for entry in self.get_log("browser") if entry["level"] == "SEVERE"]
         return [message for message in severe if NEEDS_HTTPS not in message]
 
@@ -45,17 +45,17 @@ def browser(tmp_path) -> Iterator[Browser]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     for argument in arguments(tmp_path):
         options.add_argument(argument)
-    # The driver is named, as Selenium would else go and fetch one.
+    # Name the driver, or Selenium would download one.
     browser = Browser(options, ChromeService(PROGRAMS["chromedriver"]))
     yield browser
     browser.quit()
 
 
 def arguments(folder: os.PathLike[str]) -> list[str]:
-    """Nothing but the page: no window, no traces, and no calls home."""
+    """Return the arguments for a headless browser with a temporary profile and without background requests."""
     return [
         "--headless=new",
-        "--no-sandbox",  # it would not start as root otherwise, as in a container
+        "--no-sandbox",  # needed to run as root, as in a container
         "--disable-gpu",
         "--disable-quic",
         "--disable-dev-shm-usage",
@@ -64,6 +64,6 @@ def arguments(folder: os.PathLike[str]) -> list[str]:
         "--disable-component-update",
         "--disable-sync",
         f"--user-data-dir={folder}/browser",
-        f"--host-resolver-rules=MAP {A_NAME} 127.0.0.1",
+        f"--host-resolver-rules=MAP {HOST_NAME} 127.0.0.1",
         "--window-size=1280,1600",
     ]

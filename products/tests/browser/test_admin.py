@@ -1,4 +1,4 @@
-"""The admin as staff sees it, in a real browser."""
+"""The admin in a real browser."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -7,8 +7,8 @@ from selenium.webdriver.support.expected_conditions import presence_of_element_l
 from selenium.webdriver.support.wait import WebDriverWait
 
 from products.models import ApiToken, Order
-from products.tests.browser.conftest import A_NAME
-from products.tests.over_http.server import Gunicorn
+from products.tests.browser.conftest import HOST_NAME
+from tests_http.server import Gunicorn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -16,14 +16,14 @@ PASSWORD = "staff-runs-the-shop"
 
 
 def test_staff_log_in_and_find_the_products(browser, staff, a_product, settings, tmp_path):
-    # The server that is asked to check the password knows nothing of the quick hasher.
+    # The server process does not use the fast hasher of the tests.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
     staff.set_password(PASSWORD)
     staff.save()
     a_product(sku="MUG", name="Mug", stock=3)
 
-    with Gunicorn(workers=1, ALLOWED_HOSTS=f"{A_NAME},127.0.0.1") as server:
-        browser.get(f"http://{A_NAME}:{server.address[1]}/admin/products/product/")
+    with Gunicorn(workers=1, ALLOWED_HOSTS=f"{HOST_NAME},127.0.0.1") as server:
+        browser.get(f"http://{HOST_NAME}:{server.address[1]}/admin/products/product/")
         browser.find_element(By.NAME, "username").send_keys(staff.username)
         browser.find_element(By.NAME, "password").send_keys(PASSWORD)
         browser.find_element(By.NAME, "password").submit()
@@ -33,22 +33,22 @@ def test_staff_log_in_and_find_the_products(browser, staff, a_product, settings,
 
     assert "MUG" in shown
     assert "Mug" in shown
-    assert complaints(browser) == []
-    assert browser.hosts() == {A_NAME}
+    assert errors_of(browser) == []
+    assert browser.hosts() == {HOST_NAME}
 
 
-def complaints(browser):
-    # Django's admin names no icon, and browsers then ask for one by themselves.
+def errors_of(browser):
+    # Django's admin has no icon, so browsers request /favicon.ico.
     return [error for error in browser.errors() if "favicon.ico" not in error]
 
 
 @pytest.fixture
-def desk(browser, settings):
-    """The admin on a server of its own, with somebody logged in who may do everything."""
+def admin_page(browser, settings):
+    """A browser logged in as a superuser, on a server of its own."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
     root = User.objects.create_superuser("root", password=PASSWORD)
-    with Gunicorn(workers=1, ALLOWED_HOSTS=f"{A_NAME},127.0.0.1") as server:
-        browser.address = f"http://{A_NAME}:{server.address[1]}/admin"
+    with Gunicorn(workers=1, ALLOWED_HOSTS=f"{HOST_NAME},127.0.0.1") as server:
+        browser.address = f"http://{HOST_NAME}:{server.address[1]}/admin"
         browser.get(f"{browser.address}/")
         browser.find_element(By.NAME, "username").send_keys(root.username)
         browser.find_element(By.NAME, "password").send_keys(PASSWORD)
@@ -57,7 +57,7 @@ def desk(browser, settings):
         yield browser
 
 
-def test_no_page_of_the_admin_wants_more_than_its_policy_allows(desk, alice, a_product):
+def test_no_admin_page_violates_its_content_security_policy(admin_page, alice, a_product):
     mug = a_product(sku="MUG", stock=3)
     order = Order.objects.create(customer=alice, items=[(mug, 1)])
     token, _ = ApiToken.objects.issue(alice)
@@ -65,20 +65,20 @@ def test_no_page_of_the_admin_wants_more_than_its_policy_allows(desk, alice, a_p
     pages += [f"order/{order.pk}/change", f"order/{order.pk}/cancel", f"product/{mug.pk}/history", "stockmovement"]
     pages += ["event", "apitoken", "apitoken/add", f"apitoken/{token.pk}/change", "category/add"]
 
-    complained = {}
+    errors = {}
     for page in [*(f"products/{page}" for page in pages), "auth/user/add", f"auth/user/{alice.pk}/change"]:
-        desk.get(f"{desk.address}/{page}/")
-        complained[page] = (desk.title.startswith(("Page not found", "Server Error")), complaints(desk))
+        admin_page.get(f"{admin_page.address}/{page}/")
+        errors[page] = (admin_page.title.startswith(("Page not found", "Server Error")), errors_of(admin_page))
 
-    assert complained == dict.fromkeys(complained, (False, []))
+    assert errors == dict.fromkeys(errors, (False, []))
 
 
-def test_a_script_that_got_into_a_page_of_the_admin_does_not_run(desk, a_product):
+def test_a_script_injected_into_an_admin_page_does_not_run(admin_page, a_product):
     a_product(sku="MUG", stock=3)
-    desk.get(f"{desk.address}/products/product/")
+    admin_page.get(f"{admin_page.address}/products/product/")
 
-    # As if the name of a product had not been escaped.
-    desk.execute_script("""
+    # As if a product's name had not been escaped.
+    admin_page.execute_script("""
         document.body.insertAdjacentHTML("beforeend", `<img src="x:" onerror="window.owned = 'by an event'">`);
         const script = document.createElement("script");
         script.textContent = "window.owned = 'by a script'";
@@ -87,7 +87,7 @@ def test_a_script_that_got_into_a_page_of_the_admin_does_not_run(desk, a_product
         style.textContent = "#header { display: none }";
         document.head.append(style);
     """)
-    WebDriverWait(desk, 15).until(lambda page: len(seen := complaints(page)) and seen)
+    WebDriverWait(admin_page, 15).until(lambda page: len(seen := errors_of(page)) and seen)
 
-    assert desk.execute_script("return window.owned") is None
-    assert desk.find_element(By.ID, "header").is_displayed()
+    assert admin_page.execute_script("return window.owned") is None
+    assert admin_page.find_element(By.ID, "header").is_displayed()

@@ -1,4 +1,4 @@
-"""The docs page as a developer uses it, in a real browser."""
+"""The API documentation page in a real browser."""
 
 import pytest
 from selenium.webdriver.common.by import By
@@ -6,8 +6,8 @@ from selenium.webdriver.support.expected_conditions import element_to_be_clickab
 from selenium.webdriver.support.wait import WebDriverWait
 
 from products.models import ApiToken, Order
-from products.tests.browser.conftest import A_NAME
-from products.tests.over_http.server import Gunicorn
+from products.tests.browser.conftest import HOST_NAME
+from tests_http.server import Gunicorn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -15,11 +15,11 @@ PLACE_AN_ORDER = "#operations-orders-orders_create"
 
 
 class DocsPage:
-    """What a reader of /api/docs can do."""
+    """The actions on /api/docs."""
 
     def __init__(self, browser, address):
         self.browser, self.wait = browser, WebDriverWait(browser, 15)
-        browser.get(f"http://{A_NAME}:{address[1]}/")
+        browser.get(f"http://{HOST_NAME}:{address[1]}/")
         self.wait.until(presence_of_element_located((By.CSS_SELECTOR, PLACE_AN_ORDER)))
 
     def click(self, selector):
@@ -34,7 +34,7 @@ class DocsPage:
         self.click(".btn-done")
 
     def place_the_order_of_the_example(self):
-        """Its status, and what else there is to read of it."""
+        """Place the order and return the text of the response, which starts with its status."""
         self.click(f"{PLACE_AN_ORDER} .opblock-summary-control")
         self.click(f"{PLACE_AN_ORDER} .try-out__btn")
         self.click(f"{PLACE_AN_ORDER} .execute")
@@ -43,10 +43,10 @@ class DocsPage:
 
 
 def test_a_developer_places_an_order_from_the_docs(browser, alice, a_product, tmp_path):
-    mug = a_product(pk=1, sku="MUG-1", price="4.50", stock=3)  # as in the example
+    mug = a_product(pk=1, sku="MUG-1", price="4.50", stock=3)  # the product of the example
     _, token = ApiToken.objects.issue(alice)
 
-    with Gunicorn(workers=1, ALLOWED_HOSTS=f"{A_NAME},127.0.0.1") as server:
+    with Gunicorn(workers=1, ALLOWED_HOSTS=f"{HOST_NAME},127.0.0.1") as server:
         page = DocsPage(browser, server.address)
         page.authorize(token)
         answer = page.place_the_order_of_the_example()
@@ -58,4 +58,4 @@ def test_a_developer_places_an_order_from_the_docs(browser, alice, a_product, tm
     assert (order.customer, order.status, str(order.total)) == (alice, "PLACED", "9.00")
     assert mug.refreshed().stock == 1
     assert browser.errors() == []
-    assert browser.hosts() == {A_NAME}
+    assert browser.hosts() == {HOST_NAME}

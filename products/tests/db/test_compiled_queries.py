@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from products.db.bulk_sql import execute_batch, increment_sql, insert_sql
-from products.db.compiled_queries import CompiledQuery, Param, compile_once
+from products.db.compiled_queries import CompiledQuery, GuardedQuery, Param, compile_once
 from products.models import ApiToken, Event, Order, OrderLine, Product, StockMovement
 from products.tests.side_by_side import on_postgresql
 
@@ -41,7 +41,7 @@ def test_its_sql_is_written_once_and_its_values_are_sent_apart_from_it():
 
 def test_a_value_is_never_a_part_of_the_statement(a_product):
     mug = a_product(sku="MUG")
-    with_sku = CompiledQuery(Product.objects.filter(sku=Param("sku", models.CharField())).values_list("pk"))
+    with_sku = CompiledQuery.compile(Product.objects.filter(sku=Param("sku", models.CharField())).values_list("pk"))
 
     assert with_sku.rows({"sku": "MUG"}) == [(mug.pk,)]
     assert with_sku.rows({"sku": "' OR '1' = '1"}) == []
@@ -49,7 +49,7 @@ def test_a_value_is_never_a_part_of_the_statement(a_product):
 
 
 def test_what_no_row_can_have_costs_no_statement():
-    impossible = CompiledQuery(Product.objects.filter(pk__in=[]).values_list("pk"))
+    impossible = CompiledQuery.compile(Product.objects.filter(pk__in=[]).values_list("pk"))
 
     with CaptureQueriesContext(connection) as statements:
         assert impossible.rows({}) == []
@@ -84,6 +84,34 @@ def test_a_token_is_found_as_the_orm_would_find_it(alice):
     assert values_of(found) == values_of(by_the_orm)
     assert values_of(found.user) == values_of(by_the_orm.user)
     assert type(found.user) is User
+
+
+@pytest.mark.parametrize("names", [["MUG", "CUP", "BOWL"], ["MUG"], []])
+def test_a_guarded_query_returns_the_rows_in_their_order_if_there_is_the_guard(a_product, alice, names):
+    for sku in reversed(names):
+        a_product(sku=sku, price="2.50")
+    by_name = Param("name", models.CharField())
+    guard = CompiledQuery.compile(User.objects.filter(username=by_name).values_list("pk", "username", "date_joined"))
+    goods = CompiledQuery.compile(Product.objects.order_by("-pk").values_list("pk", "sku", "price", "created_at"))
+    both = GuardedQuery(guard, goods)
+
+    with CaptureQueriesContext(connection) as statements:
+        found, none = both.rows({"name": "alice"}), both.rows({"name": "nobody"})
+
+    assert len(statements) == (2 if connection.vendor == "postgresql" else 3)
+    assert found == (
+        (alice.pk, "alice", alice.date_joined),
+        list(Product.objects.order_by("-pk").values_list("pk", "sku", "price", "created_at")),
+    )
+    assert [row[1] for row in found[1]] == names
+    assert none == (None, [])
+
+
+def test_a_guarded_query_that_no_row_can_match_still_looks_for_its_guard(alice):
+    guard = CompiledQuery.compile(User.objects.filter(username="alice").values_list("pk"))
+    impossible = CompiledQuery.compile(Product.objects.filter(pk__in=[]).values_list("pk"))
+
+    assert GuardedQuery(guard, impossible).rows({}) == ((alice.pk,), [])
 
 
 def values_of(instance):

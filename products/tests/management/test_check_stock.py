@@ -5,13 +5,13 @@ from django.db import connection
 from products.models import Order
 
 
-def spoil(product, stock):
-    """What no code of the shop does: write a stock past the ledger."""
+def overwrite_stock(product, stock):
+    """Write a stock without a movement, which no code of the shop does."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE products_product SET stock = %s WHERE id = %s", [stock, product.pk])
 
 
-def test_stock_that_is_in_the_ledger_is_in_balance(capsys, alice, a_product):
+def test_stock_that_equals_its_movements_is_in_balance(capsys, alice, a_product):
     mug = a_product(stock=5)
     a_product()
     Order.objects.create(customer=alice, items=[(mug, 2)])
@@ -21,17 +21,17 @@ def test_stock_that_is_in_the_ledger_is_in_balance(capsys, alice, a_product):
     assert capsys.readouterr().out == "Products: 2. Orders: 1. Differences: 0.\n"
 
 
-def test_a_difference_is_listed_and_fails(capsys, a_product):
+def test_a_difference_is_listed_and_makes_the_command_fail(capsys, a_product):
     mug, lamp, _ = a_product(stock=5, sku="MUG"), a_product(sku="LAMP"), a_product(stock=1)
-    spoil(mug, 4)
-    spoil(lamp, 1)
+    overwrite_stock(mug, 4)
+    overwrite_stock(lamp, 1)
 
     with pytest.raises(CommandError, match=r"^Products: 3\. Orders: 0\. Differences: 2\.$") as failed:
         call_command("check_stock")
 
     assert failed.value.returncode == 1
     assert capsys.readouterr().out == (
-        "MUG: the stock is 4, its movements come to 5\nLAMP: the stock is 1, its movements come to 0\n"
+        "MUG: stock is 4, but its movements add up to 5.\nLAMP: stock is 1, but its movements add up to 0.\n"
     )
 
 

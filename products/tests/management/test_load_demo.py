@@ -14,11 +14,11 @@ from django.test import Client
 from products.management.demo import PASSWORDS
 from products.models import ApiToken, Category, Event, Order, Product, Status, StockMovement
 
-EVERYTHING = [User, Category, Product, StockMovement, Order, Event]
+MODELS = [User, Category, Product, StockMovement, Order, Event]
 
 
 @pytest.fixture(autouse=True)
-def _on_a_laptop(settings):
+def _debug(settings):
     settings.DEBUG = True
 
 
@@ -31,7 +31,7 @@ def calls(printed):
     return printed.partition("in this directory:\n\n")[2].strip()
 
 
-def test_a_demo_shop_has_goods_people_and_an_order_in_every_status_that_needs_no_deadline(db, capsys):
+def test_the_demo_data_has_products_users_and_an_order_in_every_status_that_needs_no_deadline(db, capsys):
     printed = load_demo(capsys)
 
     assert printed.startswith("Demo data is loaded.\n")
@@ -40,19 +40,19 @@ def test_a_demo_shop_has_goods_people_and_an_order_in_every_status_that_needs_no
     assert list(Product.objects.out_of_balance()) == []
 
 
-def test_what_it_says_the_second_time_it_has_not_done_again(db, capsys):
+def test_loading_a_second_time_changes_nothing(db, capsys):
     load_demo(capsys)
     mug = Product.objects.first()
     mug.receive(5)
-    before = [model.objects.count() for model in EVERYTHING]
+    before = [model.objects.count() for model in MODELS]
 
     printed = load_demo(capsys)
 
-    assert printed.startswith("Demo data was loaded before; nothing was changed.\n")
-    assert [model.objects.count() for model in EVERYTHING] == before
+    assert printed.startswith("Demo data was already loaded; nothing was changed.\n")
+    assert [model.objects.count() for model in MODELS] == before
 
 
-def test_everybody_it_names_can_log_in(db, capsys):
+def test_every_user_it_names_can_log_in(db, capsys):
     printed = load_demo(capsys)
 
     assert re.findall(r"(\w+) / (\S+)", printed) == list(PASSWORDS.items())
@@ -61,7 +61,7 @@ def test_everybody_it_names_can_log_in(db, capsys):
     )
 
 
-def test_staff_runs_the_shop_and_only_the_superuser_the_staff(db, capsys):
+def test_staff_manage_the_shop_and_only_the_superuser_manages_staff(db, capsys):
     load_demo(capsys)
 
     staff, admin = User.objects.get(username="staff"), User.objects.get(username="admin")
@@ -75,7 +75,7 @@ def test_staff_runs_the_shop_and_only_the_superuser_the_staff(db, capsys):
     assert User.objects.filter(is_staff=True).count() == 2
 
 
-def test_somebody_who_is_there_already_keeps_their_password(alice, capsys):
+def test_an_existing_user_keeps_their_password(alice, capsys):
     alice.set_password("her own")
     alice.save()
 
@@ -86,16 +86,16 @@ def test_somebody_who_is_there_already_keeps_their_password(alice, capsys):
     assert Order.objects.of(alice).count() > 0
 
 
-def test_production_gets_no_passwords_that_everybody_knows(db, settings):
+def test_publicly_known_passwords_are_not_loaded_in_production(db, settings):
     settings.DEBUG = False
 
     with pytest.raises(CommandError, match="DEBUG=true only"):
         call_command("load_demo")
 
-    assert [model.objects.count() for model in EVERYTHING] == [0] * len(EVERYTHING)
+    assert [model.objects.count() for model in MODELS] == [0] * len(MODELS)
 
 
-def test_it_prints_the_calls_of_the_readme(db, capsys):
+def test_it_prints_the_same_calls_as_the_readme(db, capsys):
     printed = calls(load_demo(capsys, port=8000))
 
     readme = Path(settings.BASE_DIR, "README.md").read_text()
@@ -104,7 +104,7 @@ def test_it_prints_the_calls_of_the_readme(db, capsys):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_its_addresses_and_calls_work_as_they_are_printed(live_server, capsys, tmp_path):
+def test_the_printed_addresses_and_calls_work(live_server, capsys, tmp_path):
     printed = load_demo(capsys, port=live_server.thread.port)
 
     for address in re.findall(r"http://127\.0\.0\.1:\d+(/\S*)", printed):
@@ -122,14 +122,14 @@ def test_its_addresses_and_calls_work_as_they_are_printed(live_server, capsys, t
 
 
 def paste(lines, home):
-    """Type the lines into a shell on a terminal, as a person does; what each `http` printed."""
-    ours, terminal = pty.openpty()
+    """Run the lines in a shell on a terminal, as a person would; return what each `http` printed."""
+    controller, terminal = pty.openpty()
     bodies = home / "bodies"
     script = re.sub(r"(?m)^(http .*)$", rf"\1 > {bodies}; cat {bodies}; echo; echo ---", lines)
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     try:
         done = subprocess.run(
-            ["sh", "-ec", script],  # not -u, which the .venv/bin/activate that uv makes does not bear
+            ["sh", "-ec", script],  # without -u, because the activate script that uv writes reads unset variables
             cwd=settings.BASE_DIR,
             env=environment | {"HOME": str(home)},
             stdin=terminal,
@@ -138,7 +138,7 @@ def paste(lines, home):
             timeout=60,
         )
     finally:
-        os.close(ours)
+        os.close(controller)
         os.close(terminal)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.split("---\n")[:-1]

@@ -132,7 +132,7 @@ def test_nothing_is_written_by_naming_it(request_, member, api, staff, a_product
     assert answer.json()["errors"][0] == {
         "pointer": f"/{member}",
         "code": "unknown",
-        "detail": "This is not known here.",
+        "detail": "Unknown field.",
     }
     assert (mug.refreshed().stock, mug.refreshed().name, Order.objects.count()) == (4, mug.name, 1)
     assert ApiToken.objects.count() == tokens

@@ -9,7 +9,7 @@ import pytest
 from django import contrib
 from django.test import Client
 
-from shop import security
+from shop import csp
 from shop.tests.test_settings import PRODUCTION, settings_with
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,7 @@ PAGE = {
     "script-src 'self'",
     "style-src 'self'",
 }
-ADMIN = PAGE - {"style-src 'self'"} | {f"style-src 'self' {security.LIST_WITHOUT_ACTIONS}"}
+ADMIN = PAGE - {"style-src 'self'"} | {f"style-src 'self' {csp.LIST_WITHOUT_ACTIONS}"}
 
 # (what it is, the request, its status, its policy)
 ANSWERS = [
@@ -105,7 +105,7 @@ def test_a_bug_has_the_headers_too(client, settings):
     assert answer["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("policy", [security.NOTHING, *security.POLICIES.values()])
+@pytest.mark.parametrize("policy", [csp.NOTHING, *csp.POLICIES.values()])
 def test_no_policy_lets_a_script_run_that_stands_in_the_page_or_comes_from_outside(policy):
     sources = policy.get("script-src", policy["default-src"])
 
@@ -119,7 +119,7 @@ def test_the_one_style_within_a_page_of_the_admin_is_the_one_that_is_allowed():
 
     digests = [b64encode(hashlib.sha256(style.encode()).digest()).decode() for style in styles]
 
-    assert [f"'sha256-{digest}'" for digest in digests] == [security.LIST_WITHOUT_ACTIONS]
+    assert [f"'sha256-{digest}'" for digest in digests] == [csp.LIST_WITHOUT_ACTIONS]
 
 
 def test_the_admins_cookies_are_for_this_host_over_https_and_not_for_scripts():

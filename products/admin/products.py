@@ -1,0 +1,128 @@
+"""Categories and products. Stock is shown here and changes through object actions (products.admin.stock)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from products import policies
+from products.admin.actions import ObjectAction, ObjectActionAdmin
+from products.admin.stock import Correct, Count, Receive
+from products.models import Category, Product
+from products.models.products import ProductQuerySet
+
+
+class Retire(ObjectAction[Product]):
+    name, label, permission = "retire", "Retire", policies.CHANGE_PRODUCTS
+    explanation = "Take the product off sale. Its stock and history are kept, and it can be brought back."
+
+    @classmethod
+    def is_available(cls, obj: Product) -> bool:
+        return obj.retired_at is None
+
+    def execute(self, by: Any) -> str:
+        self.obj.retire(by=by)
+        return f"{self.obj} is no longer on sale."
+
+
+class BringBack(ObjectAction[Product]):
+    name, label, permission = "bring_back", "Bring back", policies.CHANGE_PRODUCTS
+    explanation = "Put the product back on sale."
+
+    @classmethod
+    def is_available(cls, obj: Product) -> bool:
+        return obj.retired_at is not None
+
+    def execute(self, by: Any) -> str:
+        self.obj.bring_back(by=by)
+        return f"{self.obj} is on sale again."
+
+
+@admin.register(Category)
+class CategoryAdmin(admin.ModelAdmin):
+    list_display = ["name", "slug"]
+    search_fields = ["name", "slug"]
+    prepopulated_fields = {"slug": ["name"]}
+
+
+class OnSaleFilter(admin.SimpleListFilter):
+    title, parameter_name = "sale", "sale"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [("on", "On sale"), ("retired", "Retired")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return {"on": queryset.on_sale, "retired": queryset.retired}.get(self.value() or "", queryset.all)()
+
+
+class ProductForm(forms.ModelForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            # With the values that it showed, changed_data is what this user changed, not what others did since.
+            field.show_hidden_initial = True
+
+
+@admin.register(Product)
+class ProductAdmin(ObjectActionAdmin):
+    form = ProductForm
+    object_actions = [Receive, Correct, Count, Retire, BringBack]
+    actions = ["retire_selected", "bring_back_selected"]
+
+    list_display = ["sku", "name", "category", "price", "stock", "on_sale"]
+    list_display_links = ["sku", "name"]
+    list_filter = [OnSaleFilter, "category"]
+    list_select_related = ["category"]
+    search_fields = ["sku", "name"]
+
+    fields = ["sku", "name", "description", "category", "price"]
+    readonly_fields = ["stock", "retired_at", "created_at", "updated_at"]
+    autocomplete_fields = ["category"]
+
+    def get_fields(self, request: HttpRequest, obj: Product | None = None) -> Any:
+        return [*self.fields, *self.readonly_fields] if obj else self.fields
+
+    def summary(self, obj: Product) -> str:
+        return f"In stock: {obj.stock}."
+
+    def save_model(self, request: HttpRequest, obj: Product, form: forms.ModelForm, change: bool) -> None:
+        by: Any = request.user
+        if not change:
+            obj.save(by=by)
+        elif form.changed_data:
+            obj.refresh_from_db(fields=[name for name in form.fields if name not in form.changed_data])
+            obj.save(by=by, update_fields=[*form.changed_data, "updated_at"])
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)  # A product with a history is retired instead.
+        return actions
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Return what deleting the products would delete; a history protects them, listed as counts: it can be long."""
+        history = [line for product in objs for line in _history(product)]
+        return ([], {}, set(), history) if history else super().get_deleted_objects(objs, request)
+
+    @admin.display(description="on sale", boolean=True, ordering="retired_at")
+    def on_sale(self, product: Product) -> bool:
+        return product.retired_at is None
+
+    @admin.action(description="Retire selected products", permissions=["change"])
+    def retire_selected(self, request: HttpRequest, products: ProductQuerySet) -> None:
+        self.execute_for_each(request, products.on_sale(), Retire)
+
+    @admin.action(description="Bring selected products back", permissions=["change"])
+    def bring_back_selected(self, request: HttpRequest, products: ProductQuerySet) -> None:
+        self.execute_for_each(request, products.retired(), BringBack)
+
+
+def _history(product: Product) -> Iterator[str]:
+    for name, rows in [
+        ("order lines", product.order_lines.count()),
+        ("stock movements", product.movements.count()),
+        ("events", product.events.count()),
+    ]:
+        if rows:
+            yield f"{product}: {rows} {name}"

@@ -1,0 +1,62 @@
+"""Users and groups. The right to change users must not be a way to gain more permissions."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth import admin as auth_admin
+from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from products.audit_log import SecurityEvent, record
+
+PERMISSION_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+admin.site.unregister([User, Group])
+
+
+class AdminLoginForm(AdminAuthenticationForm):
+    """Records who enters the admin, and who has a valid password but no access to it."""
+
+    def confirm_login_allowed(self, user: User) -> None:
+        try:
+            super().confirm_login_allowed(user)
+        except ValidationError:
+            record(SecurityEvent.ADMIN_REFUSED, self.request, user=user.pk)
+            raise
+        record(SecurityEvent.ADMIN_ENTERED, self.request, user=user.pk)
+
+
+@admin.register(User)
+class UserAdmin(auth_admin.UserAdmin):
+    """Only a superuser grants permissions or changes staff accounts: whoever sets a password can log in with it."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        fields = super().get_readonly_fields(request, obj)
+        return fields if request.user.is_superuser else (*fields, *PERMISSION_FIELDS)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_change_permission(request, obj) and _may_manage(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and _may_manage(request, obj)
+
+
+def _may_manage(request: HttpRequest, account: User | None) -> bool:
+    is_customer = account is None or not (account.is_staff or account.is_superuser)
+    return request.user.is_superuser or is_customer
+
+
+@admin.register(Group)
+class GroupAdmin(auth_admin.GroupAdmin):
+    """Only a superuser changes groups, because a group grants permissions."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return request.user.is_superuser
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return request.user.is_superuser

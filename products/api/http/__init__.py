@@ -1,0 +1,1 @@
+"""How the API reads requests and writes responses, whatever they are about."""

@@ -1,0 +1,130 @@
+"""Strict serializers and fields: values are accepted in their documented form only, and never converted."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+
+
+class StrictIntegerField(serializers.Field):
+    """A JSON integer, or a string of ASCII digits (as forms and query strings send), from `minimum` to `maximum`.
+
+    Rejects 1.0, 1e2, true, "1_0", " 1 " and digits of other scripts. With `checked_by_model=True` the bounds are only
+    documented here, because the model rejects the number with a code and facts of its own.
+    """
+
+    default_error_messages = {
+        "invalid": "Not a whole number.",
+        "out_of_range": "Must be from {minimum} to {maximum}.",
+    }
+
+    def __init__(
+        self, *, minimum: int = 1, maximum: int = 2**63 - 1, checked_by_model: bool = False, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.minimum, self.maximum, self.checked_by_model = minimum, maximum, checked_by_model
+        # For strings only: a JSON integer may have a sign in any case.
+        self.pattern = re.compile(r"-?[0-9]{1,19}" if minimum < 0 else r"[0-9]{1,19}")
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, str) and self.pattern.fullmatch(data):
+            data = int(data)
+        if not isinstance(data, int) or isinstance(data, bool):
+            raise self.fail("invalid")
+        if not (self.checked_by_model or self.minimum <= data <= self.maximum):
+            raise self.fail("out_of_range", minimum=self.minimum, maximum=self.maximum)
+        return data
+
+    def to_representation(self, value: int) -> int:
+        return value
+
+
+class StrictTextField(serializers.CharField):
+    """A JSON string without control characters. DRF's own field accepts numbers too."""
+
+    default_error_messages = {"control_character": "Must not contain control characters."}
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        if re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", data):
+            self.fail("control_character")
+        return super().to_internal_value(data)
+
+
+class StrictSerializer(serializers.Serializer):
+    """A request body or query string in which an unknown field is an error."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = set(data) - set(self.fields) if isinstance(data, Mapping) else set()
+        errors = {name: [ErrorDetail("Unknown field.", "unknown")] for name in sorted(unknown)}
+        try:
+            value = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            detail: Any = error.detail
+            raise serializers.ValidationError({**detail, **errors}) from error
+        if errors:
+            raise serializers.ValidationError(errors)
+        return value
+
+
+@extend_schema_field({"type": "string", "format": "date-time"})
+class StrictTimestampField(serializers.Field):
+    """A timestamp (RFC 3339) with a UTC offset or Z, without which it would be ambiguous."""
+
+    default_error_messages = {"invalid": "Not a timestamp such as 2026-01-31T12:00:00Z."}
+    pattern = re.compile(
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+    )
+
+    def to_internal_value(self, data: Any) -> datetime:
+        if not isinstance(data, str) or not self.pattern.fullmatch(data):
+            raise self.fail("invalid")
+        try:
+            return datetime.fromisoformat(data.upper()).astimezone(UTC)
+        except (ValueError, OverflowError) as error:  # February 30; before the year 1
+            raise serializers.ValidationError(self.error_messages["invalid"], "invalid") from error
+
+    def to_representation(self, value: datetime) -> datetime:
+        return value
+
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string", "pattern": r"^[0-9]{1,8}(\.[0-9]{1,2})?$"},
+            {"type": "number", "minimum": 0, "maximum": 99_999_999.99, "multipleOf": 0.01},
+        ],
+        "example": "4.50",
+    }
+)
+class StrictDecimalField(serializers.Field):
+    """An amount with at most two decimals, as a string or a JSON number, without exponent or sign."""
+
+    default_error_messages = {"invalid": "Not an amount such as 4.50, with at most two decimals."}
+    pattern = re.compile(r"[0-9]{1,8}(\.[0-9]{1,2})?")
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        is_number = isinstance(data, int | Decimal) and not isinstance(data, bool)
+        text = str(data) if is_number else data
+        if not isinstance(text, str) or not self.pattern.fullmatch(text):
+            raise self.fail("invalid")
+        return Decimal(text)
+
+    def to_representation(self, value: Decimal) -> str:
+        return f"{value:.2f}"
+
+
+class FlagField(serializers.ChoiceField):
+    """`true` or `false` in a query string."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(["true", "false"], **options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(data) == "true"

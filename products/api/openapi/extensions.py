@@ -1,0 +1,134 @@
+"""Extensions of drf-spectacular: the strict serializers and fields, as strict as they are, and authentication."""
+
+from typing import Any
+
+from django.core.validators import RegexValidator
+from drf_spectacular.extensions import (
+    OpenApiAuthenticationExtension,
+    OpenApiSerializerExtension,
+    OpenApiSerializerFieldExtension,
+)
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import Direction
+
+from products.ordering.validation import MAX_LINES
+
+MAX_DIGITS = 19
+
+# What StrictTextField rejects, as a character class.
+CONTROL = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
+
+# What drf-spectacular adds for text that may be blank. Our pattern allows for it, and with oneOf only one may match.
+BLANK = {"type": "string", "maxLength": 0}
+
+BY_ID_OR_SKU = [{"title": "by id", "required": ["product"]}, {"title": "by SKU", "required": ["sku"]}]
+COUNT_FIELDS = {"anyOf": [{"required": ["set"]}, {"required": ["expected"]}]}
+POSITIVE = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^0*[1-9]"}]}
+NOT_ZERO = {"not": {"anyOf": [{"const": 0}, {"type": "string", "pattern": "^-?0+$"}]}}
+DELTA_OR_COUNT = [
+    {
+        "title": "received",
+        "required": ["delta", "reason"],
+        "properties": {"delta": POSITIVE, "reason": {"const": "RECEIVED"}},
+        "not": COUNT_FIELDS,
+    },
+    {
+        "title": "corrected",
+        "required": ["delta"],
+        "properties": {"delta": NOT_ZERO, "reason": {"const": "CORRECTED"}},
+        "not": COUNT_FIELDS,
+    },
+    {"title": "counted", "required": ["set"], "not": {"anyOf": [{"required": ["delta"]}, {"required": ["reason"]}]}},
+]
+
+CROSS_FIELD_RULES: dict[str, dict[str, Any]] = {
+    "LineRequest": {"oneOf": BY_ID_OR_SKU},
+    "OrderRequest": {
+        "oneOf": [
+            {"title": "one line, by id", "required": ["product", "quantity"], "not": {"required": ["lines"]}},
+            {"title": "one line, by SKU", "required": ["sku", "quantity"], "not": {"required": ["lines"]}},
+            {
+                "title": "several lines",
+                "required": ["lines"],
+                "maxProperties": 1,
+                "properties": {"lines": {"minItems": 1, "maxItems": MAX_LINES}},
+            },
+        ]
+    },
+    "StockRequest": {"oneOf": DELTA_OR_COUNT},
+    "StockRow": {"allOf": [{"oneOf": BY_ID_OR_SKU}, {"oneOf": DELTA_OR_COUNT}]},
+}
+"""What the validate() methods of serializers check, as JSON Schema."""
+
+
+class StrictSerializerExtension(OpenApiSerializerExtension):
+    """Forbid unknown fields, and add the rules that concern several fields."""
+
+    target_class = "products.api.http.fields.StrictSerializer"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        # The way that drf-spectacular documents for augmenting its own result (OpenApiSerializerExtension).
+        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        if "__doc__" not in vars(type(self.target)) or not type(self.target).__doc__:
+            schema.pop("description", None)  # of a base class
+        for member in schema.get("properties", {}).values():
+            if BLANK in member.get("oneOf", []):
+                member |= member.pop("oneOf")[0]
+        return {**schema, "additionalProperties": False, **CROSS_FIELD_RULES.get(type(self.target).__name__, {})}
+
+
+class StrictIntegerExtension(OpenApiSerializerFieldExtension):
+    """A JSON integer or a string of digits, with its bounds."""
+
+    target_class = "products.api.http.fields.StrictIntegerField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        minimum, maximum = self.target.minimum, self.target.maximum
+        number = {"type": "integer", "minimum": minimum, "maximum": maximum}
+        if maximum > 2**31:
+            number["format"] = "int64"
+        texts = [{"type": "string", "pattern": f"^{digits(max(minimum, 0), maximum)}$", "maxLength": MAX_DIGITS}]
+        if minimum < 0:
+            texts.append({"type": "string", "pattern": f"^-{digits(0, -minimum)}$", "maxLength": MAX_DIGITS + 1})
+        return {"oneOf": [number, *texts]}
+
+
+class StrictTextExtension(OpenApiSerializerFieldExtension):
+    """Text without control characters, and not blank unless that is allowed."""
+
+    target_class = "products.api.http.fields.StrictTextField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        schema: dict[str, Any] = {"type": "string", "maxLength": self.target.max_length}
+        if not any(isinstance(validator, RegexValidator) for validator in self.target.validators):
+            not_blank = "" if self.target.allow_blank else rf"[^\s{CONTROL}][^{CONTROL}]*"
+            schema["pattern"] = f"^[^{CONTROL}]*{not_blank}$"
+        return schema
+
+
+def digits(minimum: int, maximum: int) -> str:
+    """Return a pattern for whole numbers from `minimum` (0 or 1) to `maximum`, with leading zeros allowed.
+
+    Unless `maximum` is 1 followed by zeros, the pattern excludes the largest numbers: a pattern cannot compare.
+    """
+    shorter = len(str(maximum)) - 1
+    first, rest = ("[1-9]", shorter - 1) if minimum == 1 else ("[0-9]", shorter - 1)
+    return f"0*({first}[0-9]{{0,{rest}}}|{maximum})"
+
+
+BASIC_AUTHENTICATION = {
+    "type": "http",
+    "scheme": "basic",
+    "description": "User name and password (RFC 7617), only for `POST /api-token-auth`; or send them in the body.",
+}
+
+
+class TokenScheme(OpenApiAuthenticationExtension):
+    """Authentication by token."""
+
+    target_class = "products.api.authentication.TokenAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "A token from `POST /api-token-auth`."}

@@ -1,0 +1,79 @@
+"""Carts and quotes: what an order would come to."""
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from products.api.errors import error_entries
+from products.api.http.fields import StrictIntegerField, StrictSerializer
+from products.api.schemas.output import money
+from products.models import Violation
+from products.models.order_lines import MAX_PER_LINE
+from products.ordering.validation import DraftLine, OrderDraft
+
+
+class CartLineRequest(StrictSerializer):
+    quantity = StrictIntegerField(
+        maximum=MAX_PER_LINE, checked_by_model=True, help_text="1 to 10,000: the quantity the cart will hold."
+    )
+
+
+class QuoteLineResponse(serializers.Serializer):
+    product = serializers.IntegerField()
+    sku = serializers.CharField()
+    name = serializers.CharField()
+    quantity = serializers.IntegerField()
+    unit_price = serializers.DecimalField(10, 2, help_text="The current price.")
+    amount = serializers.DecimalField(17, 2)
+    available = serializers.IntegerField(help_text="How many pieces could be ordered now.")
+    problems = serializers.ListField(
+        child=serializers.CharField(), help_text="The codes of the problems with this line."
+    )
+
+
+class QuoteProblem(serializers.Serializer):
+    """One reason why the order cannot be placed; its other fields depend on its code."""
+
+    pointer = serializers.CharField(allow_blank=True, help_text="The field it is about, as a JSON pointer (RFC 6901).")
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    product = serializers.IntegerField(required=False)
+    sku = serializers.CharField(required=False)
+    requested = serializers.IntegerField(required=False)
+    available = serializers.IntegerField(required=False)
+    minimum = serializers.IntegerField(required=False)
+    maximum = serializers.IntegerField(required=False)
+
+
+class QuoteResponse(serializers.Serializer):
+    lines = QuoteLineResponse(many=True)
+    total = serializers.DecimalField(17, 2)
+    currency = serializers.CharField(help_text="ISO 4217")
+    acceptable = serializers.BooleanField(help_text="Whether the order could be placed now.")
+    problems = QuoteProblem(many=True, help_text="Every reason why the order cannot be placed.")
+
+
+def quote_body(draft: OrderDraft, data: Any) -> dict[str, Any]:
+    """Return the quote. Its problems point into `data`, the request's body, or if that is empty into `lines`."""
+    violations = [*draft.violations(), *draft.shortages()]
+    return {
+        "lines": [quote_line_body(line, violations) for line in draft.lines],
+        "total": money(draft.total),
+        "currency": settings.CURRENCY,
+        "acceptable": not violations,
+        "problems": error_entries(violations, data),
+    }
+
+
+def quote_line_body(line: DraftLine, violations: list[Violation]) -> dict[str, Any]:
+    return {
+        "product": line.product.pk,
+        "sku": line.product.sku,
+        "name": line.product.name,
+        "quantity": line.quantity,
+        "unit_price": money(line.product.price),
+        "amount": money(line.amount),
+        "available": line.available,
+        "problems": [violation.code for violation in violations if set(line.positions) & set(violation.positions)],
+    }

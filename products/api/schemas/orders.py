@@ -1,0 +1,185 @@
+"""Orders: their query parameters, placing them, the details of their transitions, their history, and the response."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from products.api.http.fields import StrictIntegerField, StrictSerializer, StrictTextField, StrictTimestampField
+from products.api.schemas.output import Output, money
+from products.api.schemas.pages import PageQuery
+from products.models import Event, Order, Status
+from products.models.order_lines import MAX_PER_LINE
+
+LISTED_STATUSES = [status.value for status in Status if status != Status.CART]
+ONE_STATUS = f"({'|'.join(LISTED_STATUSES)})"
+
+
+@extend_schema_field({"type": "string", "pattern": f"^{ONE_STATUS}(,{ONE_STATUS})*$", "example": "PLACED,PAID"})
+class StatusesField(serializers.Field):
+    """One or more statuses, separated by commas. Carts are not listed, so CART is not one of them."""
+
+    default_error_messages = {"invalid": f"Must be one or more of {', '.join(LISTED_STATUSES)}, separated by commas."}
+
+    def to_internal_value(self, data: str) -> tuple[str, ...]:
+        statuses = tuple(sorted(set(data.split(","))))
+        if not set(statuses) <= set(LISTED_STATUSES):
+            self.fail("invalid")
+        return statuses
+
+    def to_representation(self, value: tuple[str, ...]) -> str:
+        return ",".join(value)
+
+
+class OrderQuery(PageQuery):
+    status = StatusesField(required=False, help_text="One or more, separated by commas.")
+    placed_after = StrictTimestampField(required=False, help_text="Placed at or after this time.")
+    placed_before = StrictTimestampField(required=False, help_text="Placed before this time.")
+    key = serializers.RegexField(
+        r"^[\x21-\x7e]{1,255}\Z",
+        required=False,
+        trim_whitespace=False,
+        help_text="The order's idempotency key.",
+    )
+    customer = StrictIntegerField(minimum=0, maximum=10**19 - 1, required=False, help_text="The customer's user id.")
+
+
+class LineRequest(StrictSerializer):
+    product = StrictIntegerField(checked_by_model=True, required=False, help_text="The product's id; or give its SKU.")
+    sku = StrictTextField(required=False, max_length=64)
+    quantity = StrictIntegerField(maximum=MAX_PER_LINE, checked_by_model=True, help_text="1 to 10,000")
+
+    def validate(self, line: dict[str, Any]) -> dict[str, Any]:
+        if ("product" in line) == ("sku" in line):
+            raise serializers.ValidationError("Give either `product` or `sku`.", "product_or_sku")
+        return line
+
+
+class OrderRequest(LineRequest):
+    """One line, `{"product": 1, "quantity": 2}`, or several, `{"lines": [{"sku": "MUG", "quantity": 2}, …]}`."""
+
+    quantity = StrictIntegerField(maximum=MAX_PER_LINE, checked_by_model=True, required=False, help_text="1 to 10,000")
+    lines = LineRequest(many=True, required=False)
+
+    def validate(self, body: dict[str, Any]) -> dict[str, Any]:
+        if "lines" not in body:
+            if "quantity" not in body:
+                raise serializers.ValidationError({"quantity": ["This field is required."]}, "required")
+            return super().validate(body)
+        if len(body) > 1:
+            raise serializers.ValidationError("Give either one line or `lines`.", "lines_or_one_line")
+        return body
+
+    @property
+    def items(self) -> list[tuple[int | str, int]]:
+        """The requested lines as the models take them: [(product id or SKU, quantity), …]."""
+        lines = self.validated_data.get("lines", [self.validated_data])
+        return [(line["product"] if "product" in line else line["sku"], line["quantity"]) for line in lines]
+
+
+def parse_simple_order(body: Any) -> list[tuple[int | str, int]] | None:
+    """Return what OrderRequest returns for a body with integer product ids and quantities; None for any other body.
+
+    Most bodies are of this kind, and OrderRequest takes 0.5 ms, a fifth of the whole request.
+    """
+    lines = body["lines"] if isinstance(body, dict) and body.keys() == {"lines"} else [body]
+    if not isinstance(lines, list):
+        return None
+    items: list[tuple[int | str, int]] = []
+    for line in lines:
+        if not isinstance(line, dict) or line.keys() != {"product", "quantity"}:
+            return None
+        product, quantity = line["product"], line["quantity"]
+        if type(product) is not int or type(quantity) is not int:  # isinstance(True, int) is true
+            return None
+        items.append((product, quantity))
+    return items
+
+
+class NoDetails(StrictSerializer):
+    """For transitions without details: no body, or `{}`."""
+
+
+class PaymentRequest(StrictSerializer):
+    reference = StrictTextField(required=False, allow_blank=True, max_length=200, help_text="The payment's reference.")
+
+
+class ShipmentRequest(StrictSerializer):
+    carrier = StrictTextField(required=False, allow_blank=True, max_length=100)
+    tracking_number = StrictTextField(required=False, allow_blank=True, max_length=100)
+
+
+class OrderLineResponse(serializers.Serializer):
+    id = serializers.UUIDField()
+    product = serializers.IntegerField(source="product_id")
+    sku = serializers.CharField()
+    name = serializers.CharField()
+    quantity = serializers.IntegerField(min_value=1, max_value=MAX_PER_LINE)
+    unit_price = serializers.DecimalField(10, 2)
+    amount = serializers.DecimalField(14, 2)
+
+
+class OrderResponse(serializers.Serializer):
+    id = serializers.UUIDField()
+    customer = serializers.IntegerField(source="customer_id", help_text="The customer's user id.")
+    status = serializers.ChoiceField(Status.choices)
+    lines = OrderLineResponse(many=True)
+    total = serializers.DecimalField(14, 2)
+    currency = serializers.CharField(help_text="ISO 4217")
+    idempotency_key = serializers.CharField(allow_null=True)
+    payment_reference = serializers.CharField()
+    carrier = serializers.CharField()
+    tracking_number = serializers.CharField()
+    placed_at = serializers.DateTimeField()
+    pay_by = serializers.DateTimeField(allow_null=True, help_text="The payment deadline: after it the order expires.")
+
+
+def line_amount(line: Any) -> str | None:
+    return money(Decimal(line.unit_price or 0) * line.quantity)
+
+
+LINE = Output(OrderLineResponse, computed={"amount": line_amount}, extra_columns=("order_id",))
+ORDER = Output(OrderResponse)
+
+
+def order_body(order: Order) -> dict[str, Any]:
+    """Return the JSON of an order. One that was just placed still has its lines; others load them."""
+    lines = order.lines.all() if order.placed_lines is None else order.placed_lines
+    return order_row_body(ORDER.row_of(order), map(LINE.row_of, lines))
+
+
+def order_row_body(row: Any, lines: Iterable[Any]) -> dict[str, Any]:
+    """Return the JSON of an order from its row and the rows of its lines."""
+    return ORDER.body(row, lines=[LINE.body(line) for line in lines])
+
+
+class EventFacts(serializers.Serializer):
+    to = serializers.CharField(help_text="The status after the event.")
+
+    def get_fields(self) -> dict[str, Any]:
+        # `from` is a keyword, so it cannot be declared as an attribute.
+        before = serializers.CharField(allow_null=True, help_text="The status before the event; null for a new order.")
+        return {"from": before, **super().get_fields()}
+
+
+class EventResponse(serializers.Serializer):
+    id = serializers.IntegerField()
+    kind = serializers.CharField(help_text="In the past tense, such as `order.placed`.")
+    at = serializers.DateTimeField()
+    by = serializers.IntegerField(
+        allow_null=True, help_text="The id of the user who caused it; null if you may not see it."
+    )
+    facts = EventFacts()
+
+
+def event_body(event: Event, *, shows_users: bool, viewer: int) -> dict[str, Any]:
+    """Return the JSON of an event. Without `shows_users`, `by` is shown only if it is the viewer."""
+    return {
+        "id": event.pk,
+        "kind": event.kind,
+        "at": event.at,
+        "by": event.by_id if shows_users or event.by_id == viewer else None,
+        "facts": {"from": event.facts.get("from"), "to": event.facts.get("to")},
+    }

@@ -1,0 +1,37 @@
+"""Pages of a list: the query parameters that every list accepts, and its responses."""
+
+from drf_spectacular.utils import extend_schema_serializer, inline_serializer
+from rest_framework import serializers
+
+from products.api.http.fields import FlagField, StrictIntegerField, StrictSerializer, StrictTextField
+from products.api.http.pagination import MAX_LIMIT
+
+
+class PageQuery(StrictSerializer):
+    limit = StrictIntegerField(maximum=MAX_LIMIT, required=False, help_text=f"Results per page, 1 to {MAX_LIMIT}.")
+    cursor = StrictTextField(
+        required=False, max_length=1_000, help_text="From the `next` or `previous` link of a page."
+    )
+    count = FlagField(required=False, help_text="Include the total number of results, which takes longer.")
+
+
+class NoQuery(StrictSerializer):
+    """For operations without query parameters."""
+
+
+def page_of(response: type[serializers.Serializer]) -> serializers.Serializer:
+    """Describe a page of such objects; `next` and `previous` are URLs, or null at the ends."""
+    page = inline_serializer(
+        f"{response.__name__.removesuffix('Response')}Page",
+        {
+            "next": serializers.URLField(allow_null=True),
+            "previous": serializers.URLField(allow_null=True),
+            "results": response(many=True),
+            "count": serializers.IntegerField(
+                required=False, help_text="The number of results on all pages; with `?count=true`."
+            ),
+        },
+    )
+    # Otherwise drf-spectacular documents the response of a `list` action as an array of pages.
+    extend_schema_serializer(many=False)(type(page))
+    return page

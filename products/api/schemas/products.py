@@ -1,0 +1,106 @@
+"""Products: the catalog's query parameters, new products and changes, and the response."""
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from products.api.http.fields import (
+    FlagField,
+    StrictDecimalField,
+    StrictSerializer,
+    StrictTextField,
+    StrictTimestampField,
+)
+from products.api.schemas.output import Output
+from products.api.schemas.pages import PageQuery
+from products.models import Category, Product
+
+ORDERINGS = {
+    "id": ["id"],
+    "name": ["name", "id"],
+    "sku": ["sku"],
+    "price": ["price", "id"],
+    "created": ["created_at", "id"],
+    "changed": ["updated_at", "id"],
+}
+"""The orderings of the catalog and their columns. Each has an index and ends with a unique column."""
+
+
+class ProductQuery(PageQuery):
+    search = StrictTextField(
+        required=False, max_length=100, help_text="Words that the name, the SKU or the description must all contain."
+    )
+    category = StrictTextField(required=False, max_length=60, help_text="The category's slug.")
+    sku = StrictTextField(required=False, max_length=64)
+    price_min = StrictDecimalField(required=False)
+    price_max = StrictDecimalField(required=False)
+    in_stock = FlagField(required=False, help_text="Whether the stock is above zero.")
+    retired = FlagField(required=False, help_text="`true` lists retired products instead of those on sale.")
+    changed_since = StrictTimestampField(
+        required=False, help_text="Changed at or after this time. Changes of the stock do not count."
+    )
+    ordering = serializers.ChoiceField(
+        [f"{sign}{name}" for name in ORDERINGS for sign in ("", "-")],
+        required=False,
+        help_text="Prefix with `-` for descending order.",
+    )
+
+    def validate_ordering(self, ordering: str) -> tuple[str, ...]:
+        """Return the columns to order by."""
+        sign = "-" if ordering.startswith("-") else ""
+        return tuple(f"{sign}{column}" for column in ORDERINGS[ordering.lstrip("-")])
+
+
+class NewProduct(StrictSerializer):
+    """A new product. Its stock is added later, with `POST /api/products/{id}/stock`."""
+
+    sku = StrictTextField(max_length=64, validators=Product._meta.get_field("sku").validators[:1])
+    name = StrictTextField(max_length=200)
+    description = StrictTextField(required=False, allow_blank=True, max_length=10_000, trim_whitespace=False)
+    category = StrictTextField(required=False, allow_null=True, max_length=60, help_text="The category's slug.")
+    price = StrictDecimalField()
+
+    def validate_category(self, slug: str | None) -> Category | None:
+        if slug is None:
+            return None
+        category = Category.objects.filter(slug=slug).first()
+        if category is None:
+            raise serializers.ValidationError("There is no such category.", "unknown_category")
+        return category
+
+
+class ProductChange(NewProduct):
+    """The fields to change; all others keep their values."""
+
+    sku = StrictTextField(required=False, max_length=64, validators=Product._meta.get_field("sku").validators[:1])
+    name = StrictTextField(required=False, max_length=200)
+    price = StrictDecimalField(required=False)
+    retired = serializers.BooleanField(required=False, help_text="Whether the product is taken off sale.")
+
+    def validate(self, change: dict[str, Any]) -> dict[str, Any]:
+        if "retired" in change and not isinstance(self.initial_data["retired"], bool):
+            raise serializers.ValidationError({"retired": ["Must be true or false."]}, "invalid")
+        return change
+
+
+class ProductResponse(serializers.Serializer):
+    # The one declaration of a product's output: what is added here is selected, returned and documented. See Output.
+    id = serializers.IntegerField()
+    sku = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    category = serializers.CharField(source="category.slug", allow_null=True, help_text="The category's slug.")
+    price = serializers.DecimalField(10, 2)
+    currency = serializers.CharField(help_text="ISO 4217")
+    stock = serializers.IntegerField(min_value=0, help_text="How many pieces can be sold now.")
+    in_stock = serializers.BooleanField()
+    retired_at = serializers.DateTimeField(allow_null=True, help_text="When it was taken off sale.")
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField(help_text="The last change of anything but the stock.")
+
+
+PRODUCT = Output(
+    ProductResponse,
+    computed={"currency": lambda product: settings.CURRENCY, "in_stock": lambda product: product.stock > 0},
+)

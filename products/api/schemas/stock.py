@@ -1,0 +1,125 @@
+"""Stock: adjustments of it, alone and in bulk, and the ledger of its movements."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from products.api.http.fields import StrictIntegerField, StrictSerializer, StrictTextField, StrictTimestampField
+from products.api.schemas.pages import PageQuery
+from products.models import Product, StockMovement
+from products.models.stock import MAX_STOCK
+
+
+class LedgerQuery(PageQuery):
+    at = StrictTimestampField(required=False, help_text="Return the stock at this time instead of the ledger.")
+
+
+class StockRequest(StrictSerializer):
+    """`{"delta": -3}`, or a count: `{"set": 41}`, which `"expected": 44` makes conditional on the present stock."""
+
+    delta = StrictIntegerField(
+        minimum=-MAX_STOCK,
+        maximum=MAX_STOCK,
+        checked_by_model=True,
+        required=False,
+        help_text="Pieces to add; negative to remove.",
+    )
+    reason = serializers.ChoiceField(
+        ["RECEIVED", "CORRECTED"], required=False, help_text="The reason for a delta; CORRECTED by default."
+    )
+    set = StrictIntegerField(
+        minimum=0,
+        maximum=MAX_STOCK,
+        checked_by_model=True,
+        required=False,
+        help_text="The counted number of pieces.",
+    )
+    expected = StrictIntegerField(
+        minimum=0,
+        maximum=MAX_STOCK,
+        checked_by_model=True,
+        required=False,
+        help_text="The stock at which the count began.",
+    )
+    note = StrictTextField(required=False, allow_blank=True, max_length=200)
+
+    def validate(self, change: dict[str, Any]) -> dict[str, Any]:
+        if ("delta" in change) == ("set" in change):
+            raise serializers.ValidationError("Give either `delta` or `set`.", "delta_or_set")
+        if "set" in change and "reason" in change:
+            raise serializers.ValidationError({"reason": ["A count takes no reason."]}, "not_for_a_count")
+        if "delta" in change and "expected" in change:
+            raise serializers.ValidationError({"expected": ["Only allowed with `set`."]}, "not_for_a_delta")
+        return change
+
+
+class StockRow(StockRequest):
+    """One row of many: a product, by id or SKU, and the change of its stock."""
+
+    product = StrictIntegerField(checked_by_model=True, required=False)
+    sku = StrictTextField(required=False, max_length=64)
+
+    def validate(self, change: dict[str, Any]) -> dict[str, Any]:
+        if ("product" in change) == ("sku" in change):
+            raise serializers.ValidationError("Give either `product` or `sku`.", "product_or_sku")
+        return super().validate(change)
+
+
+class StockRows(StrictSerializer):
+    rows = StockRow(many=True, allow_empty=False, max_length=100)  # type: ignore[call-arg]  # of its ListSerializer
+
+
+class MovementResponse(serializers.Serializer):
+    id = serializers.IntegerField()
+    delta = serializers.IntegerField(help_text="Pieces added; negative if removed.")
+    reason = serializers.CharField()
+    order = serializers.UUIDField(allow_null=True)
+    by = serializers.IntegerField(allow_null=True, help_text="The id of the user who made the adjustment.")
+    note = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+def movement_body(movement: StockMovement) -> dict[str, Any]:
+    return {
+        "id": movement.pk,
+        "delta": movement.delta,
+        "reason": movement.reason,
+        "order": movement.line.order_id if movement.line else None,
+        "by": movement.by_id,
+        "note": movement.note,
+        "at": movement.at,
+    }
+
+
+class StockResponse(serializers.Serializer):
+    product = serializers.IntegerField()
+    sku = serializers.CharField()
+    stock = serializers.IntegerField(help_text="The stock after the movement.")
+    movement = MovementResponse(
+        allow_null=True, help_text="null if a count found the stock as it was, so that nothing moved."
+    )
+
+
+def stock_body(product: Product, movement: StockMovement | None) -> dict[str, Any]:
+    return {
+        "product": product.pk,
+        "sku": product.sku,
+        "stock": movement.stock_after() if movement else product.stock,
+        "movement": movement_body(movement) if movement else None,
+    }
+
+
+class StockRowResult(serializers.Serializer):
+    status = serializers.IntegerField(help_text="The status that this row would have had as a request of its own.")
+    result = StockResponse(required=False)
+    problem = serializers.DictField(required=False, help_text="The same as the body of any other error.")
+
+
+class StockRowResults(serializers.Serializer):
+    results = StockRowResult(many=True, help_text="In the order of the rows.")
+
+
+class StockAtMoment(serializers.Serializer):
+    product = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    stock = serializers.IntegerField()

@@ -1,0 +1,33 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from products.models import ApiToken, Event, LoginCounter, Order
+
+
+class Command(BaseCommand):
+    help = "Expire overdue unpaid orders; delete old events and expired tokens, sessions and login counters."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="report what would be done, without doing it")
+
+    def handle(self, *, dry_run: bool, **options: Any) -> None:
+        orders = Order.objects.overdue()
+        events = Event.objects.older_than(timezone.now() - settings.EVENT_RETENTION)
+        tokens = ApiToken.objects.long_inactive()
+        sessions = Session.objects.filter(expire_date__lt=timezone.now())
+        counters = LoginCounter.objects.expired()
+        if dry_run:
+            counts = [rows.count() for rows in (orders, events, tokens, sessions, counters)]
+        else:
+            deleted = [rows.delete()[0] for rows in (tokens, sessions, counters)]
+            counts = [orders.expire(), events.purge(), *deleted]
+        self.stdout.write(
+            "{}Orders expired: {}. Deleted: {} events, {} tokens, {} sessions, {} login counters.".format(
+                "Dry run, nothing was changed. " if dry_run else "", *counts
+            )
+        )

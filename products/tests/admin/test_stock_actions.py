@@ -1,0 +1,227 @@
+from uuid import uuid4
+
+import pytest
+from django.contrib.admin.models import LogEntry
+
+from products.models import Order, Product
+from products.models.stock import MAX_STOCK
+
+
+def page(product, name):
+    return f"/admin/products/product/{product.pk}/{name}/"
+
+
+def send(client, product, name, data):
+    """Send the form of a stock action with a new idempotency key."""
+    return client.post(page(product, name), {"key": uuid4().hex} | data)
+
+
+def last_movement(product):
+    movement = product.movements.last()
+    return movement.delta, movement.reason, movement.by, movement.note
+
+
+def errors(answer):
+    return answer.context["form"].errors
+
+
+def test_receiving_adds_stock_with_note_and_user(staff, client_of, messages_of, a_product):
+    mug = a_product(stock=2, sku="MUG", name="Mug")
+
+    answer = send(client_of(staff), mug, "receive", {"quantity": "40", "note": "Delivery 17"})
+
+    assert (answer.status_code, answer.url) == (302, page(mug, "change"))
+    assert messages_of(answer) == ["Received 40 of Mug (MUG). Stock is now 42."]
+    assert mug.refreshed().stock == 42
+    assert last_movement(mug) == (40, "RECEIVED", staff, "Delivery 17")
+    assert mug.events.last().by == staff
+    assert [(entry.user, entry.get_change_message()) for entry in LogEntry.objects.all()] == [
+        (staff, "Received 40 of Mug (MUG). Stock is now 42.")
+    ]
+
+
+def test_correcting_removes_stock_with_a_note(staff, client_of, messages_of, a_product):
+    mug = a_product(stock=5, sku="MUG", name="Mug")
+
+    answer = send(client_of(staff), mug, "correct", {"delta": "-2", "note": "Broken"})
+
+    assert messages_of(answer) == ["Corrected Mug (MUG) by -2. Stock is now 3."]
+    assert mug.refreshed().stock == 3
+    assert last_movement(mug) == (-2, "CORRECTED", staff, "Broken")
+
+
+def test_counting_sets_the_stock(staff, client_of, messages_of, a_product):
+    mug = a_product(stock=5, sku="MUG", name="Mug")
+
+    answer = send(client_of(staff), mug, "count", {"counted": "7", "expected": "5"})
+
+    assert messages_of(answer) == ["Counted Mug (MUG): +2. Stock is now 7."]
+    assert mug.refreshed().stock == 7
+    assert last_movement(mug) == (2, "COUNTED", staff, "")
+
+
+def test_a_count_that_equals_the_stock_moves_nothing(staff, client_of, messages_of, a_product):
+    mug = a_product(stock=5, sku="MUG", name="Mug")
+
+    answer = send(client_of(staff), mug, "count", {"counted": "5", "expected": "5"})
+
+    assert messages_of(answer) == ["Counted Mug (MUG). The stock of 5 is correct."]
+    assert mug.movements.count() == 1
+
+
+def test_a_count_begun_before_a_sale_does_not_restore_the_sold_stock(staff, client_of, alice, a_product):
+    mug = a_product(stock=50, sku="MUG")
+    opened = client_of(staff).get(page(mug, "count")).context["form"]
+    Order.objects.create(customer=alice, items=[(mug, 7)])
+
+    answer = send(client_of(staff), mug, "count", {"counted": "50", "expected": opened["expected"].value()})
+
+    assert errors(answer) == {"__all__": ["The stock of MUG is now 43, not 50; count again."]}
+    assert (mug.refreshed().stock, mug.movements.count()) == (43, 2)
+    assert answer.context["summary"] == "In stock: 43."
+
+    again = send(
+        client_of(staff), mug, "count", {"counted": "42", "expected": answer.context["form"]["expected"].value()}
+    )
+
+    assert again.status_code == 302
+    assert mug.refreshed().stock == 42
+
+
+def test_a_count_requires_the_expected_stock(staff, client_of, a_product):
+    mug = a_product(stock=5)
+
+    answer = send(client_of(staff), mug, "count", {"counted": "7"})
+
+    assert errors(answer) == {"expected": ["This field is required."]}
+    assert mug.refreshed().stock == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "stock"),
+    [
+        ("receive", {"quantity": "40", "note": "Delivery 17"}, 45),
+        ("correct", {"delta": "-2", "note": "Broken"}, 3),
+        ("count", {"counted": "7", "expected": "5"}, 7),
+    ],
+)
+def test_sending_a_form_twice_moves_stock_once(staff, client_of, messages_of, a_product, name, form, stock):
+    mug = a_product(stock=5)
+    form = form | {"key": client_of(staff).get(page(mug, name)).context["form"]["key"].value()}
+
+    first = client_of(staff).post(page(mug, name), form)
+    second = client_of(staff).post(page(mug, name), form)
+
+    assert (second.status_code, messages_of(second)) == (302, messages_of(first))
+    assert (mug.refreshed().stock, mug.movements.count()) == (stock, 2)
+
+
+def test_a_form_sent_again_with_other_values_is_rejected_once(staff, client_of, a_product):
+    mug = a_product()
+    client_of(staff).post(page(mug, "receive"), {"quantity": "40", "key": "one-page"})
+
+    answer = client_of(staff).post(page(mug, "receive"), {"quantity": "4", "key": "one-page"})
+
+    assert errors(answer) == {
+        "__all__": ["This form was already sent with different values. If you want both changes, send it again."]
+    }
+    assert mug.refreshed().stock == 40
+
+    again = {"quantity": "4", "key": answer.context["form"]["key"].value()}
+    assert client_of(staff).post(page(mug, "receive"), again).status_code == 302
+    assert mug.refreshed().stock == 44
+
+
+def test_a_correction_cannot_make_the_stock_negative(staff, client_of, a_product):
+    mug = a_product(stock=5, sku="MUG")
+
+    answer = send(client_of(staff), mug, "correct", {"delta": "-6", "note": "Stolen"})
+
+    assert (answer.status_code, errors(answer)) == (200, {"__all__": ["MUG: 6 requested, 5 available."]})
+    assert answer.context["form"]["note"].value() == "Stolen"
+    assert (mug.refreshed().stock, mug.movements.count()) == (5, 1)
+    assert LogEntry.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "refused"),
+    [
+        ("receive", {"quantity": "0"}, {"quantity": ["Ensure this value is greater than or equal to 1."]}),
+        ("receive", {"quantity": "1.5"}, {"quantity": ["Enter a whole number."]}),
+        ("receive", {"quantity": ""}, {"quantity": ["This field is required."]}),
+        ("receive", {"quantity": MAX_STOCK}, {"__all__": [f"The stock of a product is at most {MAX_STOCK} pieces."]}),
+        ("receive", {"quantity": 10**30}, {"quantity": [f"Ensure this value is less than or equal to {MAX_STOCK}."]}),
+        ("receive", {"quantity": "1", "note": "a\0b"}, {"note": ["Null characters are not allowed."]}),
+        ("correct", {"delta": "0", "note": "?"}, {"__all__": ["A correction by 0 changes nothing."]}),
+        ("correct", {"delta": "-1"}, {"note": ["This field is required."]}),
+        ("count", {"counted": "-1", "expected": 5}, {"counted": ["Ensure this value is greater than or equal to 0."]}),
+    ],
+)
+def test_invalid_input_is_rejected_and_moves_nothing(staff, client_of, a_product, name, sent, refused):
+    mug = a_product(stock=5)
+
+    answer = send(client_of(staff), mug, name, sent)
+
+    assert (answer.status_code, errors(answer)) == (200, refused)
+    assert (mug.refreshed().stock, mug.movements.count()) == (5, 1)
+
+
+@pytest.mark.parametrize("name", ["receive", "correct", "count"])
+def test_opening_a_form_moves_nothing(staff, client_of, a_product, name):
+    mug = a_product(stock=5)
+
+    answer = client_of(staff).get(
+        page(mug, name), {"quantity": 1, "delta": 1, "counted": 1, "expected": 5, "note": "x"}
+    )
+
+    assert (answer.status_code, errors(answer)) == (200, {})
+    assert mug.refreshed().stock == 5
+
+
+@pytest.mark.parametrize("name", ["receive", "correct", "count"])
+@pytest.mark.parametrize("permissions", [["view_product", "change_product"], ["add_stockmovement"]])
+def test_a_stock_action_needs_permission_to_view_the_product_and_to_adjust_stock(
+    client_of, staff_with, a_product, permissions, name
+):
+    mug = a_product(stock=5)
+    clerk = staff_with(*permissions)
+    sent = {"quantity": "1", "delta": "1", "counted": "6", "expected": "5", "note": "x"}
+
+    assert client_of(clerk).get(page(mug, name)).status_code == 403
+    assert send(client_of(clerk), mug, name, sent).status_code == 403
+    assert mug.refreshed().stock == 5
+
+
+def test_a_stock_action_needs_no_permission_to_change_products(client_of, staff_with, a_product):
+    mug = a_product(stock=5)
+    clerk = staff_with("view_product", "add_stockmovement")
+
+    answer = send(client_of(clerk), mug, "receive", {"quantity": "1"})
+
+    assert answer.status_code == 302
+    assert last_movement(mug) == (1, "RECEIVED", clerk, "")
+
+
+def test_a_form_without_a_csrf_token_moves_nothing(staff, client_of, a_product):
+    mug = a_product(stock=5)
+
+    answer = send(client_of(staff, enforce_csrf_checks=True), mug, "receive", {"quantity": "1"})
+
+    assert answer.status_code == 403
+    assert mug.refreshed().stock == 5
+
+
+@pytest.mark.parametrize("number", ["99", "99999999999999999999", "x", "1_2F0"])
+def test_an_unknown_product_is_not_found(staff, client_of, number):
+    assert client_of(staff).post(f"/admin/products/product/{number}/receive/", {"quantity": 1}).status_code == 404
+
+
+def test_every_stock_action_is_in_the_ledger(staff, client_of, a_product):
+    mug = a_product(stock=5)
+
+    send(client_of(staff), mug, "receive", {"quantity": "10"})
+    send(client_of(staff), mug, "correct", {"delta": "-4", "note": "Broken"})
+    send(client_of(staff), mug, "count", {"counted": "9", "expected": "11"})
+
+    assert [movement.delta for movement in mug.movements.all()] == [5, 10, -4, -2]
+    assert list(Product.objects.out_of_balance()) == []

@@ -1,0 +1,100 @@
+from datetime import timedelta
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.core.management import call_command
+from django.utils import timezone
+
+from products.models import ApiToken, Event, LoginCounter, Order, events
+
+
+def ago(**time):
+    return timezone.now() - timedelta(**time)
+
+
+@pytest.fixture
+def old_and_current_rows(alice, a_product, settings):
+    """Create, for each kind of row that is purged, some that are due and some that are not."""
+    settings.EVENT_RETENTION = timedelta(days=100)
+    mug = a_product(stock=5, sku="MUG")
+    for pay_by in (ago(minutes=1), timezone.now() + timedelta(hours=1), None):
+        Order.objects.create(customer=alice, items=[(mug, 1)], pay_by=pay_by)
+    for age in (101, 99):
+        Event.objects.create(kind=f"test.{age}_days_old", product=mug, at=ago(days=age))
+    for name, values in {
+        "expired long ago": {"expires_at": ago(days=31)},
+        "revoked long ago": {"revoked_at": ago(days=31)},
+        "expired": {"expires_at": ago(days=29)},
+        "revoked": {"revoked_at": ago(days=29)},
+        "active": {},
+    }.items():
+        token, _ = ApiToken.objects.issue(alice, name=name)
+        ApiToken.objects.filter(pk=token.pk).update(**values)
+    for name, end in (("old", ago(minutes=1)), ("new", timezone.now() + timedelta(minutes=1))):
+        Session.objects.create(session_key=name, session_data="", expire_date=end)
+    for name, minutes in (("old", 16), ("just ended", 14)):
+        LoginCounter.objects.create(scope=name, tries=3, ends_at=ago(minutes=minutes).timestamp() // 1)
+    return mug
+
+
+def remaining(mug):
+    return {
+        "stock": mug.refreshed().stock,
+        "orders": sorted(Order.objects.values_list("status", flat=True)),
+        "old events": list(Event.objects.filter(kind__startswith="test").values_list("kind", flat=True)),
+        "tokens": sorted(ApiToken.objects.values_list("name", flat=True)),
+        "sessions": sorted(Session.objects.values_list("session_key", flat=True)),
+        "login counters": sorted(LoginCounter.objects.values_list("scope", flat=True)),
+    }
+
+
+def test_purging_expires_and_deletes_what_is_due_and_nothing_else(old_and_current_rows, capsys):
+    call_command("purge")
+
+    assert capsys.readouterr().out == "Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions, 1 login counters.\n"
+    assert remaining(old_and_current_rows) == {
+        "stock": 3,
+        "orders": ["EXPIRED", "PLACED", "PLACED"],
+        "old events": ["test.99_days_old"],
+        "tokens": ["active", "expired", "revoked"],
+        "sessions": ["new"],
+        "login counters": ["just ended"],
+    }
+
+
+def test_a_dry_run_prints_the_same_counts_and_changes_nothing(old_and_current_rows, capsys):
+    before = remaining(old_and_current_rows)
+
+    call_command("purge", dry_run=True)
+
+    expected = (
+        "Dry run, nothing was changed. Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions, 1 login counters.\n"
+    )
+    assert capsys.readouterr().out == expected
+    assert remaining(old_and_current_rows) == before
+
+
+def test_purging_a_second_time_finds_nothing(old_and_current_rows, capsys):
+    call_command("purge")
+    capsys.readouterr()
+
+    call_command("purge")
+
+    assert capsys.readouterr().out == "Orders expired: 0. Deleted: 0 events, 0 tokens, 0 sessions, 0 login counters.\n"
+
+
+def test_all_old_events_are_deleted_in_batches(a_product, capsys, monkeypatch):
+    monkeypatch.setattr(events, "BATCH", 2)
+    mug = a_product()
+    Event.objects.bulk_create(Event(kind="test.old", product=mug, at=ago(days=1_000)) for _ in range(5))
+
+    call_command("purge")
+
+    assert capsys.readouterr().out == "Orders expired: 0. Deleted: 5 events, 0 tokens, 0 sessions, 0 login counters.\n"
+    assert [event.kind for event in Event.objects.all()] == ["product.created"]
+
+
+def test_the_former_name_still_works(old_and_current_rows, capsys):
+    call_command("tidy")
+
+    assert capsys.readouterr().out == "Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions, 1 login counters.\n"

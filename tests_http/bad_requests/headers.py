@@ -1,0 +1,217 @@
+"""Headers: who asks, for which host, on which conditions, under which key, and how the method is to be understood."""
+
+# A row is read across, not down.
+# fmt: off
+
+import base64
+
+from tests_http.bad_requests.rows import BROKEN, Row, ask
+
+ORDER = "POST /api/orders"
+GOOD = '{"product": {mug}, "quantity": 1}'
+
+
+def shown(what: str, value: str | bytes, status: int = 401, code: str | None = "invalid_token") -> Row:
+    line = b"Authorization: " + (value if isinstance(value, bytes) else value.encode("latin-1"))
+    return ask(what, "GET /api/products", status, code, who=None, add=[line])
+
+
+def basic(what: str, credentials: bytes, status: int = 401, code: str = "wrong_credentials") -> Row:
+    line = b"Authorization: Basic " + base64.b64encode(credentials)
+    return ask(what, "POST /api-token-auth/", status, code, who=None, add=[line])
+
+
+AUTHORIZATION = [
+    ask("no token", "GET /api/products", 401, "not_authenticated", who=None),
+    shown("an empty Authorization", "", 401, "not_authenticated"),
+    shown("an Authorization of spaces", "   ", 401, "not_authenticated"),
+    shown("a scheme alone", "Bearer"),
+    shown("a scheme and a space", "Bearer "),
+    shown("another scheme", "Digest username=a"),
+    shown("Basic where a token belongs", "Basic " + base64.b64encode(b"a:b").decode()),
+    shown("a token without a scheme", "{customer}"),
+    shown("a scheme that only begins so", "Bearers {customer}"),
+    shown("no space", "Bearer{customer}"),
+    shown("a tab for a space", "Bearer\t{customer}"),
+    shown("two tokens in one header", "Bearer {customer} {staff}"),
+    shown("two tokens with a comma", "Bearer {customer}, Bearer {staff}"),
+    shown("a token with a letter more", "Bearer {customer}x"),
+    shown("an unknown token", "Bearer shop_" + "A" * 43),
+    shown("a token of one letter", "Bearer x"),
+    shown("a token in quotes", 'Bearer "{customer}"'),
+    shown("raw bytes", b"Bearer \xff\xfe"),
+    shown("raw bytes in front", b"\xff{customer}"),
+    shown("UTF-8", "Bearer tökén".encode()),
+    shown("a token of 5 KB", "Bearer " + "x" * 5_000),
+    shown("a NUL in the token", b"Bearer a\x00b", BROKEN),
+    shown("a line end in the token", b"Bearer a\rb", BROKEN),
+    shown("a token of 9 KB", "Bearer " + "x" * 9_000, BROKEN),
+    shown("many spaces", "Bearer    {customer}", 200, None),
+    shown("a scheme in capitals", "BEARER {customer}", 200, None),
+    shown("the older scheme", "Token {customer}", 200, None),
+    ask("Authorization twice", "GET /api/products", 400, "bad_request", add=["Authorization: Bearer {staff}"]),
+    ask("the same Authorization twice", "GET /api/products", 400, "bad_request",
+        add=["Authorization: Bearer {customer}"]),
+    ask("a token in a cookie", "GET /api/products", 401, "not_authenticated", who=None,
+        add=["Cookie: token={customer}"]),
+    ask("a token in a header of another name", "GET /api/products", 401, "not_authenticated", who=None,
+        add=["X-Api-Key: {customer}"]),
+    basic("Basic without a colon", b"nobody"),
+    basic("Basic that is not UTF-8", b"\xff:\xfe"),
+    basic("Basic with NUL", b"no\0body:x", 400, "control_character"),
+    basic("Basic without a name", b":x", 400, "blank"),
+    basic("Basic with wrong credentials", b"nobody:nothing"),
+    basic("Basic of 4 KB", b"nobody:" + b"x" * 4_000, 400, "max_length"),
+    ask("Basic that is not Base64", "POST /api-token-auth/", 401, "wrong_credentials", who=None,
+        add=["Authorization: Basic !!!"]),
+    ask("Basic of nothing", "POST /api-token-auth/", 401, "wrong_credentials", who=None, add=["Authorization: Basic"]),
+    ask("Basic and other credentials in the body", "POST /api-token-auth/", 400, "unknown", who=None,
+        body={"username": "a", "password": "b"}, add=["Authorization: Basic " + base64.b64encode(b"a:b").decode()]),
+]
+
+METHODS = [
+    ask("an override of the method", ORDER, 400, "method_override", body=GOOD, add=["X-HTTP-Method-Override: DELETE"]),
+    ask("an override with another name", ORDER, 400, "method_override", body=GOOD, add=["X-Method-Override: GET"]),
+    ask("an override with a third name", "GET /api/products", 400, "method_override", add=["X-HTTP-Method: DELETE"]),
+    ask("TRACE", "TRACE /api/products", 405, "method_not_allowed"),
+    ask("CONNECT to a path", "CONNECT /api/products", 405, "method_not_allowed"),
+    ask("CONNECT to a host", "CONNECT example.com:443", 400, "bad_request"),
+    ask("PUT where there is none", "PUT /api/products/{mug}", 405, "method_not_allowed", body={}, who="staff"),
+    ask("DELETE of all orders", "DELETE /api/orders", 405, "method_not_allowed"),
+    ask("DELETE of an order", "DELETE /api/orders/{order}", 405, "method_not_allowed"),
+    ask("PATCH of an order", "PATCH /api/orders/{order}", 405, "method_not_allowed", body={"status": "PAID"}),
+    ask("POST to a product", "POST /api/products/{mug}", 405, "method_not_allowed", body={}, who="staff"),
+    ask("a WebDAV method", "PROPFIND /api/products", 405, "method_not_allowed"),
+    ask("an unknown method", "BREW /api/products", 405, "method_not_allowed"),
+    ask("QUERY", "QUERY /api/products", 405, "method_not_allowed", body={}),
+    ask("a method in lower case", "get /api/products", BROKEN),
+    ask("a method in both cases", "Get /api/products", BROKEN),
+    ask("a method of 30 letters", "A" * 30 + " /api/products", BROKEN),
+    ask("a method of one letter", "G /api/products", BROKEN),
+    ask("a method with a slash", "GE/T /api/products", BROKEN),
+    ask("a method with raw bytes", b"G\xc3\x89T /api/products", BROKEN),
+    ask("a POST to the schema", "POST /api/schema", 405, "method_not_allowed", body={}, who=None),
+    ask("an unknown method where there is nothing", "BREW /api/nothing", 404, "not_found"),
+    ask("HEAD of what is not there", "HEAD /api/products/999999999", 404),
+    ask("HEAD without a token", "HEAD /api/products", 401, who=None),
+    ask("HEAD of a list", "HEAD /api/products", 200),
+    ask("OPTIONS without a token", "OPTIONS /api/products", 401, "not_authenticated", who=None),
+    ask("OPTIONS of a browser elsewhere", "OPTIONS /api/products", 401, "not_authenticated", who=None,
+        add=["Origin: https://elsewhere.example", "Access-Control-Request-Method: POST"]),
+    ask("a POST to the documentation", "POST /api/docs", 405, "method_not_allowed", body={}, who=None),
+]
+
+HOSTS = [
+    ask("another host", "GET /api/products", 400, "bad_request", drop=["Host"], add=["Host: elsewhere.example"]),
+    ask("no host", "GET /api/products", 400, "bad_request", drop=["Host"]),
+    ask("an empty host", "GET /api/products", 400, "bad_request", drop=["Host"], add=["Host:"]),
+    ask("two hosts", "GET /api/products", BROKEN, add=["Host: {host}"]),
+    ask("two hosts in one header", "GET /api/products", 400, "bad_request", drop=["Host"],
+        add=["Host: {host}, elsewhere.example"]),
+    ask("a host with a name in front", "GET /api/products", 400, "bad_request", drop=["Host"],
+        add=["Host: somebody@127.0.0.1"]),
+    ask("a host with a path", "GET /api/products", 400, "bad_request", drop=["Host"], add=["Host: 127.0.0.1/api"]),
+    ask("a host with a wrong port", "GET /api/products", 400, "bad_request", drop=["Host"],
+        add=["Host: 127.0.0.1:http"]),
+    ask("a host with raw bytes", "GET /api/products", 400, "bad_request", drop=["Host"], add=[b"Host: \xff\xfe"]),
+    ask("a host of 5 KB", "GET /api/products", 400, "bad_request", drop=["Host"], add=["Host: " + "a" * 5_000]),
+    ask("another host for an address that is not there", "GET /api/nothing", 400, "bad_request", drop=["Host"],
+        add=["Host: elsewhere.example"]),
+    ask("another host said by nobody's proxy", "GET /api/products", 200, add=["X-Forwarded-Host: elsewhere.example"]),
+    ask("contradicting words about HTTPS, from no trusted proxy", "GET /api/products", 200,
+        add=["X-Forwarded-Proto: https", "X-Forwarded-Ssl: off"]),
+]
+
+KEYS = [
+    ask("an empty Idempotency-Key", ORDER, 400, "invalid_key", body=GOOD, add=["Idempotency-Key:"]),
+    ask("a key of two quotes", ORDER, 400, "invalid_key", body=GOOD, add=['Idempotency-Key: ""']),
+    ask("a key with a space", ORDER, 400, "invalid_key", body=GOOD, add=["Idempotency-Key: a b"]),
+    ask("a key of raw bytes", ORDER, 400, "invalid_key", body=GOOD, add=[b"Idempotency-Key: \xff"]),
+    ask("a key in UTF-8", ORDER, 400, "invalid_key", body=GOOD, add=["Idempotency-Key: schlüssel".encode()]),
+    ask("a key of 256 letters", ORDER, 400, "invalid_key", body=GOOD, add=["Idempotency-Key: " + "k" * 256]),
+    ask("a key of 7 KB", ORDER, 400, "invalid_key", body=GOOD, add=["Idempotency-Key: " + "k" * 7_000]),
+    ask("a key with one quote", ORDER, 400, "invalid_key", body=GOOD, add=['Idempotency-Key: "k']),
+    ask("a list of keys", ORDER, 400, "invalid_key", body=GOOD, add=['Idempotency-Key: "a", "b"']),
+    ask("a list of keys without spaces", ORDER, 400, "invalid_key", body=GOOD, add=['Idempotency-Key: "a","b"']),
+    ask("two keys", ORDER, 400, "bad_request", body=GOOD, add=["Idempotency-Key: a", "Idempotency-Key: b"]),
+    ask("a key with an underscore in the header's name", ORDER, BROKEN, body=GOOD,
+        add=["Idempotency_Key: k"]),
+    ask("a key for a checkout that is none", "POST /api/cart/checkout", 400, "invalid_key", body={},
+        add=["Idempotency-Key: a b"]),
+    ask("a key too long for rows", "POST /api/stock", 400, "invalid_key", who="staff",
+        body='{"rows": [{"product": {mug}, "delta": 1}]}', add=["Idempotency-Key: " + "k" * 201]),
+    ask("a key used for another order", ORDER, 422, "idempotency_key_reused", add=["Idempotency-Key: used"],
+        body='{"product": {mug}, "quantity": 2}'),
+]
+
+CONDITIONS = [
+    ask("a change without If-Match", "PATCH /api/products/{mug}", 428, "precondition_required", who="staff",
+        body={"name": "Cup"}),
+    ask("an empty If-Match", "PATCH /api/products/{mug}", 412, "stale", who="staff", body={"name": "Cup"},
+        add=["If-Match:"]),
+    ask("If-Match without quotes", "PATCH /api/products/{mug}", 412, "stale", who="staff", body={"name": "Cup"},
+        add=["If-Match: abc"]),
+    ask("If-Match of commas", "PATCH /api/products/{mug}", 412, "stale", who="staff", body={"name": "Cup"},
+        add=["If-Match: ,,,"]),
+    ask("If-Match of raw bytes", "PATCH /api/products/{mug}", 412, "stale", who="staff", body={"name": "Cup"},
+        add=[b'If-Match: "\xff"']),
+    ask("If-Match of a star and more", "PATCH /api/products/{mug}", 412, "stale", who="staff", body={"name": "Cup"},
+        add=['If-Match: *, "a"']),
+    ask("If-Match of 400 tags", "PATCH /api/products/{mug}", 412, "stale", who="staff", body={"name": "Cup"},
+        add=["If-Match: " + ", ".join(['"a"'] * 400)]),
+    ask("If-Match of an order that has moved", "POST /api/orders/{order}/cancel", 412, "stale", body={},
+        add=['If-Match: "old"']),
+    ask("If-None-Match of nonsense", "GET /api/products/{mug}", 200, add=["If-None-Match: \\\"',,;"]),
+    ask("If-None-Match of raw bytes", "GET /api/products/{mug}", 200, add=[b'If-None-Match: "\xff"']),
+    ask("If-None-Match of a star", "GET /api/products/{mug}", 304, add=["If-None-Match: *"]),
+    ask("If-Modified-Since of nonsense", "GET /api/products/{mug}", 200, add=["If-Modified-Since: yesterday"]),
+    ask("a range of bytes", "GET /api/products/{mug}", 200, add=["Range: bytes=9-1"]),
+]
+
+OTHERS = [
+    ask("XML wanted", "GET /api/products", 406, "not_acceptable", add=["Accept: application/xml"]),
+    ask("HTML wanted", "GET /api/products", 406, "not_acceptable", add=["Accept: text/html"]),
+    ask("HTML wanted, without a token", "GET /api/products", 406, "not_acceptable", who=None,
+        add=["Accept: text/html"]),
+    ask("HTML wanted where there is nothing", "GET /api/nothing", 404, "not_found", add=["Accept: text/html"]),
+    ask("an Accept of nonsense", "GET /api/products", 406, "not_acceptable", add=["Accept: ;;;,,,/"]),
+    ask("an Accept of raw bytes", "GET /api/products", 406, "not_acceptable", add=[b"Accept: \xff/\xfe"]),
+    ask("JSON of a version that there is not", "GET /api/products", 406, "not_acceptable",
+        add=["Accept: application/vnd.shop.v9+json"]),
+    ask("an empty Accept", "GET /api/products", 406, "not_acceptable", add=["Accept:"]),
+    ask("500 media types wanted", "GET /api/products", 406, "not_acceptable",
+        add=["Accept: " + ",".join(["a/b"] * 500)]),
+    ask("what a browser wants", "GET /api/products", 200, add=["Accept: text/html,application/xml;q=0.9,*/*;q=0.8"]),
+    ask("a language that there is not", "GET /api/products", 200, add=["Accept-Language: tlh, \x09;;;q=9"]),
+    ask("a request id with a line's beginning in it", "GET /api/products", 200,
+        add=["X-Request-Id: a%0d%0aSet-Cookie: b"]),
+    ask("a request id of raw bytes", "GET /api/products", 200, add=[b"X-Request-Id: \xff\xff\xff\xff\xff\xff\xff\xff"]),
+    ask("a request id of 5 KB", "GET /api/products", 200, add=["X-Request-Id: " + "a" * 5_000]),
+    ask("a request id of markup", "GET /api/nothing", 404, "not_found",
+        add=["X-Request-Id: <script>alert(1)</script>"]),
+    ask("cookies of nonsense", "GET /api/products", 200, add=[b"Cookie: \xff=;;=;a;sessionid=\xff"]),
+    ask("a session that there is not", "GET /api/products", 401, "not_authenticated", who=None,
+        add=["Cookie: sessionid=" + "a" * 32]),
+    ask("an address of nonsense", "GET /api/products", 200, add=["X-Forwarded-For: ,,nonsense,\x09,999.1.1.1"]),
+    ask("SCRIPT_NAME", "GET /api/products", BROKEN, add=["SCRIPT_NAME: /api"]),
+    ask("PATH_INFO", "GET /api/products", BROKEN, add=["PATH_INFO: /admin/"]),
+    ask("REMOTE_USER", "GET /api/products", BROKEN, add=["REMOTE_USER: staff"]),
+    ask("a header's name with a space", "GET /api/products", BROKEN, add=["X Y: z"]),
+    ask("a header's name with a space behind", "GET /api/products", BROKEN, add=["X-Y : z"]),
+    ask("a header without a colon", "GET /api/products", BROKEN, add=["nonsense"]),
+    ask("a header without a name", "GET /api/products", BROKEN, add=[": nonsense"]),
+    ask("a header that goes on in the next line", "GET /api/products", BROKEN, add=["X-Y: a\r\n b"]),
+    ask("a header's name with raw bytes", "GET /api/products", BROKEN, add=[b"X-\xff: z"]),
+    ask("a header of 9 KB", "GET /api/products", BROKEN, add=["X-Y: " + "z" * 9_000]),
+    ask("101 headers", "GET /api/products", BROKEN, add=[f"X-{number}: z" for number in range(101)]),
+    ask("90 headers", "GET /api/products", 200, add=[f"X-{number}: z" for number in range(90)]),
+    ask("a header of 8,000 letters", "GET /api/products", 200, add=["X-Y: " + "z" * 8_000]),
+    ask("an expectation", "GET /api/products", BROKEN, add=["Expect: the-unexpected"]),
+    ask("a wish to go on", ORDER, 201, body=GOOD, add=["Expect: 100-continue"]),
+    ask("a wish to go on with too much", ORDER, 413, "body_too_large", body=b" " * 300_000,
+        add=["Expect: 100-continue"]),
+    ask("an upgrade to HTTP/2", "GET /api/products", 200,
+        add=["Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"]),
+]
+
+ROWS = [*AUTHORIZATION, *METHODS, *HOSTS, *KEYS, *CONDITIONS, *OTHERS]

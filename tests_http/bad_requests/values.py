@@ -1,0 +1,321 @@
+"""Numbers, texts and amounts of every wrong kind, each where it is expected to be right."""
+
+# A row is read across, not down.
+# fmt: off
+
+from typing import Any
+
+from tests_http.bad_requests.rows import Row, ask
+
+NOT_WHOLE = {
+    "a fraction": "1.5",
+    "a fraction of nothing": "1.0",
+    "an exponent": "1e2",
+    "more than a float": "1e309",
+    "NaN": "NaN",
+    "infinity": "-Infinity",
+    "true": "true",
+    "null": "null",
+    "empty text": '""',
+    "an underscore": '"1_0"',
+    "a plus": '"+1"',
+    "spaces": '" 1 "',
+    "a line end": '"1\\n"',
+    "fullwidth digits": '"１"',
+    "Arabic digits": '"٣"',
+    "a superscript": '"²"',
+    "hexadecimal": '"0x10"',
+    "a decimal in text": '"1.0"',
+    "an exponent in text": '"1e2"',
+    "a minus in text": '"-1"',
+    "words": '"two"',
+    "a list": "[1]",
+    "an object": '{"of": 1}',
+    "a very long text": '"' + "1" * 20 + '"',
+}
+NOT_JSON = {"NaN", "infinity"}
+TOO_LONG = {"more than a float"}
+OUT_OF_RANGE = {
+    "zero": "0",
+    "minus zero": "-0",
+    "less than zero": "-1",
+    "one too many": "10001",
+    "2^31": str(2**31),
+    "2^63 - 1": str(2**63 - 1),
+    "2^63": str(2**63),
+    "40 digits": "9" * 40,
+    "zero in text": '"0"',
+    "2^63 in text": f'"{2**63}"',
+}
+
+
+def code_of(kind: str, otherwise: str) -> str:
+    if kind in NOT_JSON:
+        return "malformed_json"
+    return "number_too_long" if kind in TOO_LONG else otherwise
+
+
+def quantities() -> list[Row]:
+    order = "POST /api/orders"
+    wrong = [
+        ask(f"a quantity that is {kind}", order, 400, code_of(kind, "null" if value == "null" else "invalid"),
+            body=f'{{"product": {{mug}}, "quantity": {value}}}')
+        for kind, value in NOT_WHOLE.items()
+    ]
+    outside = [
+        ask(f"a quantity of {kind}", order, 400, "quantity_out_of_range",
+            body=f'{{"product": {{mug}}, "quantity": {value}}}')
+        for kind, value in OUT_OF_RANGE.items()
+    ]
+    return [
+        *wrong,
+        *outside,
+        ask("a quantity of 10^5000", order, 400, "number_too_long",
+            body='{"product": {mug}, "quantity": 1' + "0" * 5_000 + "}"),
+        ask("a quantity with 41 digits", order, 400, "number_too_long",
+            body='{"product": {mug}, "quantity": ' + "9" * 41 + "}"),
+        ask("a quantity with a leading zero", order, 400, "malformed_json",
+            body='{"product": {mug}, "quantity": 02}'),
+        ask("a quantity in a line that is NaN", order, 400, "malformed_json",
+            body='{"lines": [{"product": {mug}, "quantity": NaN}]}'),
+        ask("a quantity in a line that is true", order, 400, "invalid",
+            body='{"lines": [{"product": {mug}, "quantity": true}]}'),
+        ask("quantities that only together are too many", order, 400, "quantity_out_of_range",
+            body='{"lines": [{"product": {mug}, "quantity": 9999}, {"product": {mug}, "quantity": 2}]}'),
+        ask("a whole number in text, as forms send it", order, 201, body='{"product": "{mug}", "quantity": "1"}'),
+        ask("leading zeros in text", order, 201, body='{"product": "{mug}", "quantity": "001"}'),
+        ask("no quantity", order, 400, "required", body='{"product": {mug}}'),
+        ask("more than there is", order, 409, "insufficient_stock", body='{"product": {mug}, "quantity": 10000}'),
+    ]
+
+
+def products_in_orders() -> list[Row]:
+    order = "POST /api/orders"
+    not_ids = ("a fraction", "true", "null", "an underscore", "fullwidth digits", "a list", "an object", "NaN")
+    return [
+        *(
+            ask(f"a product that is {kind}", order, 400,
+                code_of(kind, "null" if kind == "null" else "invalid"),
+                body=f'{{"product": {NOT_WHOLE[kind]}, "quantity": 1}}')
+            for kind in not_ids
+        ),
+        *(
+            ask(f"product {kind}", order, 400, "unknown_product", body=f'{{"product": {value}, "quantity": 1}}')
+            for kind, value in OUT_OF_RANGE.items()
+            if kind not in ("one too many",)
+        ),
+        ask("a retired product", order, 400, "retired_product", body='{"product": {retired}, "quantity": 1}'),
+        ask("a product and a SKU", order, 400, "product_or_sku",
+            body='{"product": {mug}, "sku": "MUG", "quantity": 1}'),
+        ask("neither product nor SKU", order, 400, "product_or_sku", body={"quantity": 1}),
+        ask("a SKU that is a number", order, 400, "invalid", body={"sku": 7, "quantity": 1}),
+        ask("an unknown SKU", order, 400, "unknown_product", body={"sku": "NOTHING", "quantity": 1}),
+        ask("a SKU of SQL", order, 400, "unknown_product", body={"sku": "' OR 1=1 --", "quantity": 1}),
+        ask("a SKU in other letters", order, 400, "unknown_product", body={"sku": "ＭＵＧ", "quantity": 1}),
+        ask("a SKU too long", order, 400, "max_length", body={"sku": "M" * 65, "quantity": 1}),
+        ask("an empty SKU", order, 400, "blank", body={"sku": "", "quantity": 1}),
+        ask("no lines", order, 400, "invalid_order", body={"lines": []}),
+        ask("lines that are null", order, 400, "null", body={"lines": None}),
+        ask("lines that are an object", order, 400, "not_a_list", body={"lines": {"product": 1}}),
+        ask("lines that are text", order, 400, "not_a_list", body={"lines": "all of it"}),
+        ask("lines of lists", order, 400, "invalid", body={"lines": [[1, 2]]}),
+        ask("lines of null", order, 400, body={"lines": [None]}),
+        ask("a line and lines", order, 400, "lines_or_one_line",
+            body='{"product": {mug}, "quantity": 1, "lines": [{"product": {mug}, "quantity": 1}]}'),
+        ask("101 lines", order, 400, "too_many_lines",
+            body='{"lines": [' + ",".join(['{"product": {mug}, "quantity": 1}'] * 101) + "]}"),
+        ask("10,000 lines", order, 413, "body_too_large",
+            body='{"lines": [' + ",".join(['{"product": {mug}, "quantity": 1}'] * 10_000) + "]}"),
+        ask("an unknown member in a line", order, 400, "unknown",
+            body='{"lines": [{"product": {mug}, "quantity": 1, "price": "0.01"}]}'),
+        ask("a price in an order", order, 400, "unknown", body='{"product": {mug}, "quantity": 1, "price": "0.01"}'),
+        ask("somebody else as the customer", order, 400, "unknown",
+            body='{"product": {mug}, "quantity": 1, "customer": 1}'),
+        ask("a status in an order", order, 400, "unknown",
+            body='{"product": {mug}, "quantity": 1, "status": "PAID"}'),
+    ]
+
+
+def prices() -> list[Row]:
+    def new(price: str, what: str, code: str = "invalid", status: int = 400) -> Row:
+        body = f'{{"sku": "NEW", "name": "New", "price": {price}}}'
+        return ask(f"a price of {what}", "POST /api/products", status, code, body=body, who="staff")
+
+    return [
+        new("NaN", "NaN", "malformed_json"),
+        new('"NaN"', "NaN in text"),
+        new('"sNaN"', "a signalling NaN"),
+        new('"-NaN123"', "a NaN with a load"),
+        new("Infinity", "infinity", "malformed_json"),
+        new('"Infinity"', "infinity in text"),
+        new("1e309", "more than a float", "number_too_long"),
+        new("1e999999999999999999999", "an exponent that no number has", "number_too_long"),
+        new("1E+2", "an exponent"),
+        new('"1e2"', "an exponent in text"),
+        new('"1.005"', "three decimals"),
+        new("1.005", "three decimals in a number"),
+        new('"4.500"', "a third decimal that is 0"),
+        new('"-1.00"', "less than nothing"),
+        new("-0.01", "a cent less than nothing"),
+        new('"-0.00"', "minus nothing"),
+        new('"100000000.00"', "nine digits"),
+        new("9" * 39, "39 digits"),
+        new("0." + "0" * 50 + "1", "50 decimals", "number_too_long"),
+        new('"1,50"', "a comma"),
+        new('"1_000.00"', "an underscore"),
+        new('" 1.50 "', "spaces"),
+        new('"1.50\\n"', "a line end"),
+        new('"€1.50"', "a currency"),
+        new('"１.50"', "fullwidth digits"),
+        new('".50"', "no whole part"),
+        new('"1."', "no decimals after the point"),
+        new('"0x10"', "hexadecimal"),
+        new('""', "nothing at all"),
+        new("true", "true"),
+        new("null", "null", "null"),
+        new("[1]", "a list"),
+        new("{}", "an object"),
+    ]
+
+
+def texts() -> list[Row]:
+    def new(what: str, code: str | None, *, status: int = 400, **members: Any) -> Row:
+        body = {"sku": "NEW", "name": "New", "price": "1.00"} | members.pop("more", {}) | members
+        return ask(what, "POST /api/products", status, code, body=body, who="staff")
+
+    return [
+        new("NUL in a name", "nul_character", name="a\0b"),
+        new("half a surrogate pair in a name", "lone_surrogate", name="a\ud800b"),
+        new("the other half", "lone_surrogate", description="\udfff"),
+        new("a control character in a name", "control_character", name="a\x07b"),
+        new("an escape sequence in a description", "control_character", description="\x1b[31mred"),
+        new("DEL in a name", "control_character", name="a\x7fb"),
+        new("a C1 control character in a name", "control_character", name="a\x9bb"),
+        new("a name of spaces", "blank", name="   "),
+        new("no name", "blank", name=""),
+        new("a name of 201 letters", "max_length", name="n" * 201),
+        new("a name of 200 KB", "max_length", name="n" * 200_000),
+        new("a description of 1 MB", "body_too_large", status=413, description="d" * 1_000_000),
+        new("a description too long", "max_length", description="d" * 10_001),
+        new("a name that is a number", "invalid", name=7),
+        new("a name that is true", "invalid", name=True),
+        new("a name that is a list", "invalid", name=["New"]),
+        new("a SKU with a space", "invalid", sku="NEW ONE"),
+        new("a SKU with a line end", "invalid", sku="NEW\nONE"),
+        new("a SKU with a slash", "invalid", sku="NEW/ONE"),
+        new("a SKU that begins with a dash", "invalid", sku="-NEW"),
+        new("a SKU that is taken", "sku_taken", status=409, sku="MUG"),
+        new("an unknown category", "unknown_category", category="nowhere"),
+        new("a category that is a number", "invalid", category=1),
+        new("a category with a NUL", "nul_character", category="a\0"),
+        new("a stock", "unknown", stock=5),
+        new("an id", "unknown", id=7),
+        new("a NUL in a member's name", "nul_character", more={"na\0me": "x"}),
+        new("half a surrogate pair in a member's name", "lone_surrogate", more={"\udc00": "x"}),
+        new("a member's name of 10,000 letters", "unknown", more={"n" * 10_000: "x"}),
+        new("a member called __proto__", "unknown", more={"__proto__": {"is_staff": True}}),
+    ]
+
+
+def stock() -> list[Row]:
+    def move(what: str, code: str, status: int = 400, *, body: str, to: str = "{mug}") -> Row:
+        return ask(what, f"POST /api/products/{to}/stock", status, code, body=body, who="staff")
+
+    return [
+        move("a stock change of nothing", "delta_or_set", body="{}"),
+        move("a delta and a count", "delta_or_set", body='{"delta": 1, "set": 1}'),
+        move("a delta of 0", "nothing_moves", body='{"delta": 0}'),
+        move("a delta of 1.0", "invalid", body='{"delta": 1.0}'),
+        move("a delta of true", "invalid", body='{"delta": true}'),
+        move("a delta of 2^31", "quantity_out_of_range", body='{"delta": 2147483648}'),
+        move("a delta of 2^63", "quantity_out_of_range", body='{"delta": 9223372036854775808}'),
+        move("a delta of minus 10^39", "insufficient_stock", 409, body='{"delta": -1' + "0" * 38 + "}"),
+        move("a delta with two signs", "invalid", body='{"delta": "--1"}'),
+        move("a count of -1", "quantity_out_of_range", body='{"set": -1}'),
+        move("a count of 2^63", "quantity_out_of_range", body='{"set": 9223372036854775808}'),
+        move("a count that expects something else", "stock_has_moved", 412, body='{"expected": 999999, "set": 1}'),
+        move("a count that expects 2^63", "stock_has_moved", 412, body='{"expected": 9223372036854775808, "set": 1}'),
+        move("a count with a reason", "not_for_a_count", body='{"set": 1, "reason": "RECEIVED"}'),
+        move("an unknown reason", "invalid_choice", body='{"delta": 1, "reason": "STOLEN"}'),
+        move("the reason of an order", "invalid_choice", body='{"delta": 1, "reason": "SOLD"}'),
+        move("a reason that is a list", "invalid_choice", body='{"delta": 1, "reason": ["RECEIVED"]}'),
+        move("a reason that is an object", "invalid_choice", body='{"delta": 1, "reason": {}}'),
+        move("receiving less than nothing", "quantity_out_of_range", body='{"delta": -1, "reason": "RECEIVED"}'),
+        move("more than there is taken away", "insufficient_stock", 409, body='{"delta": -999999}'),
+        move("a note too long", "max_length", body='{"delta": 1, "note": "' + "n" * 201 + '"}'),
+        move("a note with NUL", "nul_character", body='{"delta": 1, "note": "\\u0000"}'),
+        move("the stock of a product that is not there", "not_found", 404, body='{"delta": 1}', to="999999999"),
+        ask("no rows in bulk", "POST /api/stock", 400, "empty", body={"rows": []}, who="staff"),
+        ask("101 rows in bulk", "POST /api/stock", 400, "max_length", who="staff",
+            body='{"rows": [' + ",".join(['{"product": {mug}, "delta": 1}'] * 101) + "]}"),
+        ask("rows that are null", "POST /api/stock", 400, "null", body={"rows": None}, who="staff"),
+        ask("a customer who moves stock", "POST /api/products/{mug}/stock", 403, "permission_denied",
+            body={"delta": 1}),
+    ]
+
+
+def carts_and_quotes() -> list[Row]:
+    line = "PUT /api/cart/lines/{mug}"
+    return [
+        *(
+            ask(f"a quantity in the cart that is {kind}", line, 400, code_of(kind, "invalid"),
+                body=f'{{"quantity": {NOT_WHOLE[kind]}}}')
+            for kind in ("a fraction", "more than a float", "NaN", "true", "fullwidth digits", "an object")
+        ),
+        *(
+            ask(f"{kind} in the cart", line, 400, "quantity_out_of_range",
+                body=f'{{"quantity": {OUT_OF_RANGE[kind]}}}')
+            for kind in ("zero", "less than zero", "one too many", "2^63", "40 digits")
+        ),
+        ask("a cart line that names a product twice", line, 400, "unknown", body='{"product": {mug}, "quantity": 1}'),
+        ask("an unknown product in the cart", "PUT /api/cart/lines/999999999", 404, "not_found", body={"quantity": 1}),
+        ask("a retired product in the cart", "PUT /api/cart/lines/{retired}", 400, "retired_product",
+            body={"quantity": 1}),
+        ask("a cart line that is not there", "DELETE /api/cart/lines/999999999", 404),
+        ask("a cart line past 2^63", "DELETE /api/cart/lines/99999999999999999999", 404),
+        ask("checkout of an empty cart", "POST /api/cart/checkout", 400, "invalid_order", body={}),
+        ask("checkout with lines", "POST /api/cart/checkout", 400, "unknown",
+            body='{"lines": [{"product": {mug}, "quantity": 1}]}'),
+        ask("checkout with a list", "POST /api/cart/checkout", 400, "invalid", body=[]),
+        ask("checkout with null", "POST /api/cart/checkout", 400, "null", body="null"),
+        ask("a quote for nothing", "POST /api/orders/quote", 400, "required", body={}),
+        ask("a quote for a fraction", "POST /api/orders/quote", 400, "invalid",
+            body='{"product": {mug}, "quantity": 1.5}'),
+        ask("a quote with 10^5000", "POST /api/orders/quote", 400, "number_too_long",
+            body='{"product": {mug}, "quantity": 1' + "0" * 5_000 + "}"),
+        ask("a quote with a price", "POST /api/orders/quote", 400, "unknown",
+            body='{"product": {mug}, "quantity": 1, "price": 1}'),
+    ]
+
+
+def moves() -> list[Row]:
+    to = "POST /api/orders/{order}"
+    return [
+        ask("cancelling with a reason nobody asked for", f"{to}/cancel", 400, "unknown", body={"reason": "rain"}),
+        ask("cancelling somebody else's order", f"{to}/cancel", 404, "not_found", body={}, who="other"),
+        ask("paying one's own order", f"{to}/pay", 403, "permission_denied", body={"reference": "x"}),
+        ask("a payment reference too long", f"{to}/pay", 400, "max_length", body={"reference": "x" * 201},
+            who="staff"),
+        ask("a payment reference with NUL", f"{to}/pay", 400, "nul_character", body={"reference": "\0"}, who="staff"),
+        ask("a payment reference that is a number", f"{to}/pay", 400, "invalid", body={"reference": 1}, who="staff"),
+        ask("an amount in a payment", f"{to}/pay", 400, "unknown", body={"amount": "0.01"}, who="staff"),
+        ask("shipping what is not paid", f"{to}/ship", 409, "forbidden_move", body={"carrier": "x"}, who="staff"),
+        ask("delivering what is not shipped", f"{to}/deliver", 409, "forbidden_move", body={}, who="staff"),
+        ask("a tracking number with a control character", f"{to}/ship", 400, "control_character",
+            body={"tracking_number": "\x1b"}, who="staff"),
+        ask("a move that there is not", f"{to}/expire", 404, "not_found", body={}, who="staff"),
+        ask("moving an order with GET", "GET /api/orders/{order}/cancel", 405, "method_not_allowed"),
+        ask("moving an order that is not there",
+            "POST /api/orders/01890000-0000-7000-8000-000000000000/cancel", 404, "not_found", body={}),
+    ]
+
+
+ROWS = [
+    *quantities(),
+    *products_in_orders(),
+    *prices(),
+    *texts(),
+    *stock(),
+    *carts_and_quotes(),
+    *moves(),
+]

@@ -1,0 +1,162 @@
+"""gunicorn as it is shipped, on a PostgreSQL that is frozen, restarted or locked under it."""
+
+import contextlib
+import http.client
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg2
+import pytest
+from django.conf import settings
+
+from products.tests.freezing import frozen
+from products.tests.postgres import PostgresServer
+from tests_http.server import Gunicorn
+
+WORKERS, THREADS = 2, 4
+DEADLINE = 5.0
+SLACK = 1.5  # seconds, on a machine that has other things to do
+
+MAKE_A_CUSTOMER = """
+from django.contrib.auth.models import User
+from products.models import ApiToken, Product
+mug = Product.objects.create(sku="MUG", name="Mug", price="4.50", stock=1_000_000)
+print(ApiToken.objects.issue(User.objects.create_user("alice"))[1])
+"""
+
+
+@pytest.fixture(scope="module")
+def database():
+    with PostgresServer(tcp=True, durable=True, max_connections=40) as server:
+        manage("migrate", url=server.url)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def token(database):
+    return manage("shell", "--verbosity", "0", "--command", MAKE_A_CUSTOMER, url=database.url).strip()
+
+
+@pytest.fixture(scope="module")
+def shop(database, token, django_db_setup):
+    with Gunicorn(workers=WORKERS, threads=THREADS, DATABASE_URL=database.url) as server:
+        yield Shop(server.address, token)
+
+
+def manage(*words, url):
+    command = [sys.executable, "manage.py", *words]
+    environment = os.environ | {"DATABASE_URL": url}
+    return subprocess.run(
+        command, cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True, check=True
+    ).stdout
+
+
+class Shop:
+    """The shop as its clients see it."""
+
+    def __init__(self, address, token):
+        self.address, self.token = address, token
+
+    def ask(self, method="GET", path="/api/orders", body=None):
+        """(status, headers, what the body says, seconds) on a connection of its own."""
+        began = time.monotonic()
+        connection = http.client.HTTPConnection(*self.address, timeout=30)
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        connection.request(method, path, body and json.dumps(body), headers)
+        answer = connection.getresponse()
+        said = json.loads(answer.read())
+        connection.close()
+        return answer.status, answer.headers, said, time.monotonic() - began
+
+    def order(self):
+        return self.ask("POST", body={"sku": "MUG", "quantity": 1})
+
+    def probe(self):
+        return self.ask(path="/health/ready")
+
+    def at_once(self, number, ask):
+        with ThreadPoolExecutor(number) as threads:
+            return [each.result() for each in [threads.submit(ask) for _ in range(number)]]
+
+    def warm_up(self):
+        """Give every thread its connection."""
+        while {answer[0] for answer in self.at_once(4 * WORKERS * THREADS, self.ask)} != {200}:
+            time.sleep(0.1)
+
+
+def test_a_frozen_database_costs_every_request_its_deadline_and_no_more(shop, database):
+    shop.warm_up()
+
+    # Three times as many as there are threads, so that most of them wait in line.
+    with frozen(database):
+        answers = shop.at_once(3 * WORKERS * THREADS, shop.order)
+        newcomer = shop.ask()
+    thawed = time.monotonic()
+    while shop.order()[0] != 201:
+        time.sleep(0.1)
+
+    assert {status for status, *_ in [*answers, newcomer]} == {503}
+    assert {headers["Retry-After"] for _, headers, *_ in [*answers, newcomer]} == {"1"}
+    assert {said["code"] for _, _, said, _ in answers} == {"unavailable"}
+    assert max(seconds for *_, seconds in [*answers, newcomer]) < DEADLINE + SLACK
+    assert time.monotonic() - thawed < 5
+
+
+def test_while_the_database_hangs_probes_say_so(shop, database):
+    shop.warm_up()
+
+    with frozen(database):
+        live, ready = shop.ask(path="/health/live"), shop.probe()
+
+    assert (live[0], ready[0]) == (200, 503)
+    assert ready[2]["checks"] == {"database": "out of reach", "migrations": "unknown"}
+    assert live[3] < SLACK
+    assert ready[3] < 2.5 + SLACK
+
+
+@pytest.mark.parametrize("how", ["fast", "crash"])
+def test_after_a_restart_of_the_database_no_request_fails(shop, database, how):
+    shop.warm_up()
+
+    database.restart(how)
+    answers = shop.at_once(4 * WORKERS * THREADS, shop.ask)
+
+    assert [status for status, *_ in answers] == [200] * len(answers)
+
+
+def test_a_row_that_is_locked_for_long_is_a_503_in_time_and_nothing_was_changed(shop, database):
+    shop.warm_up()
+    orders = len(shop.ask(path="/api/orders?limit=100")[2]["results"])
+
+    with contextlib.closing(psycopg2.connect(database.url)) as other, other.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM products_product FOR UPDATE")
+        status, headers, said, seconds = shop.order()
+
+    assert (status, headers["Retry-After"], said["code"]) == (503, "1", "unavailable")
+    assert said["detail"].endswith("nothing was changed.")
+    assert seconds < DEADLINE + SLACK
+    assert len(shop.ask(path="/api/orders?limit=100")[2]["results"]) == orders
+
+
+def test_a_database_that_only_reads_is_a_503_for_who_writes(shop, database):
+    shop.warm_up()
+    with contextlib.closing(psycopg2.connect(database.url)) as other, other.cursor() as cursor:
+        other.autocommit = True
+        cursor.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        cursor.execute("SELECT pg_reload_conf()")
+    time.sleep(0.5)
+
+    read, write = shop.ask(), shop.order()
+    with contextlib.closing(psycopg2.connect(database.url)) as other, other.cursor() as cursor:
+        other.autocommit = True
+        cursor.execute("ALTER SYSTEM RESET default_transaction_read_only")
+        cursor.execute("SELECT pg_reload_conf()")
+    time.sleep(0.5)
+
+    assert (read[0], write[0], write[1]["Retry-After"]) == (200, 503, "1")
+    assert write[2]["detail"].endswith("nothing was changed.")
+    assert shop.order()[0] == 201
