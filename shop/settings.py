@@ -112,7 +112,14 @@ DATABASES = {
 
 # --- Business rules -------------------------------------------------------------------------------------
 
-from shop.db import engines, url
+CURRENCY = env.text(
+    "CURRENCY",
+    default="EUR",
+    pattern="|".join(currencies.USABLE),
+    expected="the ISO 4217 code of a currency with at most two decimals, such as EUR",
+)
+PAY_WITHIN = env.optional_minutes("PAY_WITHIN_MINUTES", minimum=1, maximum=525_600)
+TOKEN_LIFETIME = env.days("TOKEN_LIFETIME_DAYS", default=30, minimum=1, maximum=3_650)
 
 # The database itself refuses to delete events younger than 30 days.
 EVENT_RETENTION = env.days("EVENT_RETENTION_DAYS", default=730, minimum=30, maximum=36_500)
