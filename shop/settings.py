@@ -5,6 +5,7 @@ docs/configuration.md lists what an operator can set, with units and defaults.
 
 from pathlib import Path
 
+from products import currencies
 from shop.db import engines, url
 from shop.env import Environment
 from shop.observability import logging
@@ -120,7 +121,6 @@ CURRENCY = env.text(
 )
 PAY_WITHIN = env.optional_minutes("PAY_WITHIN_MINUTES", minimum=1, maximum=525_600)
 TOKEN_LIFETIME = env.days("TOKEN_LIFETIME_DAYS", default=30, minimum=1, maximum=3_650)
-
 # The database itself refuses to delete events younger than 30 days.
 EVENT_RETENTION = env.days("EVENT_RETENTION_DAYS", default=730, minimum=30, maximum=36_500)
 CATALOGUE_IS_PUBLIC = env.boolean("CATALOGUE_IS_PUBLIC", default=False)

@@ -1,10 +1,12 @@
 """What was agreed when an order was placed stays: the database refuses, and Python says what to do instead."""
 
-import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from asgiref.sync import async_to_sync, sync_to_async
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
@@ -245,6 +247,19 @@ def test_the_deadline_of_a_placed_order_can_be_moved(order):
     assert order.pay_by == later
 
 
+def finish(work: Coroutine):
+    """Run the asynchronous work, and close the connection of its thread."""
+
+    async def run():
+        try:
+            return await work
+        finally:
+            await sync_to_async(connection.close)()
+
+    with ThreadPoolExecutor(1) as another_thread:
+        return another_thread.submit(async_to_sync(run)).result()
+
+
 # Python says it first, and names the verb
 
 
@@ -267,8 +282,8 @@ def test_the_deadline_of_a_placed_order_can_be_moved(order):
         lambda order, lamp: order.lines.add(order.lines.get()),
         lambda order, lamp: order.lines.add(OrderLine(product=lamp, quantity=1), bulk=False),
         lambda order, lamp: lamp.order_lines.add(order.lines.get()),
-        lambda order, lamp: asyncio.run(order.lines.aupdate(quantity=5)),
-        lambda order, lamp: asyncio.run(order.lines.acreate(product=lamp, quantity=1)),
+        lambda order, lamp: finish(order.lines.aupdate(quantity=5)),
+        lambda order, lamp: finish(order.lines.acreate(product=lamp, quantity=1)),
     ],
 )
 @pytest.mark.django_db(transaction=True)  # for the asynchronous ones, which use another thread
@@ -287,8 +302,8 @@ def test_the_lines_of_a_placed_order_are_not_written_from_python(order, lamp, wr
         lambda order: Order.objects.filter(pk=order.pk).update(status="CANCELLED"),
         lambda order: Order.objects.bulk_update([changed(order, status="CANCELLED")], ["status"]),
         lambda order: order.customer.orders.update(status="CANCELLED"),
-        lambda order: asyncio.run(Order.objects.aupdate(status="CANCELLED")),
-        lambda order: asyncio.run(Order.objects.abulk_update([changed(order, status="CANCELLED")], ["status"])),
+        lambda order: finish(Order.objects.aupdate(status="CANCELLED")),
+        lambda order: finish(Order.objects.abulk_update([changed(order, status="CANCELLED")], ["status"])),
     ],
 )
 @pytest.mark.django_db(transaction=True)
@@ -359,7 +374,7 @@ def test_a_placed_order_stays_its_customer_s(order, bob, write):
 @pytest.mark.django_db(transaction=True)
 def test_an_order_that_is_saved_asynchronously_is_held_to_the_same(order):
     with pytest.raises(TypeError, match=r"^total of a placed order cannot be changed"):
-        asyncio.run(changed(order, total=0).asave())
+        finish(changed(order, total=0).asave())
 
 
 @pytest.mark.parametrize("values", [{"total": "1.00"}, {"currency": "USD"}, {"placed_at": timezone.now()}])
