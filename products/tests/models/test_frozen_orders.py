@@ -1,12 +1,11 @@
 """What was agreed when an order was placed stays: the database refuses, and Python says what to do instead."""
 
 from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import async_to_sync
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
@@ -248,16 +247,12 @@ def test_the_deadline_of_a_placed_order_can_be_moved(order):
 
 
 def finish(work: Coroutine):
-    """Run the asynchronous work, and close the connection of its thread."""
+    """Run the asynchronous work to its end, with this thread's connection."""
 
     async def run():
-        try:
-            return await work
-        finally:
-            await sync_to_async(connection.close)()
+        return await work
 
-    with ThreadPoolExecutor(1) as another_thread:
-        return another_thread.submit(async_to_sync(run)).result()
+    return async_to_sync(run)()
 
 
 # Python says it first, and names the verb
@@ -286,7 +281,6 @@ def finish(work: Coroutine):
         lambda order, lamp: finish(order.lines.acreate(product=lamp, quantity=1)),
     ],
 )
-@pytest.mark.django_db(transaction=True)  # for the asynchronous ones, which use another thread
 def test_the_lines_of_a_placed_order_are_not_written_from_python(order, lamp, write):
     before = everything()
 
@@ -306,7 +300,6 @@ def test_the_lines_of_a_placed_order_are_not_written_from_python(order, lamp, wr
         lambda order: finish(Order.objects.abulk_update([changed(order, status="CANCELLED")], ["status"])),
     ],
 )
-@pytest.mark.django_db(transaction=True)
 def test_a_status_is_not_written_but_moved_by_a_verb(order, mug, write):
     before = everything()
 
@@ -371,7 +364,6 @@ def test_a_placed_order_stays_its_customer_s(order, bob, write):
     assert everything() == before
 
 
-@pytest.mark.django_db(transaction=True)
 def test_an_order_that_is_saved_asynchronously_is_held_to_the_same(order):
     with pytest.raises(TypeError, match=r"^total of a placed order cannot be changed"):
         finish(changed(order, total=0).asave())
