@@ -15,7 +15,7 @@ class PickingTest(AllowsFlush, TransactionTestCase):
     """A downstream test that commits; its flush empties the ledger, and the next test has the triggers again."""
 
     def setUp(self):
-        self.assertFalse(StockMovement.objects.exists())
+        assert not StockMovement.objects.exists()
         mug = Product.objects.create(sku="MUG", name="Mug", price="4.50", stock=3)
         self.order = Order.objects.create(customer=User.objects.create_user("carol"), items=[(mug, 1)])
 
