@@ -97,7 +97,7 @@ def test_a_category_is_validated(a_category):
 @pytest.mark.parametrize(
     "write",
     [
-        lambda alice, mug, text: Order.objects.create(customer=alice, items=[(mug, 1)], carrier=text),
+        lambda alice, mug, text: Order.objects.create(customer=alice, items=[(mug, 1)], carrier=text),  # type: ignore[misc] # items is a property
         lambda alice, mug, text: Order.objects.place_once(customer=alice, items=[(mug, 1)], key=text),
         lambda alice, mug, text: Order.objects.get().pay(reference=text),
         lambda alice, mug, text: Order.objects.update(tracking_number=text),
