@@ -5,6 +5,7 @@ docs/configuration.md lists what an operator can set, with units and defaults.
 
 from pathlib import Path
 
+from products import currencies
 from shop.db import engines, url
 from shop.env import Environment
 from shop.observability import logging
@@ -112,7 +113,12 @@ DATABASES = {
 
 # --- Business rules -------------------------------------------------------------------------------------
 
-CURRENCY = env.text("CURRENCY", default="EUR", pattern="[A-Z]{3}", expected="an ISO 4217 code such as EUR")
+CURRENCY = env.text(
+    "CURRENCY",
+    default="EUR",
+    pattern="|".join(currencies.USABLE),
+    expected="the ISO 4217 code of a currency with at most two decimals, such as EUR",
+)
 PAY_WITHIN = env.optional_minutes("PAY_WITHIN_MINUTES", minimum=1, maximum=525_600)
 TOKEN_LIFETIME = env.days("TOKEN_LIFETIME_DAYS", default=30, minimum=1, maximum=3_650)
 # The database itself refuses to delete events younger than 30 days.

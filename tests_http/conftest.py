@@ -6,9 +6,10 @@ import pytest
 from django.contrib.auth.models import User
 
 from products.models import ApiToken
-from products.tests.conftest import _flush_may_empty_the_ledger, _quick_passwords, a_product, alice, bob, staff
+from products.testing import allows_flush
+from products.tests.conftest import _quick_passwords, a_product, alice, bob, staff
 
-__all__ = ["_flush_may_empty_the_ledger", "_quick_passwords", "a_product", "alice", "bob", "staff"]
+__all__ = ["_quick_passwords", "a_product", "alice", "allows_flush", "bob", "staff"]
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-from products.tests.conftest import _flush_may_empty_the_ledger  # noqa: F401 - a fixture for whoever has a database
+from products.testing import allows_flush  # noqa: F401 - for the tests that commit

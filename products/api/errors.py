@@ -6,12 +6,14 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import DataError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import as_serializer_error
 
 from products import metrics
 from products.api import throttling
@@ -108,6 +110,10 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
             status, body = 403, {}
         case TooManyLogins():
             status, body, headers = 429, {"detail": exc.message, "code": exc.code}, _headers(exc)
+        case ModelValidationError():
+            # A rule of the model that the serializer does not have, such as the decimals of the currency.
+            invalid = exceptions.ValidationError(as_serializer_error(exc))
+            status, body = 400, {"code": "invalid", "errors": list(_validation_errors(invalid))}
         case exceptions.APIException():
             status, body = exc.status_code, {"detail": str(exc.detail), "code": exc.get_codes()}
             headers = _headers(exc)

@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from products.db import append_only
+from products.db import triggers
 
 
 class Migration(migrations.Migration):
@@ -8,4 +8,4 @@ class Migration(migrations.Migration):
 
     dependencies = [("products", "0001_initial")]
 
-    operations = [migrations.RunPython(append_only.install, append_only.remove)]
+    operations = [migrations.RunPython(triggers.install_history, triggers.remove)]

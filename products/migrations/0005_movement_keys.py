@@ -1,7 +1,7 @@
 from django.conf import settings
 from django.db import migrations, models
 
-from products.db import append_only
+from products.db import triggers
 
 
 class Migration(migrations.Migration):
@@ -22,5 +22,5 @@ class Migration(migrations.Migration):
                 name="one_movement_per_person_and_key",
             ),
         ),
-        migrations.RunPython(append_only.install, migrations.RunPython.noop),
+        migrations.RunPython(triggers.install_history, migrations.RunPython.noop),
     ]

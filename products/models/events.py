@@ -1,20 +1,26 @@
 """Events: the history of orders and products, each written in the transaction that it records."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Never
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from products.models.querysets import AppendOnlyQuerySet
+
 MIN_RETENTION = timedelta(days=30)
-"""The database rejects the deletion of an event younger than this (products.db.append_only)."""
+"""The database rejects the deletion of an event younger than this (products.db.triggers)."""
+
+EVENTS_ARE_FROZEN = "Events are append-only: none is changed, and purge() deletes those past their retention."
 
 BATCH = 1_000
 
 
-class EventQuerySet(models.QuerySet["Event"]):
+class EventQuerySet(AppendOnlyQuerySet["Event"]):
+    sentence = EVENTS_ARE_FROZEN
+
     def older_than(self, moment: datetime) -> "EventQuerySet":
         return self.filter(at__lt=moment)
 
@@ -22,7 +28,7 @@ class EventQuerySet(models.QuerySet["Event"]):
         """Delete these events, oldest first and in batches, so that every transaction is short; return their number."""
         purged = 0
         while batch := list(self.order_by("pk").values_list("pk", flat=True)[:BATCH]):
-            purged += self.filter(pk__in=batch).delete()[0]
+            purged += models.QuerySet.delete(self.filter(pk__in=batch))[0]
         return purged
 
 
@@ -43,6 +49,7 @@ class Event(models.Model):
     objects = EventQuerySet.as_manager()
 
     class Meta:
+        base_manager_name = "objects"
         indexes = [
             models.Index(fields=["order", "id"], condition=Q(order__isnull=False), name="events_of_an_order"),
             models.Index(fields=["product", "id"], condition=Q(product__isnull=False), name="events_of_a_product"),
@@ -56,6 +63,15 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return self.kind
+
+    def save(self, **options: Any) -> None:
+        """Write a new event. Raises TypeError for one that is written already."""
+        if not self._state.adding:
+            raise TypeError(EVENTS_ARE_FROZEN)
+        super().save(**options)
+
+    def delete(self, *arguments: Any, **options: Any) -> Never:
+        raise TypeError(EVENTS_ARE_FROZEN)
 
     @staticmethod
     def transition_row(order: Any, before: str | None, by: Any) -> dict[str, Any]:

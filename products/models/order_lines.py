@@ -1,14 +1,56 @@
 """Order lines."""
 
+from collections.abc import Iterable
 from decimal import Decimal
+from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import ProtectedError, Q
 from uuid_utils.compat import uuid7
 
 from products.models.products import Product
 
 MAX_PER_LINE = 10_000
+
+LINES_ARE_FROZEN = (
+    "The lines of a placed order are frozen: cancel() or return_goods() it and place another order. In a cart, "
+    "Cart(customer).put() and remove() change the lines, and placing the order sets SKU, name and unit price."
+)
+
+
+class OrderLineQuerySet(models.QuerySet["OrderLine"]):
+    """Queries over lines. Those of a cart can be changed, those of a placed order cannot."""
+
+    def set_quantity(self, quantity: int) -> int:
+        """Set the quantity of these lines, which must be a cart's, and return their number."""
+        return super().update(quantity=quantity)
+
+    def update(self, **values: Any) -> int:
+        self._check_writable(values)
+        return super().update(**values)
+
+    def bulk_update(self, objs: Iterable["OrderLine"], fields: Iterable[str], *arguments: Any, **options: Any) -> int:
+        lines, names = list(objs), list(fields)
+        self.filter(pk__in=[line.pk for line in lines])._check_writable(names)
+        return super().bulk_update(lines, names, *arguments, **options)
+
+    def _check_writable(self, names: Iterable[str]) -> None:
+        if set(names) - {"quantity"} or self.exclude(order__status="CART").exists():
+            raise TypeError(LINES_ARE_FROZEN)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        try:
+            return super().delete()
+        except ProtectedError:  # by the ledger, which has a movement for every line that was placed
+            raise TypeError(LINES_ARE_FROZEN) from None
+
+    def bulk_create(self, objs: Iterable["OrderLine"], *arguments: Any, **options: Any) -> "list[OrderLine]":
+        lines = list(objs)
+        orders = OrderLine._meta.get_field("order").related_model._base_manager
+        placed = orders.filter(pk__in={line.order_id for line in lines}).exclude(status="CART")
+        if any(line.has_snapshot for line in lines) or options.get("update_conflicts") or placed.exists():
+            raise TypeError(LINES_ARE_FROZEN)
+        return super().bulk_create(lines, *arguments, **options)
 
 
 class OrderLine(models.Model):
@@ -26,7 +68,10 @@ class OrderLine(models.Model):
     name = models.CharField(max_length=200, blank=True, default="")
     unit_price = models.DecimalField(max_digits=10, decimal_places=2, null=True, blank=True)
 
+    objects = OrderLineQuerySet.as_manager()
+
     class Meta:
+        base_manager_name = "objects"
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(condition=Q(quantity__range=(1, MAX_PER_LINE)), name="quantity_is_1_to_10000"),
@@ -36,6 +81,23 @@ class OrderLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} x {self.sku or self.product_id}"
+
+    def save(self, **options: Any) -> None:
+        """Write the line of a cart. Raises TypeError for one of a placed order."""
+        if self.has_snapshot or self.order.status != "CART":
+            raise TypeError(LINES_ARE_FROZEN)
+        super().save(**options)
+
+    def delete(self, *arguments: Any, **options: Any) -> tuple[int, dict[str, int]]:
+        try:
+            return super().delete(*arguments, **options)
+        except ProtectedError:
+            raise TypeError(LINES_ARE_FROZEN) from None
+
+    @property
+    def has_snapshot(self) -> bool:
+        """Whether SKU, name and price are set, as they are from the moment the order is placed."""
+        return bool(self.sku or self.name or self.unit_price is not None)
 
     @property
     def amount(self) -> Decimal:

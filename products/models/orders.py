@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 from uuid import UUID
 
 from django.conf import settings
@@ -27,16 +27,67 @@ from products.models.events import Event
 from products.models.order_lines import OrderLine
 from products.models.order_status import RESTOCKS, Status, check_deadline, check_transition
 from products.models.products import Product
+from products.models.querysets import ValidatedQuerySet
 from products.models.stock import StockMovement
 from products.ordering import placement
-from products.ordering.validation import OrderDraft, RequestedItem
+from products.ordering.validation import OrderDraft, RequestedItem, checked_items
+from products.validators import clean_fields, clean_values, printable_line
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
 
-class OrderQuerySet(models.QuerySet["Order"]):
+STATUS_MOVES_BY_VERBS = (
+    "The status of an order moves by its verbs, which also move the stock and write the event: place(), pay(), ship(), "
+    "deliver(), cancel(), expire() and return_goods()."
+)
+PLACING_SETS = "Placing an order sets its total, currency, placed_at and request_digest; leave them out."
+ORDER_IS_FROZEN = (
+    "{names} of a placed order cannot be changed: cancel() it, or return_goods() after shipping, and place another one."
+)
+DEADLINE_IS_BOUND = "pay_by can be changed only while the order is PLACED; later there is nothing left to pay."
+ONE_BY_ONE = (
+    "Orders are placed one by one, each with its stock: Order.objects.create(customer=…, items=[(product, quantity)]) "
+    "or place_once(key=…)."
+)
+
+SET_BY_PLACING = ("total", "currency", "placed_at", "request_digest")
+"""What nobody but placing sets."""
+
+FROZEN_FIELDS = ("customer", "idempotency_key", "created_at", *SET_BY_PLACING)
+"""What never changes once the order is placed; the database holds the same (products.db.triggers)."""
+
+DEADLINE_CAN_CHANGE = (Status.CART, Status.PLACED)
+"""The statuses in which pay_by can be changed."""
+
+DETAILS = ("payment_reference", "carrier", "tracking_number")
+"""The texts that verbs write."""
+
+
+class OrderQuerySet(ValidatedQuerySet["Order"]):
     """Queries over orders, and the operations that concern several of them or may find one that exists already."""
+
+    def update(self, **values: Any) -> int:
+        """Update details of these orders, such as the tracking number. Raises TypeError for what the verbs write."""
+        self._check_writable(values)
+        return super().update(**values)
+
+    def bulk_update(self, objs: Iterable["Order"], fields: Iterable[str], *arguments: Any, **options: Any) -> int:
+        orders, names = list(objs), list(fields)
+        self.filter(pk__in=[order.pk for order in orders])._check_writable(names)
+        return super().bulk_update(orders, names, *arguments, **options)
+
+    def _check_writable(self, names: Collection[str]) -> None:
+        frozen = sorted(name for name in names if name.removesuffix("_id") in {*FROZEN_FIELDS, "id", "pk"})
+        if "status" in names:
+            raise TypeError(STATUS_MOVES_BY_VERBS)
+        if frozen:
+            raise TypeError(ORDER_IS_FROZEN.format(names=", ".join(frozen)))
+        if "pay_by" in names and self.exclude(status__in=DEADLINE_CAN_CHANGE).exists():
+            raise TypeError(DEADLINE_IS_BOUND)
+
+    def bulk_create(self, objs: Iterable["Order"], *arguments: Any, **options: Any) -> Never:
+        raise TypeError(ONE_BY_ONE)
 
     def of(self, customer: "User") -> "OrderQuerySet":
         return self.filter(customer=customer)
@@ -105,7 +156,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
         Stock that overdue orders hold counts as available, because placing would expire them.
         """
-        draft = OrderDraft(items)
+        draft = OrderDraft(checked_items(items))
         draft.load_products()
         overdue = self.overdue().quantities_of(line.product.pk for line in draft.lines)
         for line in draft.lines:
@@ -161,9 +212,9 @@ class Order(models.Model):
     # The client's name for its request, and a digest of what it requested, to tell a retry from another request.
     idempotency_key = models.CharField(max_length=255, null=True, blank=True, editable=False)  # noqa: DJ001 - unique
     request_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
-    payment_reference = models.CharField(max_length=200, blank=True, default="")
-    carrier = models.CharField(max_length=100, blank=True, default="")
-    tracking_number = models.CharField(max_length=100, blank=True, default="")
+    payment_reference = models.CharField(max_length=200, blank=True, default="", validators=[printable_line])
+    carrier = models.CharField(max_length=100, blank=True, default="", validators=[printable_line])
+    tracking_number = models.CharField(max_length=100, blank=True, default="", validators=[printable_line])
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     placed_at = models.DateTimeField(null=True, blank=True, editable=False)
     pay_by = models.DateTimeField(null=True, blank=True, help_text="Past this moment an unpaid order is void.")
@@ -176,6 +227,7 @@ class Order(models.Model):
     objects = OrderQuerySet.as_manager()
 
     class Meta:
+        base_manager_name = "objects"
         ordering = ["-placed_at", "-id"]
         indexes = [
             models.Index(fields=["customer", "placed_at", "id"], name="orders_of_a_customer"),
@@ -209,10 +261,13 @@ class Order(models.Model):
         A new order is placed: it is checked, its stock is checked, and the stock is taken, in one transaction
         (products.ordering.placement.place). A changed status is a transition with its own effects.
         Raises InvalidOrder, InsufficientStock and InvalidTransition; IdempotentReplay and IdempotencyKeyConflict if the
-        idempotency key is taken.
+        idempotency key is taken; ValidationError for a text that is too long; and TypeError for an assigned value that
+        only placing sets or that is frozen.
         """
         if self.customer_id is None:
             raise ValueError("Save the customer before the order.")
+        if self._state.adding:
+            self._check_new()
         if self._state.adding and self.status == Status.PLACED:
             placement.place(self)
         else:
@@ -225,7 +280,7 @@ class Order(models.Model):
 
     @items.setter
     def items(self, items: Iterable[RequestedItem] | None) -> None:
-        self._items = None if items is None else list(items)
+        self._items = None if items is None else checked_items(items)
 
     @property
     def movements(self) -> models.QuerySet[StockMovement]:
@@ -277,7 +332,15 @@ class Order(models.Model):
         """Write the order's own row, without checks and effects. For the steps of placing, not for callers."""
         super().save(**options)
 
+    def _check_new(self) -> None:
+        if self.total or self.currency or self.placed_at is not None:
+            raise TypeError(PLACING_SETS)
+        if self.idempotency_key or self.payment_reference or self.carrier or self.tracking_number:
+            clean_fields(self, ("idempotency_key", *DETAILS))
+
     def _transition(self, to: str, by: Any, **details: str | None) -> None:
+        details = clean_values(Order, details)
+
         def lock_and_apply() -> None:
             self.refresh_from_db(from_queryset=Order.objects.locked())
             before, self.status = self.status, to
@@ -292,8 +355,8 @@ class Order(models.Model):
 
     def _write(self, options: dict[str, Any]) -> None:
         """Write an order that was assigned to: a status that changed is a transition, all else is a plain save."""
-        before = None if self._state.adding else self._locked_status()
         fields = options.get("update_fields")
+        before = None if self._state.adding else self._check_assigned(fields)
         if before == self.status or (fields is not None and "status" not in fields):
             self._write_without_transition(options)
             return
@@ -301,8 +364,31 @@ class Order(models.Model):
         # A transition changes more fields than the caller named.
         self._apply_transition(before, None, options | {"update_fields": None})
 
-    def _locked_status(self) -> str:
-        return Order.objects.locked().values_list("status", flat=True).get(pk=self.pk)
+    def _check_assigned(self, fields: Collection[str] | None) -> str:
+        """Lock the order, and return its status on record.
+
+        Raises TypeError if a value was assigned that is frozen, or that is another than placing has set, and
+        ValidationError for a text that is too long.
+        """
+        stored = Order.objects.locked().only("status", "pay_by", *FROZEN_FIELDS).get(pk=self.pk)
+        written = {field.name for field in self._meta.concrete_fields} - self.get_deferred_fields()
+        if fields is not None:
+            written &= {*fields}
+        clean_fields(self, written.intersection(DETAILS))
+        names = FROZEN_FIELDS if stored.placed_at is not None else SET_BY_PLACING
+        changed = [name for name in names if name in written and self._differs(stored, name)]
+        if changed:
+            if "status" in written and self.status != stored.status:
+                check_transition(stored.status, self.status)  # The instance may be stale, which is no one's mistake.
+            raise TypeError(ORDER_IS_FROZEN.format(names=", ".join(changed)) if stored.placed_at else PLACING_SETS)
+        if "pay_by" in written and stored.status not in DEADLINE_CAN_CHANGE and self._differs(stored, "pay_by"):
+            raise TypeError(DEADLINE_IS_BOUND)
+        return stored.status
+
+    def _differs(self, stored: "Order", name: str) -> bool:
+        field = self._meta.get_field(name)
+        assert isinstance(field, models.Field)  # noqa: S101 - for mypy: none of the relations that point here
+        return bool(field.to_python(getattr(self, field.attname)) != getattr(stored, field.attname))
 
     def _apply_transition(self, before: str | None, by: Any, options: dict[str, Any]) -> None:
         """Write the order and the effects of its transition from status `before` to the present one."""
@@ -316,7 +402,8 @@ class Order(models.Model):
         self.write_row(**options)
         restock = []
         if before != Status.CART and self.status in RESTOCKS:
-            restock = Product.objects.put_back(list(self.lines.all()), RESTOCKS[Status(self.status)])
+            sold = StockMovement.objects.sold_for(self)
+            restock = Product.objects.put_back(sold, RESTOCKS[Status(self.status)])
         execute_batch(*restock, insert_sql(Event, [Event.transition_row(self, before, by)]))
 
     def _write_without_transition(self, options: dict[str, Any]) -> None:

@@ -3,27 +3,44 @@
 import functools
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, MinValueValidator, RegexValidator
-from django.db import IntegrityError, models
-from django.db.models import F, Q, Sum
-from django.db.models.functions import Coalesce, StrIndex
+from django.db import IntegrityError, models, transaction
+from django.db.models import Case, F, Q, Sum
+from django.db.models.functions import Coalesce, Round, StrIndex
 from django.db.models.lookups import GreaterThan
 from django.utils import timezone
 
+from products import currencies
 from products.db.bulk_sql import Statement, increment_sql, insert_sql
 from products.db.compiled_queries import Param, compile_once
 from products.db.retry import InstanceState, atomic_with_retry
 from products.exceptions import SkuTaken
 from products.models.events import Event
+from products.models.querysets import ValidatedQuerySet, validated_fields
 from products.models.stock import Reason, StockMovement
 from products.ordering.stock_adjustment import Person, StockAdjustment
+from products.validators import clean_fields, clean_values, printable, printable_line, visible
 
 STOCK_IS_READ_ONLY = "Stock moves through receive(), correct(), count() and orders, which write the ledger."
+SEARCH_FOLLOWS = (
+    "update() cannot keep the search right when it sets a name, SKU or description; use bulk_update(), or save() of "
+    "each product."
+)
+UPSERT_NAMES_ALL_TEXTS = (
+    "Name all of name, SKU and description among update_fields and unique_fields, or none of them: what is searched "
+    "in is made of the three."
+)
 
 PLACEMENT_COLUMNS = ("id", "sku", "name", "price", "stock", "retired_at")
 """The columns that placing an order needs."""
+
+Movement = tuple[Any, int, int]
+"""What moves for an order: (line id, product id, pieces)."""
 
 SEARCHED_FIELDS = ("name", "sku", "description")
 DERIVED_FIELDS = {"updated_at", "search_text"}
@@ -39,17 +56,26 @@ class Category(models.Model):
     """A category of the catalog."""
 
     slug = models.SlugField(max_length=60, unique=True)
-    name = models.CharField(max_length=100)
+    name = models.CharField(max_length=100, validators=[printable_line, visible])
+
+    objects = ValidatedQuerySet["Category"].as_manager()
 
     class Meta:
+        base_manager_name = "objects"
         ordering = ["name", "id"]
         verbose_name_plural = "categories"
 
     def __str__(self) -> str:
         return self.name
 
+    def save(self, **options: Any) -> None:
+        """Write the category. Raises ValidationError."""
+        fields = options.get("update_fields")
+        clean_fields(self, validated_fields(Category) if fields is None else fields)
+        super().save(**options)
 
-class ProductQuerySet(models.QuerySet["Product"]):
+
+class ProductQuerySet(ValidatedQuerySet["Product"]):
     """Queries over products, and the SQL that moves the stock of several at once."""
 
     def on_sale(self) -> "ProductQuerySet":
@@ -92,17 +118,72 @@ class ProductQuerySet(models.QuerySet["Product"]):
         return self.annotate(ledger=Coalesce(Sum("movements__delta"), 0)).exclude(stock=F("ledger")).order_by("pk")
 
     def update(self, **values: Any) -> int:
+        """Update these products and their `updated_at`. Raises TypeError for the stock and for the searched texts.
+
+        The texts are normalized for the search in Python, so no single statement can do it for rows it has not read.
+        """
         if "stock" in values:
             raise TypeError(STOCK_IS_READ_ONLY)
+        if set(SEARCHED_FIELDS) & set(values) and "search_text" not in values:
+            raise TypeError(SEARCH_FOLLOWS)
+        if set(values) - DERIVED_FIELDS:
+            values.setdefault("updated_at", timezone.now())
+        price = values.get("price")
+        if price is not None and hasattr(price, "resolve_expression") and not isinstance(price, Case):
+            # SQLite would keep all decimals of the result.
+            values["price"] = Round(price, precision=currencies.decimals(settings.CURRENCY))
+        elif price is not None and not isinstance(price, Case):
+            check_price(clean_values(self.model, {"price": price})["price"])
         return super().update(**values)
 
-    def bulk_create(self, objs: Iterable[Any], *arguments: Any, **options: Any) -> list[Any]:
-        products = list(objs)
+    def bulk_update(self, objs: Iterable[Any], fields: Iterable[str], *arguments: Any, **options: Any) -> int:
+        """Update these fields of the products, and with them `search_text` and `updated_at`."""
+        products, names = list(objs), set(fields)
+        if "stock" in names:
+            raise TypeError(STOCK_IS_READ_ONLY)
+        for product in products:
+            product.clean_for_writing(names)
+        with transaction.atomic(using=self.db):
+            if names & set(SEARCHED_FIELDS):
+                names.add("search_text")
+                stored = self.model.objects.using(self.db).locked().in_bulk([product.pk for product in products])
+                for product in products:
+                    if product.pk in stored:
+                        product.search_text = product.searched_text(names, stored[product.pk])
+            if names - {"updated_at"} and products:
+                names.add("updated_at")
+                now = timezone.now()
+                for product in products:
+                    product.updated_at = now
+            return super().bulk_update(products, sorted(names), *arguments, **options)
+
+    def bulk_create(
+        self,
+        objs: Iterable[Any],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        update_fields: Collection[str] | None = None,
+        unique_fields: Collection[str] | None = None,
+    ) -> list[Any]:
+        """Create these products, which have no stock yet; or update those that there are, but for their stock."""
+        products, updated = list(objs), set(update_fields or ())
+        if "stock" in updated:
+            raise TypeError(STOCK_IS_READ_ONLY)
         if any(product.stock for product in products):
             raise TypeError("New products in bulk have no stock yet; receive() it, which writes the ledger.")
+        if updated & set(SEARCHED_FIELDS):
+            if not set(SEARCHED_FIELDS) <= updated | set(unique_fields or ()):
+                raise TypeError(UPSERT_NAMES_ALL_TEXTS)
+            updated.add("search_text")
+        if updated:
+            updated.add("updated_at")
         for product in products:
+            product.clean_for_writing(writable_fields())
             product.search_text = searchable(product.name, product.sku, product.description)
-        return super().bulk_create(products, *arguments, **options)
+        return super().bulk_create(
+            products, batch_size, ignore_conflicts, update_conflicts, sorted(updated) or None, unique_fields
+        )
 
     def by_ids_or_skus(
         self, ids: Collection[int], skus: Collection[str] = (), *, locked: bool = False
@@ -116,22 +197,29 @@ class ProductQuerySet(models.QuerySet["Product"]):
 
     def take_stock(self, lines: Sequence[Any]) -> list[Statement]:
         """Return the SQL that takes the order lines' stock and writes the ledger; the products must be locked."""
-        return self._move_stock(lines, Reason.SOLD, -1)
+        return self._move_stock([(line.pk, line.product_id, -line.quantity) for line in lines], Reason.SOLD)
 
-    def put_back(self, lines: Sequence[Any], reason: Reason) -> list[Statement]:
-        """Lock the order lines' products, and return the SQL that puts their stock back and writes the ledger."""
-        self.by_ids_or_skus([line.product_id for line in lines], locked=True)
-        return self._move_stock(lines, reason, +1)
+    def put_back(self, sold: Sequence[Movement], reason: Reason) -> list[Statement]:
+        """Lock the products, and return the SQL that puts back what was sold and writes the ledger.
+
+        `sold` is what the ledger says was taken (StockMovementQuerySet.sold_for), whatever the lines say.
+        """
+        if not sold:
+            return []
+        self.by_ids_or_skus(sorted({product for _, product, _ in sold}), locked=True)
+        return self._move_stock(sold, reason)
 
     def increment_stock(self, deltas: Mapping[int, int]) -> Statement:
         """Return the SQL that adds each delta to its product's stock; the caller writes the ledger beside it."""
         return increment_sql(self.model, "stock", deltas)
 
-    def _move_stock(self, lines: Sequence[Any], reason: Reason, sign: int) -> list[Statement]:
-        deltas = {line.product_id: sign * line.quantity for line in lines}
+    def _move_stock(self, movements: Sequence[Movement], reason: Reason) -> list[Statement]:
+        deltas: dict[int, int] = {}
+        for _, product, delta in movements:
+            deltas[product] = deltas.get(product, 0) + delta
         ledger = [
-            {"product_id": line.product_id, "delta": deltas[line.product_id], "reason": reason, "line_id": line.pk}
-            for line in lines
+            {"product_id": product, "delta": delta, "reason": reason, "line_id": line}
+            for line, product, delta in movements
         ]
         return [self.increment_stock(deltas), insert_sql(StockMovement, ledger)]
 
@@ -149,8 +237,8 @@ class Product(models.Model):
         unique=True,
         validators=[RegexValidator(r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z", "Letters, digits, dots, dashes, underscores.")],
     )
-    name = models.CharField(max_length=200)
-    description = models.TextField(blank=True, default="", validators=[MaxLengthValidator(10_000)])
+    name = models.CharField(max_length=200, validators=[printable_line, visible])
+    description = models.TextField(blank=True, default="", validators=[MaxLengthValidator(10_000), printable])
     category = models.ForeignKey(Category, models.PROTECT, null=True, blank=True, related_name="products")
     price = models.DecimalField(max_digits=10, decimal_places=2, validators=[MinValueValidator(0)])
     stock = models.IntegerField(default=0, editable=False, help_text="Pieces that can be sold now.")
@@ -168,6 +256,7 @@ class Product(models.Model):
     objects = ProductQuerySet.as_manager()
 
     class Meta:
+        base_manager_name = "objects"
         ordering = ["id"]
         indexes = [
             models.Index(fields=["name", "id"], name="products_by_name"),
@@ -186,13 +275,15 @@ class Product(models.Model):
     def save(self, *, by: Person = None, **options: Any) -> None:
         """Write the product and record what changed; a new product's `stock` is booked as its opening stock.
 
-        Raises SkuTaken, and TypeError if the stock of an existing product was assigned: only the ledger's verbs move
-        it. A stock that is merely stale, because others have sold since it was loaded, is not written and no error.
+        Raises SkuTaken, ValidationError, and TypeError if the stock of an existing product was assigned: only the
+        ledger's verbs move it. A stock that is merely stale, because others have sold since it was loaded, is not
+        written and no error.
         """
         fields = options.get("update_fields")
         assigned = not self._state.adding and fields is None and self.__dict__.get("stock") != self.loaded_stock
         if assigned or "stock" in (fields or ()):
             raise TypeError(STOCK_IS_READ_ONLY)
+        self.clean_for_writing(writable_fields() - self.get_deferred_fields() if fields is None else fields)
         try:
             if self._state.adding:
                 self._save_new(by, options)
@@ -262,6 +353,17 @@ class Product(models.Model):
 
     # Mechanics
 
+    def clean_for_writing(self, names: Iterable[str]) -> None:
+        """Convert and validate these fields. Raises ValidationError."""
+        clean_fields(self, {*names} & {*validated_fields(Product)})
+        if "price" in names:
+            check_price(self.price)
+
+    def searched_text(self, names: Collection[str], stored: "Product") -> str:
+        """Return what the search looks into once `names` are written over `stored`, the product as it is there now."""
+        # A field that is not written may be stale here; the search must find what is in the database.
+        return searchable(*(getattr(self if name in names else stored, name) for name in SEARCHED_FIELDS))
+
     @classmethod
     def from_db(
         cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any
@@ -300,18 +402,22 @@ class Product(models.Model):
         if fields is None:
             fields = writable_fields() - self.get_deferred_fields()
         before = Product.objects.locked().get(pk=self.pk)
-        # A field that is not written may be stale here; the search must find what is in the database.
-        texts = (getattr(self if name in fields else before, name) for name in SEARCHED_FIELDS)
-        self.search_text = searchable(*texts)
+        self.search_text = self.searched_text({*fields}, before)
         super().save(**{**options, "update_fields": {*fields, "search_text"}})
         changed = sorted(name for name in {*fields} - DERIVED_FIELDS if self._differs(before, name))
         if changed:
             Event.objects.create(kind="product.changed", product=self, by=by, facts={"fields": changed})
 
     def _differs(self, before: "Product", name: str) -> bool:
-        # An assigned value may still be text, as in price="4.50"; the field converts it.
+        # An assigned value may still be text, as in retired_at="2026-01-01T00:00Z"; the field converts it.
         attribute, to_python = next((f.attname, f.to_python) for f in self._meta.concrete_fields if f.name == name)
         return bool(to_python(getattr(self, attribute)) != getattr(before, attribute))
+
+
+def check_price(price: Decimal) -> None:
+    """Raise ValidationError for a price with more decimals than the shop's currency has."""
+    if not currencies.fits(price, settings.CURRENCY):
+        raise ValidationError({"price": [currencies.sentence_for(settings.CURRENCY)]})
 
 
 @functools.cache

@@ -1,11 +1,16 @@
 """The stock ledger: every change of every product's stock, append-only."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any, Never
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q, Sum
 from django.utils import timezone
+
+from products.models.querysets import AppendOnlyQuerySet
+from products.validators import printable
 
 MAX_STOCK = 1_000_000_000
 """The largest stock of one product; sums stay well inside a 32-bit integer."""
@@ -23,10 +28,25 @@ class Reason(models.TextChoices):
     RETURNED = "RETURNED", "returned"
 
 
+LEDGER_IS_WRITTEN_BY_VERBS = (
+    "The stock ledger is append-only and written by the verbs: receive(), correct() and count() of a product, and the "
+    "orders. A movement that was wrong is balanced by another one."
+)
+
 BY_ORDERS = (Reason.SOLD, Reason.CANCELLED, Reason.EXPIRED, Reason.RETURNED)
 
 
-class StockMovementQuerySet(models.QuerySet["StockMovement"]):
+class StockMovementQuerySet(AppendOnlyQuerySet["StockMovement"]):
+    sentence = LEDGER_IS_WRITTEN_BY_VERBS
+
+    def bulk_create(self, objs: Iterable["StockMovement"], *arguments: Any, **options: Any) -> Never:
+        raise TypeError(LEDGER_IS_WRITTEN_BY_VERBS)
+
+    def sold_for(self, order: Any) -> "list[tuple[Any, int, int]]":
+        """Return what the order has taken, a row for each line: [(line id, product id, pieces), …]."""
+        sold = self.filter(line__order=order, reason=Reason.SOLD).order_by("id")
+        return [(line, product, -delta) for line, product, delta in sold.values_list("line", "product", "delta")]
+
     def stock_at(self, moment: datetime) -> int:
         """Return the sum of these movements up to `moment`: for one product, its stock at that time."""
         return self.filter(at__lte=moment).aggregate(total=Sum("delta"))["total"] or 0
@@ -35,7 +55,7 @@ class StockMovementQuerySet(models.QuerySet["StockMovement"]):
 class StockMovement(models.Model):
     """One line of the stock ledger. The sum of a product's deltas is its stock, at every commit.
 
-    Never changed and never deleted: triggers in the database reject it (products.db.append_only).
+    Never changed and never deleted: triggers in the database reject it (products.db.triggers).
     """
 
     product = models.ForeignKey("Product", models.PROTECT, related_name="movements", db_index=False)
@@ -43,7 +63,7 @@ class StockMovement(models.Model):
     reason = models.CharField(max_length=10, choices=Reason.choices)
     line = models.ForeignKey("OrderLine", models.PROTECT, null=True, related_name="movements", db_index=False)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False)
-    note = models.CharField(max_length=200, blank=True, default="")
+    note = models.CharField(max_length=200, blank=True, default="", validators=[printable])
     at = models.DateTimeField(default=timezone.now)
     idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - unique where there is one
 
@@ -53,6 +73,7 @@ class StockMovement(models.Model):
     objects = StockMovementQuerySet.as_manager()
 
     class Meta:
+        base_manager_name = "objects"
         indexes = [
             models.Index(fields=["product", "id"], name="movements_of_a_product"),
             models.Index(fields=["by"], condition=Q(by__isnull=False), name="movements_by_a_person"),
@@ -78,6 +99,16 @@ class StockMovement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.delta:+d} {self.get_reason_display()}"
+
+    def save(self, **options: Any) -> Never:
+        raise TypeError(LEDGER_IS_WRITTEN_BY_VERBS)
+
+    def delete(self, *arguments: Any, **options: Any) -> Never:
+        raise TypeError(LEDGER_IS_WRITTEN_BY_VERBS)
+
+    def write_row(self) -> None:
+        """Write a new movement; only for the code that moves the stock with it."""
+        super().save(force_insert=True)
 
     def stock_after(self) -> int:
         """Return the product's stock right after this movement: the sum of its ledger up to here."""

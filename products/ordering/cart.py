@@ -73,7 +73,7 @@ class Cart:
 
     def _set(self, product: Product, quantity: int) -> None:
         order = Order.objects.locked().cart_of(self.customer)
-        if order.lines.filter(product=product).update(quantity=quantity):
+        if order.lines.filter(product=product).set_quantity(quantity):
             return
         if order.lines.count() >= MAX_LINES:
             raise InvalidOrder(too_many_lines())

@@ -52,7 +52,7 @@ def place_under_lock(order: Order, before: str | None, by: Any) -> None:
     lines = snapshot_prices(order, draft)
     if before is not None:
         order.write_row()
-        order.lines.all().delete()
+        order.lines.all().delete()  # They are still a cart's, without prices; those of a placed order are frozen.
     rows = [insert_sql(type(order), [vars(order)])] if before is None else []
     execute_batch(
         *rows,

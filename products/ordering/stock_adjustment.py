@@ -16,6 +16,7 @@ from products.exceptions import (
 )
 from products.models.events import Event
 from products.models.stock import MAX_STOCK, Reason, StockMovement
+from products.validators import clean_values
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -47,10 +48,11 @@ class StockAdjustment:
         """Adjust the stock and write ledger line and event in one transaction; None where nothing has to move.
 
         If `key` has made this same adjustment before, return that movement, marked `replayed`. Raises
-        InvalidStockAdjustment, InsufficientStock, StockHasMoved, and IdempotencyKeyConflict if the key has made another
-        adjustment.
+        InvalidStockAdjustment, InsufficientStock, StockHasMoved, ValidationError for a note or key that is too long,
+        and IdempotencyKeyConflict if the key has made another adjustment.
         """
         self._check_number()
+        clean_values(StockMovement, {"note": self.note, "idempotency_key": self.key})
         try:
             return atomic_with_retry(self._execute_under_lock)
         except IntegrityError:
@@ -116,7 +118,7 @@ class StockAdjustment:
     def _record(self, delta: int) -> StockMovement:
         facts = {"delta": delta, "reason": self.reason.value}
         Event.objects.create(kind="product.stock_moved", product=self.product, by=self.by, facts=facts)
-        return StockMovement.objects.create(
+        movement = StockMovement(
             product=self.product,
             delta=delta,
             reason=self.reason,
@@ -124,3 +126,5 @@ class StockAdjustment:
             note=self.note,
             idempotency_key=self.key,
         )
+        movement.write_row()
+        return movement

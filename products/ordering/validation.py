@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -18,6 +18,13 @@ SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 RequestedItem = tuple[Product | int | str, int]
 """One requested line: (the product, its id or its SKU; the quantity)."""
+
+WRITE_PAIRS = (
+    'Write the items as pairs of a product (or its id or SKU) and a quantity, as in [(mug, 2), ("SKU-1", 1)]; '
+    "{item!r} is not such a pair."
+)
+
+IDENTIFIES = (int, str, Product)  # A tuple, which isinstance() takes faster than a union.
 
 _encode = json.JSONEncoder(default=str).encode
 
@@ -47,6 +54,17 @@ class DraftLine:
     def available(self) -> int:
         """How many pieces could be ordered now."""
         return 0 if self.is_retired else self.product.stock + self.overdue
+
+
+def checked_items(items: Iterable[RequestedItem]) -> list[RequestedItem]:
+    """Return the items as a list. Raises TypeError for one that is not a pair of product and quantity."""
+    if isinstance(items, str | Mapping | Product):
+        raise TypeError(WRITE_PAIRS.format(item=items))
+    checked = list(items)
+    for item in checked:
+        if not isinstance(item, tuple | list) or len(item) != 2 or not isinstance(item[0], IDENTIFIES):
+            raise TypeError(WRITE_PAIRS.format(item=item))
+    return checked
 
 
 class OrderDraft:

@@ -5,12 +5,10 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.db import connection
-from django.test import TransactionTestCase
 from rest_framework.test import APIClient
 
-from products.db import append_only
 from products.models import ApiToken, Category, Product
+from products.testing import allows_flush  # noqa: F401 - for the tests that commit
 
 
 @pytest.fixture(autouse=True)
@@ -23,26 +21,6 @@ def _quick_passwords(settings):
 def _as_many_requests_as_they_like(settings):
     """All tests come from one address. Those of the limit set one."""
     settings.REQUESTS_PER_MINUTE = 0
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _flush_may_empty_the_ledger():
-    """Lift the triggers while a transactional test empties the tables behind itself, and only then."""
-    flush = TransactionTestCase._fixture_teardown
-
-    def lift_and_flush(self):
-        # Through a schema editor, which SQLite gives only outside a transaction; so the lifting is one of its own.
-        with connection.schema_editor() as editor:
-            append_only.remove(None, editor)
-        try:
-            flush(self)
-        finally:
-            with connection.schema_editor() as editor:
-                append_only.install(None, editor)
-
-    TransactionTestCase._fixture_teardown = lift_and_flush
-    yield
-    TransactionTestCase._fixture_teardown = flush
 
 
 @pytest.fixture

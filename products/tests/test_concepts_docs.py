@@ -6,7 +6,7 @@ from django.apps import apps
 from django.conf import settings
 
 import products.models
-from products.db.append_only import RULES
+from products.db.triggers import RULES
 from products.models import TRANSITIONS, DomainError
 from products.models.events import MIN_RETENTION
 
@@ -53,7 +53,7 @@ def test_every_exception_that_the_page_names_exists(page):
 
 
 def test_the_page_describes_the_triggers(page):
-    assert {(action, while_young) for table, action, while_young in RULES if table.endswith("movement")} == {
+    assert {(rule.action, rule.only_young) for rule in RULES if rule.table.endswith("movement")} == {
         ("UPDATE", False),
         ("DELETE", False),
     }

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from products.testing import allows_flush
 from products.tests.conftest import _as_many_requests_as_they_like, a_product, alice, api, bob, staff
 from shop.observability.logging import JsonLines, RequestIdFilter
 
-__all__ = ["_as_many_requests_as_they_like", "a_product", "alice", "api", "bob", "staff"]
+__all__ = ["_as_many_requests_as_they_like", "a_product", "alice", "allows_flush", "api", "bob", "staff"]
 
 
 @pytest.fixture

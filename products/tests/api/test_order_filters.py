@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from products.models import Order, Status
+from products.tests.rewriting import rewrite
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +26,7 @@ def an_order(alice, mug):
         order = Order.objects.create(customer=customer, items=[(mug, 1)], idempotency_key=key)
         for verb in verbs:
             getattr(order, verb)()
-        Order.objects.filter(pk=order.pk).update(placed_at=at)
+        rewrite(order, placed_at=at)
         return order
 
     return place

@@ -18,7 +18,7 @@ def test_stock_that_equals_its_movements_is_in_balance(capsys, alice, a_product)
 
     call_command("check_stock")
 
-    assert capsys.readouterr().out == "Products: 2. Differences: 0.\n"
+    assert capsys.readouterr().out == "Products: 2. Orders: 1. Differences: 0.\n"
 
 
 def test_a_difference_is_listed_and_makes_the_command_fail(capsys, a_product):
@@ -26,7 +26,7 @@ def test_a_difference_is_listed_and_makes_the_command_fail(capsys, a_product):
     overwrite_stock(mug, 4)
     overwrite_stock(lamp, 1)
 
-    with pytest.raises(CommandError, match=r"^Products: 3\. Differences: 2\.$") as failed:
+    with pytest.raises(CommandError, match=r"^Products: 3\. Orders: 0\. Differences: 2\.$") as failed:
         call_command("check_stock")
 
     assert failed.value.returncode == 1
@@ -38,4 +38,4 @@ def test_a_difference_is_listed_and_makes_the_command_fail(capsys, a_product):
 def test_an_empty_shop_is_in_balance(db, capsys):
     call_command("check_stock")
 
-    assert capsys.readouterr().out == "Products: 0. Differences: 0.\n"
+    assert capsys.readouterr().out == "Products: 0. Orders: 0. Differences: 0.\n"

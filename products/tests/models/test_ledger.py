@@ -96,7 +96,7 @@ def test_the_database_refuses_to_empty_history(order, statement):
 def test_our_own_code_cannot_rewrite_history_either(order, rewrite):
     before = everything()
 
-    with pytest.raises(IntegrityError), transaction.atomic():
+    with pytest.raises(TypeError, match="append-only"):
         rewrite()
 
     assert everything() == before
@@ -127,8 +127,8 @@ def test_not_even_an_old_event_can_be_changed(order):
     long_ago = timezone.now() - MIN_RETENTION - timedelta(minutes=1)
     old = Event.objects.create(kind="order.placed", order=order, at=long_ago)
 
-    with pytest.raises(IntegrityError), transaction.atomic():
-        Event.objects.filter(pk=old.pk).update(kind="order.paid")
+    with pytest.raises(IntegrityError, match=r"^products_event is append-only"):
+        execute("UPDATE products_event SET kind = 'order.paid' WHERE id = %s", old.pk)
 
     assert Event.objects.get(pk=old.pk).kind == "order.placed"
 

@@ -4,8 +4,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.serializers import serialize
-from django.db import DataError, connection, transaction
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -181,7 +182,7 @@ def test_an_id_that_is_given_as_text_is_one(alice, a_product):
 def test_a_text_that_is_too_long_is_refused_and_not_cut(alice, a_product):
     mug = a_product(stock=1)
 
-    with pytest.raises(DataError):
+    with pytest.raises(ValidationError, match="Ensure this value has at most 100 characters"):
         Order.objects.create(customer=alice, items=[(mug, 1)], carrier="x" * 101)
 
     assert has_written_nothing()

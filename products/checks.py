@@ -1,0 +1,41 @@
+"""System checks: what in the database does not fit the settings. `manage.py check --database default`, and migrate."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import connections
+from django.db.models.functions import Round
+
+from products import currencies
+from products.models import Order, Product
+
+HINT = (
+    "Prices are stored without a currency, so changing CURRENCY changes what every product costs. Set it back, or, "
+    "where all prices were converted, add the id of this check to SILENCED_SYSTEM_CHECKS."
+)
+
+
+@register(Tags.database)
+def currency_fits_the_database(*, databases: Sequence[str] | None = None, **options: Any) -> list[CheckMessage]:
+    """Refuse a CURRENCY other than the one that the orders and prices in the database were made in."""
+    return [error for alias in databases or () for error in _check_currency(alias)]
+
+
+def _check_currency(alias: str) -> list[CheckMessage]:
+    connection = connections[alias]
+    if not {Order._meta.db_table, Product._meta.db_table} <= set(connection.introspection.table_names()):
+        return []  # Before the first migration.
+    currency = settings.CURRENCY
+    errors: list[CheckMessage] = []
+    newest = Order.objects.using(alias).placed().order_by("-placed_at").values_list("currency", flat=True).first()
+    if newest not in (None, currency):
+        sentence = f"CURRENCY is {currency}, and the newest order in the database was placed in {newest}."
+        errors.append(Error(sentence, hint=HINT, id="products.E001"))
+    rounded = Round("price", precision=currencies.decimals(currency))
+    finer = Product.objects.using(alias).exclude(price=rounded).order_by("pk").first()
+    if finer is not None:
+        sentence = f"{currencies.sentence_for(currency)} {finer.sku} costs {finer.price}."
+        errors.append(Error(sentence, hint=HINT, id="products.E002"))
+    return errors

@@ -1,0 +1,152 @@
+"""Reconciliation: hold stock, ledger, order lines, totals, statuses and events against each other.
+
+A constant number of statements, each of which reads whole tables: for a nightly job, not for a probe.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Case, CharField, Count, F, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models.fields.json import KT
+from django.db.models.functions import Coalesce, Round
+from django.utils import timezone
+
+from products.models import Event, Order, OrderLine, Product, Reason, Status, StockMovement
+from products.models.events import MIN_RETENTION
+from products.models.order_status import RESTOCKS
+
+GIVEN_BACK = list(RESTOCKS.values())
+
+
+def differences() -> Iterator[str]:
+    """Yield a sentence for every difference."""
+    yield from _stock()
+    yield from _lines()
+    yield from _totals()
+    yield from _statuses()
+
+
+def _stock() -> Iterator[str]:
+    for product in Product.objects.out_of_balance():
+        ledger = product.ledger  # type: ignore[attr-defined] # given by out_of_balance()
+        yield f"{product.sku}: stock is {product.stock}, but its movements add up to {ledger}."
+
+
+def _lines() -> Iterator[str]:
+    """Compare the lines with the ledger: one sale of the whole quantity, given back where the status wants it only."""
+    wanted_reason = Case(
+        *(When(order__status=status, then=Value(reason.value)) for status, reason in RESTOCKS.items()),
+        default=Value(""),
+        output_field=CharField(),
+    )
+    moved = Q(movements__isnull=False)
+    back = Q(movements__reason__in=GIVEN_BACK)
+    lines = (
+        OrderLine.objects.order_by("order", "pk")
+        .annotate(wanted_reason=wanted_reason)
+        .annotate(
+            sold=Coalesce(Sum("movements__delta", filter=Q(movements__reason=Reason.SOLD)), 0),
+            back=Coalesce(Sum("movements__delta", filter=back), 0),
+            as_wanted=Coalesce(Sum("movements__delta", filter=back & Q(movements__reason=F("wanted_reason"))), 0),
+            elsewhere=Count("movements", filter=moved & ~Q(movements__product=F("product"))),
+        )
+    )
+    placed = Q(order__placed_at__isnull=False)
+    ends = placed & Q(order__status__in=list(RESTOCKS))
+    wrong = (
+        (placed & ~Q(sold=-F("quantity")))
+        | (placed & (Q(sku="") | Q(unit_price=None)))
+        | (~placed & ~(Q(sold=0) & Q(back=0)))
+        | (ends & ~(Q(as_wanted=F("quantity")) & Q(back=F("quantity"))))
+        | (~ends & ~Q(back=0))
+        | Q(elsewhere__gt=0)
+    )
+    columns = ("order", "order__status", "order__placed_at", "product", "sku", "quantity", "unit_price", "sold", "back")
+    for row in lines.filter(wrong).values(*columns, "elsewhere").iterator():
+        yield from _of_line(row)
+
+
+def _of_line(row: dict[str, Any]) -> Iterator[str]:
+    """Say what is wrong with one line."""
+    line = f"Order {row['order']}: its line for {row['quantity']} of {row['sku'] or 'product {product}'.format(**row)}"
+    sold, back = -row["sold"], row["back"]
+    is_placed = row["order__placed_at"] is not None
+    is_ended = is_placed and row["order__status"] in RESTOCKS
+    if is_placed and (not row["sku"] or row["unit_price"] is None):
+        yield f"{line} has no SKU or no price."
+    if sold != (row["quantity"] if is_placed else 0):
+        yield f"{line} took {sold} from the stock."
+    if back != (row["quantity"] if is_ended else 0):
+        yield f"{line} gave {back} back, and the order is {row['order__status']}."
+    elif is_ended and not row["elsewhere"] and sold == row["quantity"]:
+        yield f"{line} gave its stock back for another reason than {row['order__status']}."
+    if row["elsewhere"]:
+        yield f"{line} moved the stock of another product."
+
+
+def _totals() -> Iterator[str]:
+    """Compare each total with its lines; a cart has none yet, and neither has a cart that was cancelled."""
+    amounts = F("lines__quantity") * F("lines__unit_price")
+    orders = Order.objects.order_by("pk").annotate(
+        # Rounded, because SQLite adds binary fractions.
+        amounts=Round(Coalesce(Sum(amounts), Decimal(0)), precision=2),
+        line_count=Count("lines"),
+    )
+    wrong = ~Q(total=F("amounts")) | Q(placed_at__isnull=False, line_count=0)
+    for row in orders.filter(wrong).values("pk", "total", "amounts", "line_count").iterator():
+        if not row["line_count"]:
+            yield f"Order {row['pk']}: it has no lines, and its total is {row['total']}."
+        else:
+            yield f"Order {row['pk']}: the total is {row['total']}, but its lines add up to {row['amounts']:.2f}."
+
+
+def _statuses() -> Iterator[str]:
+    """Compare each order with its moments and with its newest event, where that still exists."""
+    newest = Event.objects.filter(order=OuterRef("pk")).order_by("-pk")
+    # Staff may place a customer's cart; nobody else places an order that is not their own.
+    placed = newest.filter(kind="order.placed", by__is_staff=False)
+    sale = StockMovement.objects.filter(line__order=OuterRef("pk"), reason=Reason.SOLD).order_by("pk")
+    orders = Order.objects.order_by("pk").annotate(
+        told=Subquery(newest.values_list(KT("facts__to"))[:1]),
+        told_currency=Subquery(newest.values_list(KT("facts__currency"))[:1]),
+        placed_by=Subquery(placed.values("by")[:1]),
+        sold_at=Subquery(sale.values("at")[:1]),
+    )
+    recently = timezone.now() - MIN_RETENTION
+    never_placed = Q(status=Status.CART) | Q(status=Status.CANCELLED, placed_at=None)
+    columns = ("pk", "customer", "status", "currency", "placed_by", "created_at", "placed_at", "told", "told_currency")
+    questionable = (
+        Q(told__isnull=False) & (~Q(told=F("status")) | ~Q(told_currency=F("currency")))
+        | ~Q(placed_by=F("customer")) & Q(placed_by__isnull=False)
+        | Q(told=None, placed_at__gt=recently)
+        | Q(told__isnull=False, status=Status.CART)
+        | Q(placed_at__isnull=False, status=Status.CART)
+        | (Q(placed_at=None) & ~never_placed)
+        | Q(placed_at__gt=F("sold_at"))
+        | Q(placed_at__lt=F("created_at"))
+    )
+    for row in orders.filter(questionable).values(*columns, "sold_at").iterator():
+        yield from _of_status(row, recently)
+
+
+def _of_status(row: dict[str, Any], recently: Any) -> Iterator[str]:
+    """Say what is wrong with the status or the moments of one order."""
+    order, status, placed_at = f"Order {row['pk']}", row["status"], row["placed_at"]
+    if row["told"] is None:
+        if placed_at is not None and placed_at > recently:
+            yield f"{order}: it is {status}, but no event says so."
+    elif row["told"] != status:
+        yield f"{order}: it is {status}, but its newest event says {row['told']}."
+    elif row["told_currency"] != row["currency"]:
+        yield f"{order}: its currency is {row['currency']}, but its newest event says {row['told_currency']}."
+    if row["placed_by"] not in (None, row["customer"]):
+        yield f"{order}: it belongs to user {row['customer']}, but user {row['placed_by']} placed it."
+    if status == Status.CART and placed_at is not None:
+        yield f"{order}: it is a cart, and was placed at {placed_at:%Y-%m-%dT%H:%M:%SZ}."
+    if status not in (Status.CART, Status.CANCELLED) and placed_at is None:
+        yield f"{order}: it is {status}, and was never placed."
+    if placed_at is not None and row["sold_at"] is not None and placed_at > row["sold_at"]:
+        yield f"{order}: it was placed at {placed_at:%Y-%m-%dT%H:%M:%SZ}, after its stock was taken."
+    if placed_at is not None and placed_at < row["created_at"]:
+        yield f"{order}: it was placed at {placed_at:%Y-%m-%dT%H:%M:%SZ}, before it was created."

@@ -1,0 +1,215 @@
+"""`manage.py check_stock`: what was made wrong past the triggers is found, and named."""
+
+import io
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, models
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from products.models import Event, Order, Status, StockMovement
+from products.testing import triggers_lifted
+from products.tests.rewriting import rewrite
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def mug(a_product):
+    return a_product(stock=100, sku="MUG", price="0.10")
+
+
+@pytest.fixture
+def order(alice, mug):
+    """Three mugs for 0.30, which no binary fraction is."""
+    return Order.objects.create(customer=alice, items=[(mug, 3)])
+
+
+@pytest.fixture
+def line(order):
+    return order.lines.get()
+
+
+@pytest.fixture
+def found():
+    """What the command finds; it fails if that is anything."""
+
+    def check():
+        out = io.StringIO()
+        try:
+            call_command("check_stock", stdout=out)
+        except CommandError as failed:
+            counts, status = str(failed), failed.returncode
+        else:
+            counts, status = out.getvalue().splitlines()[-1], 0
+        sentences = [line for line in out.getvalue().splitlines() if line != counts]
+        assert counts.endswith(f" Differences: {len(sentences)}.")
+        assert status == (1 if sentences else 0)
+        return sentences
+
+    return check
+
+
+def execute(statement, *parameters):
+    with triggers_lifted(), connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+
+
+def test_a_shop_with_orders_in_every_status_has_no_differences(found, alice, bob, mug, a_product):
+    lamp = a_product(stock=50, price="19.99")
+    verbs = [[], ["pay"], ["pay", "ship"], ["pay", "ship", "deliver"], ["cancel"], ["pay", "ship", "return_goods"]]
+    for each in verbs:
+        placed = Order.objects.create(customer=alice, items=[(mug, 3), (lamp, 2)])
+        for verb in each:
+            getattr(placed, verb)()
+    Order.objects.create(customer=bob, items=[(mug, 1)], pay_by=timezone.now() - timedelta(hours=1)).expire()
+    Order.objects.create(customer=bob, status=Status.CART, items=[(mug, 1)]).cancel()
+    Order.objects.create(customer=bob, status=Status.CART, items=[(mug, 1)]).place()
+    Order.objects.create(customer=bob, status=Status.CART, items=[(mug, 1)])
+    mug.correct(-2)
+
+    assert found() == []
+
+
+def test_a_line_that_was_rewritten_is_found(found, order):
+    execute("UPDATE products_orderline SET quantity = 5")
+
+    assert found() == [
+        f"Order {order.pk}: its line for 5 of MUG took 3 from the stock.",
+        f"Order {order.pk}: the total is 0.30, but its lines add up to 0.50.",
+    ]
+
+
+def test_a_status_that_was_rewritten_is_found(found, order):
+    execute("UPDATE products_order SET status = 'CANCELLED'")
+
+    assert found() == [
+        f"Order {order.pk}: its line for 3 of MUG gave 0 back, and the order is CANCELLED.",
+        f"Order {order.pk}: it is CANCELLED, but its newest event says PLACED.",
+    ]
+
+
+def test_an_order_that_was_woken_up_again_is_found(found, order):
+    order.cancel()
+    execute("UPDATE products_order SET status = 'PAID'")
+
+    assert found() == [
+        f"Order {order.pk}: its line for 3 of MUG gave 3 back, and the order is PAID.",
+        f"Order {order.pk}: it is PAID, but its newest event says CANCELLED.",
+    ]
+
+
+def test_an_order_that_was_made_a_cart_again_is_found(found, order):
+    execute("UPDATE products_order SET status = 'CART', placed_at = NULL")
+
+    assert found() == [
+        f"Order {order.pk}: its line for 3 of MUG took 3 from the stock.",
+        f"Order {order.pk}: it is CART, but its newest event says PLACED.",
+    ]
+
+
+def test_a_total_that_was_rewritten_is_found(found, order):
+    execute("UPDATE products_order SET total = 0")
+
+    assert found() == [f"Order {order.pk}: the total is 0.00, but its lines add up to 0.30."]
+
+
+def test_a_currency_that_was_rewritten_is_found(found, order):
+    execute("UPDATE products_order SET currency = 'USD'")
+
+    assert found() == [f"Order {order.pk}: its currency is USD, but its newest event says EUR."]
+
+
+def test_a_customer_who_was_swapped_is_found(found, order, alice, bob):
+    rewrite(order, customer=bob)
+
+    assert found() == [f"Order {order.pk}: it belongs to user {bob.pk}, but user {alice.pk} placed it."]
+
+
+def test_staff_may_place_the_cart_of_a_customer(found, alice, staff, mug):
+    cart = Order.objects.create(customer=alice, status=Status.CART, items=[(mug, 1)])
+    cart.place(by=staff)
+
+    assert found() == []
+
+
+@pytest.mark.parametrize(("days", "words"), [(1, "after its stock was taken."), (-1, "before it was created.")])
+def test_a_moment_that_was_rewritten_is_found(found, order, days, words):
+    rewrite(order, placed_at=order.placed_at + timedelta(days=days))
+
+    [sentence] = found()
+
+    assert sentence.startswith(f"Order {order.pk}: it was placed at ")
+    assert sentence.endswith(words)
+
+
+def test_a_stock_that_was_written_in_bulk_is_found(found, mug):
+    execute("UPDATE products_product SET stock = 0")
+
+    assert found() == ["MUG: stock is 0, but its movements add up to 100."]
+
+
+def test_a_line_that_was_added_later_is_found(found, order, a_product):
+    lamp = a_product(sku="LAMP")
+    with triggers_lifted():
+        line = order.lines.model(order=order, product=lamp, quantity=1, sku="LAMP", name="Lamp", unit_price=0)
+        models.Model.save(line, force_insert=True)
+
+    assert found() == [f"Order {order.pk}: its line for 1 of LAMP took 0 from the stock."]
+
+
+def test_lines_that_are_gone_are_found(found, order):
+    execute("DELETE FROM products_stockmovement WHERE line_id IS NOT NULL")
+    execute("DELETE FROM products_orderline")
+
+    assert found() == [
+        "MUG: stock is 97, but its movements add up to 100.",
+        f"Order {order.pk}: it has no lines, and its total is 0.30.",
+    ]
+
+
+def test_stock_that_came_back_for_another_reason_is_found(found, order):
+    order.cancel()
+    execute("UPDATE products_stockmovement SET reason = 'EXPIRED' WHERE reason = 'CANCELLED'")
+
+    assert found() == [
+        f"Order {order.pk}: its line for 3 of MUG gave its stock back for another reason than CANCELLED."
+    ]
+
+
+def test_stock_that_was_taken_of_another_product_is_found(found, order, a_product):
+    rewrite(order.lines.get(), product=a_product())
+
+    assert found() == [f"Order {order.pk}: its line for 3 of MUG moved the stock of another product."]
+
+
+def test_an_order_without_its_event_is_found(found, order):
+    execute("DELETE FROM products_event WHERE order_id IS NOT NULL")
+
+    assert found() == [f"Order {order.pk}: it is PLACED, but no event says so."]
+
+
+def test_an_old_order_whose_events_were_purged_is_in_order(found, order):
+    long_ago = timezone.now() - timedelta(days=800)
+    rewrite(order, created_at=long_ago, placed_at=long_ago)
+    with triggers_lifted():
+        models.QuerySet(Event).update(at=long_ago)
+        models.QuerySet(StockMovement).update(at=long_ago)
+    Event.objects.all().purge()
+
+    assert found() == []
+
+
+def test_it_takes_so_many_statements_however_much_there_is(alice, mug):
+    counts = []
+    for _ in (1, 2):
+        for _ in range(3):
+            Order.objects.create(customer=alice, items=[(mug, 1)]).cancel()
+        execute("UPDATE products_order SET total = 0, status = 'PAID'")
+        with CaptureQueriesContext(connection) as captured, pytest.raises(CommandError):
+            call_command("check_stock")
+        counts.append(len(captured))
+
+    assert counts == [6, 6]
