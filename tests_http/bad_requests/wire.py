@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from tests_http.bad_requests.rows import BROKEN, CLOSED, JSON, Row, ask, raw
+from tests_http.bad_requests.rows import BROKEN, CLOSED, JSON, UNREAD, Row, ask, raw
 
 ORDER = "POST /api/orders"
 GOOD = b'{"product": {mug}, "quantity": 1}'
@@ -57,7 +57,7 @@ CHUNKS = [
     chunked("chunks in two headers", chunks(GOOD), BROKEN,
             add=["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"]),
     chunked("chunks and then gzip", chunks(GOOD), BROKEN, add=["Transfer-Encoding: chunked, gzip"]),
-    chunked("gzip and then chunks", chunks(GOOD), BROKEN, add=["Transfer-Encoding: gzip, chunked"]),
+    chunked("gzip and then chunks", chunks(GOOD), UNREAD, add=["Transfer-Encoding: gzip, chunked"]),
     chunked("gzip alone", GOOD, BROKEN, add=["Transfer-Encoding: gzip"]),
     chunked("identity", GOOD, BROKEN, add=["Transfer-Encoding: identity"]),
     chunked("a coding that there is not", chunks(GOOD), BROKEN, add=["Transfer-Encoding: nonsense"]),
