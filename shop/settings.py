@@ -160,7 +160,6 @@ PASSWORD_HASHERS = [
     # Passwords that were stored otherwise still work, and are stored anew with Argon2 at the next login.
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
     "django.contrib.auth.hashers.ScryptPasswordHasher",
-    "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
 ]
 
 AUTH_PASSWORD_VALIDATORS = [

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import path
 from django.views.generic import RedirectView
 
+from products.admin.user_forms import change_password
 from products.api import urls as api
 from shop.metrics import metrics_view
 
@@ -13,6 +14,7 @@ handler500 = "shop.outages.server_error"
 urlpatterns = [
     *api.urlpatterns,  # Not included, which would be a resolver more; first, as most requests are for these.
     path("", RedirectView.as_view(pattern_name="docs")),
+    path("admin/password_change/", change_password),  # Before the admin's own, and reversed by that one's name.
     path("admin/", admin.site.urls),
     path("metrics", metrics_view, name="metrics"),
 ]

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
+
+from products.admin.user_forms import SetPasswordForm, UserForm
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -16,6 +19,24 @@ admin.site.unregister([User, Group])
 class PersonAdmin(UserAdmin):
     """Only a superuser gives rights, and only a superuser changes others of the staff: whoever can set somebody's
     password can act as them."""
+
+    form = UserForm
+    change_password_form = SetPasswordForm
+    readonly_fields = ("last_login", "date_joined")
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        (title, first), *others = super().get_fieldsets(request, obj)
+        if obj is not None and self.has_change_permission(request, obj):
+            first = first | {"fields": (*first["fields"], "version")}
+        return [(title, first), *others]
+
+    def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool) -> None:
+        if change:
+            # Not the columns that were only read, among them the password: it may have been changed meanwhile.
+            columns = {field.name for field in obj._meta.concrete_fields}
+            obj.save(update_fields=columns.intersection(form.changed_data))
+        else:
+            super().save_model(request, obj, form, change)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
