@@ -7,6 +7,7 @@ from django.contrib.auth.backends import BaseBackend, ModelBackend
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import User
 from django.http import HttpRequest
+from django.utils import timezone
 
 from products import metrics
 from products.audit_log import SecurityEvent, record_login
@@ -93,6 +94,12 @@ def check(user: User, password: str) -> tuple[bool, bool]:
         make_password("")  # as much work as for any other user
         return False, False
     return is_right, bool(outdated)
+
+
+def update_last_login(sender: object, user: User, **context: object) -> None:
+    """Record a login with a session. Django's own receiver fails where the user was deleted meanwhile."""
+    user.last_login = timezone.now()
+    User.objects.filter(pk=user.pk).update(last_login=user.last_login)
 
 
 def _rehash(user: User, password: str) -> bool:

@@ -33,6 +33,7 @@ ALLOWED_HOSTS = env.names(
 # --- What it is made of ---------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
+    "products.apps.ProductsConfig",  # Before django.contrib.auth, whose `changepassword` it replaces.
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -42,7 +43,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "products.apps.ProductsConfig",
 ]
 
 MIDDLEWARE = [

@@ -5,12 +5,13 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.forms import AdminPasswordChangeForm as OwnPasswordChangeForm
-from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, ReadOnlyPasswordHashWidget, UserChangeForm
 from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse_lazy
 from django.utils.crypto import salted_hmac
 
@@ -28,6 +29,16 @@ class VersionField(forms.CharField):
         return False
 
 
+class PasswordHashWidget(ReadOnlyPasswordHashWidget):
+    """Shows a stored password that is damaged in the way in which one of an unknown algorithm is shown."""
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        try:
+            return super().get_context(name, value, attrs)
+        except ValueError:
+            return super().get_context(name, "damaged", attrs)
+
+
 class UserForm(UserChangeForm):
     """Refuses to save what would undo the changes that were saved since the page was loaded.
 
@@ -38,6 +49,8 @@ class UserForm(UserChangeForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        if "password" in self.fields:
+            self.fields["password"].widget = PasswordHashWidget()
         if "version" in self.fields:
             self.initial["version"] = _version(self.instance)
 
@@ -45,7 +58,8 @@ class UserForm(UserChangeForm):
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         shown = cleaned.get("version")
         # Locked, so that of two who save at once the second sees what the first has saved.
-        if shown and shown != _version(User.objects.select_for_update(no_key=True).get(pk=self.instance.pk)):
+        user = User.objects.select_for_update(no_key=True).filter(pk=self.instance.pk).first()
+        if user is None or (shown and shown != _version(user)):
             raise ValidationError(
                 "This user has been changed since you opened this page. Open it again, and then make your changes.",
                 code="stale",
@@ -66,7 +80,9 @@ class SetPasswordForm(AdminPasswordChangeForm):
     def save(self, commit: bool = True) -> User:
         user: User = super().save(commit=False)
         if commit:
-            user.save(update_fields=["password"])
+            with transaction.atomic():
+                get_object_or_404(User.objects.select_for_update(no_key=True), pk=user.pk)  # deleted meanwhile
+                user.save(update_fields=["password"])
         return user
 
 
