@@ -168,7 +168,6 @@ PASSWORD_HASHERS = [
     # Passwords stored with these still work, and are rehashed with Argon2 at the next login.
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
     "django.contrib.auth.hashers.ScryptPasswordHasher",
-    "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
 ]
 
 AUTH_PASSWORD_VALIDATORS = [

@@ -71,9 +71,11 @@ class ApiTokenAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: forms.ModelForm, change: bool) -> None:
         if change:
-            super().save_model(request, obj, form, change)
+            obj.save(update_fields=form.changed_data)  # and not revoked_at, as it was when the token was read
             return
-        token, secret = ApiToken.objects.issue(obj.user, name=obj.name, lifetime=obj.expires_at - timezone.now())
+        # Under the password that is stored now, not the one that was stored when the form was read.
+        user = User.objects.select_for_update(no_key=True).get(pk=obj.user_id)
+        token, secret = ApiToken.objects.issue(user, name=obj.name, lifetime=obj.expires_at - timezone.now())
         obj.pk, obj.prefix = token.pk, token.prefix
         record_on_commit(SecurityEvent.TOKEN_MADE, request, token=token.pk, owner=obj.user.pk)
         self.message_user(request, f"The token is {secret}. It is shown only once; store it safely.", messages.WARNING)

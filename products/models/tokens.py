@@ -47,18 +47,29 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def issue(self, user: "User", *, name: str = "", lifetime: timedelta | None = None) -> tuple["ApiToken", str]:
         """Create a token for `user` and return it with its secret, which is not stored: (token, secret).
 
-        `lifetime` defaults to settings.TOKEN_LIFETIME.
+        `lifetime` defaults to settings.TOKEN_LIFETIME. Raises User.DoesNotExist if `user.password` is no longer the
+        stored one: a login that checked the old password must not get a token.
         """
         secret = PREFIX + secrets.token_urlsafe(32)
-        token = self.create(
-            user=user,
-            name=name,
-            prefix=secret[:VISIBLE_LENGTH],
-            digest=_digest(secret),
-            password_digest=_digest(user.password),
-            expires_at=timezone.now() + (lifetime or settings.TOKEN_LIFETIME),
-        )
+        with transaction.atomic():
+            # Locked until the token is there, so that follow_rehash() in another transaction does not miss it.
+            User.objects.select_for_update(no_key=True).only("pk").get(pk=user.pk, password=user.password)
+            token = self.create(
+                user=user,
+                name=name,
+                prefix=secret[:VISIBLE_LENGTH],
+                digest=_digest(secret),
+                password_digest=_digest(user.password),
+                expires_at=timezone.now() + (lifetime or settings.TOKEN_LIFETIME),
+            )
         return token, secret
+
+    def follow_rehash(self, user: "User", old: str, new: str) -> None:
+        """Keep the user's tokens valid when the same password is stored under a new hash.
+
+        `old` and `new` are the stored values. To be called in the transaction that updates the user.
+        """
+        self.of(user).filter(password_digest=_digest(old)).update(password_digest=_digest(new))
 
     def find(self, secret: str) -> "ApiToken | None":
         """Return the active token with this secret, with its user, in one query; else None.

@@ -196,7 +196,7 @@ OWN = {
     "products_create": ["sku_taken"],
     "products_partial_update": ["sku_taken"],
     "stock_move": ["invalid_stock_change", "insufficient_stock", "stock_has_moved"],
-    "tokens_create": ["wrong_credentials", "too_many_logins"],
+    "tokens_create": ["not_authenticated", "wrong_credentials", "too_many_logins"],
 }
 """The problems that follow from the rules behind an operation, by operationId: names in PROBLEMS."""
 

@@ -2,15 +2,17 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth import authenticate
+from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.authentication import get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -29,6 +31,8 @@ from products.models.tokens import ApiTokenQuerySet
 
 # drf-spectacular accepts whole security requirements here, although its type hint allows only names.
 BASIC_OR_IN_THE_BODY: Any = [{"basic": []}, {}]
+
+BASIC_CHALLENGE = 'Basic realm="shop", charset="UTF-8"'  # RFC 7617
 
 
 class WrongCredentials(AuthenticationFailed):
@@ -51,6 +55,11 @@ class TokenView(APIView):
         if request.method != "POST":
             super().perform_authentication(request)
 
+    def get_authenticate_header(self, request: Request) -> str:
+        """Return the challenge of a 401. Not Basic after wrong credentials in a body: a browser would open a dialog."""
+        is_basic = request.method == "POST" and (_has_basic(request) or _is_empty(request.data))
+        return BASIC_CHALLENGE if is_basic else super().get_authenticate_header(request)
+
     @extend_schema(
         operation_id="tokens_create",
         summary="Get a token",
@@ -68,7 +77,10 @@ class TokenView(APIView):
         user = authenticate(request, username=username, password=password)
         if user is None:
             raise WrongCredentials
-        token, secret = ApiToken.objects.issue(user, name=name)
+        try:
+            token, secret = ApiToken.objects.issue(user, name=name)
+        except User.DoesNotExist as error:  # or has another password by now
+            raise WrongCredentials from error
         record(SecurityEvent.TOKEN_MADE, request, user=user.pk, token=token.pk)
         return Response({"token": secret, "expires_at": token.expires_at})
 
@@ -123,6 +135,8 @@ def _credentials(request: Request) -> tuple[str, str, str]:
     """Return (user name, password, name of the token), from the Authorization header or else from the body."""
     body: Any = request.data
     basic = _basic_credentials(request)
+    if basic is None and _is_empty(body):
+        raise NotAuthenticated
     if basic is not None:
         new_token = NewToken(data=body)
         new_token.is_valid(raise_exception=True)
@@ -133,11 +147,19 @@ def _credentials(request: Request) -> tuple[str, str, str]:
     return credentials["username"], credentials["password"], credentials.get("name", "")
 
 
+def _is_empty(body: object) -> bool:
+    return isinstance(body, Mapping) and not body
+
+
+def _has_basic(request: Request) -> bool:
+    return get_authorization_header(request).partition(b" ")[0].lower() == b"basic"
+
+
 def _basic_credentials(request: Request) -> dict[str, str] | None:
     """Return the credentials in a Basic Authorization header; None without one. Raises WrongCredentials."""
-    scheme, _, encoded = get_authorization_header(request).partition(b" ")
-    if scheme.lower() != b"basic":
+    if not _has_basic(request):
         return None
+    _, _, encoded = get_authorization_header(request).partition(b" ")
     try:
         username, colon, password = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:

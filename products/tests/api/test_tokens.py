@@ -90,6 +90,75 @@ def test_a_basic_header_that_is_none_is_a_401(with_password, header):
     assert APIClient().post("/api-token-auth/", HTTP_AUTHORIZATION=header).status_code == 401
 
 
+BASIC_CHALLENGE = 'Basic realm="shop", charset="UTF-8"'
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {},
+        {"data": "", "content_type": "application/json"},
+        {"data": "", "content_type": "application/x-www-form-urlencoded"},
+        {"data": "{}", "content_type": "application/json"},
+        {"HTTP_AUTHORIZATION": ""},
+        {"HTTP_AUTHORIZATION": "Bearer shop_x"},
+    ],
+    ids=["nothing", "no JSON", "an empty form", "an empty object", "an empty header", "a token"],
+)
+def test_without_credentials_the_answer_asks_for_them(db, request_):
+    answer = APIClient().post("/api-token-auth/", **request_)
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+    assert answer["WWW-Authenticate"] == BASIC_CHALLENGE
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Basic " + base64.b64encode("zo\u00eb:correct horse".encode("latin-1")).decode(),
+        "Basic " + base64.b64encode("zo\u00eb:wrong".encode()).decode(),
+        "basic !!!",
+        "Basic",
+    ],
+    ids=["Latin-1", "a wrong password", "no Base64", "nothing"],
+)
+def test_basic_that_is_refused_is_asked_for_in_utf_8(db, header):
+    answer = APIClient().post("/api-token-auth/", HTTP_AUTHORIZATION=header)
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "wrong_credentials")
+    assert answer["WWW-Authenticate"] == BASIC_CHALLENGE
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        ({"username": "alice"}, ["/password"]),
+        ({"password": "x"}, ["/username"]),
+        ({"name": "till 3"}, ["/username", "/password"]),
+        ({"username": "", "password": ""}, ["/username", "/password"]),
+    ],
+)
+def test_a_body_that_lacks_a_field_is_invalid(db, body, pointers):
+    answer = APIClient().post("/api-token-auth/", body)
+
+    assert answer.status_code == 400
+    assert [error["pointer"] for error in answer.json()["errors"]] == pointers
+
+
+@pytest.mark.parametrize("body", ["{", "[]", "null", '"x"', "0"])
+def test_a_body_that_is_no_object_is_malformed_and_not_a_request_without_credentials(db, body):
+    answer = APIClient().post("/api-token-auth/", body, content_type="application/json")
+
+    assert answer.status_code == 400
+    assert "WWW-Authenticate" not in answer
+
+
+def test_revoking_is_answered_with_the_challenge_for_tokens(db):
+    answer = APIClient().delete("/api-token-auth/")
+
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Bearer realm="shop"')
+
+
 def test_missing_credentials_are_named(db):
     answer = APIClient().post("/api-token-auth/", {"username": 7, "user": "x"})
 

@@ -35,7 +35,7 @@ ANSWERS = [
     ("a refusal of the API", "GET /api/orders", 401, DATA),
     ("an unknown address of the API", "GET /api/nothing", 404, DATA),
     ("a bad request for the API", "GET /api/orders?a=%", 400, DATA),
-    ("a login that is none", "POST /api-token-auth/", 400, DATA),
+    ("a login without credentials", "POST /api-token-auth/", 401, DATA),
     ("the docs", "GET /api/docs", 200, PAGE),
     ("the docs with a slash", "GET /api/docs/", 200, PAGE),
     ("the admin, to nobody", "GET /admin/", 302, ADMIN),
