@@ -137,7 +137,7 @@ SIZES = [
 ]
 
 FORMS = [
-    form("an empty form", b"", 400, "required"),
+    form("an empty form", b"", 401, "not_authenticated"),
     form("a form without a password", b"username=nobody", 400, "required"),
     form("a form with a name twice", b"username=a&username=nobody&password=x", 400, "duplicate_key"),
     form("a form with an unknown field", b"username=nobody&password=x&next=/", 400, "unknown"),

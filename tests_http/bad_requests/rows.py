@@ -12,7 +12,7 @@ BROKEN = -2
 """In place of a status: gunicorn rejects this itself, with a 4xx, a 501 or by closing the connection."""
 
 UNREAD = -3
-"""In place of a status: the application rejects this with 400 without reading the body, which may reset the connection."""
+"""In place of a status: the application rejects this with 400 and reads no body, which may reset the connection."""
 
 JSON = "Content-Type: application/json"
 FORM = "Content-Type: application/x-www-form-urlencoded"
