@@ -1,4 +1,4 @@
-"""The API's own OpenAPI document, and whether an answer keeps to it."""
+"""Check responses against the API's own OpenAPI document."""
 
 import copy
 import functools
@@ -12,12 +12,20 @@ from django.urls import Resolver404, resolve
 from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
 
-# A quote takes what placing would refuse, to say so in its answer.
+# A quote accepts lines that an order would not, and reports them.
 LENIENT = {"orders_quote"}
 
-# Headers that mean something: none is sent that the document does not tell of.
-TOLD = {"ETag", "Location", "Link", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After"}
-TOLD |= {"WWW-Authenticate", "X-Request-Id"}
+# Headers that must be documented wherever they are sent.
+DOCUMENTED_HEADERS = {
+    "ETag",
+    "Location",
+    "Link",
+    "Idempotency-Replayed",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+}
+DOCUMENTED_HEADERS |= {"WWW-Authenticate", "X-Request-Id"}
 
 
 @functools.cache
@@ -26,14 +34,14 @@ def document() -> dict[str, Any]:
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """(path, method, operation) of the whole document."""
+    """Yield (path, method, operation) for the whole document."""
     for path, methods in document()["paths"].items():
         for method, operation in methods.items():
             yield path, method.upper(), operation
 
 
 def follow(node: dict[str, Any]) -> dict[str, Any]:
-    """What a `$ref` refers to; anything else as it is."""
+    """Resolve a `$ref`; return anything else unchanged."""
     while "$ref" in node:
         found: Any = document()
         for step in node["$ref"].removeprefix("#/").split("/"):
@@ -43,17 +51,17 @@ def follow(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def faults_of(value: Any, schema: dict[str, Any]) -> list[str]:
-    """What is wrong with `value`; members that the document does not know are."""
+    """Return every violation of the schema; undocumented members are violations too."""
     return [f"{error.json_path}: {error.message}" for error in _validator(json.dumps(schema)).iter_errors(value)]
 
 
 def breaches(answer: Any, sent: Any, content_type: str) -> Iterator[str]:
-    """Everything about this answer, and about the request if it was accepted, that the document does not tell of."""
+    """Yield everything about the response, and about an accepted request, that is not in the document."""
     operation = _operation_of(answer.request)
-    if operation is None or answer.status_code == 500:  # nothing tells of what does not exist, nor of bugs
+    if operation is None or answer.status_code == 500:  # unknown URLs and bugs are not documented
         return
     if str(answer.status_code) not in operation["responses"]:
-        yield f"{operation['operationId']} does not tell of {answer.status_code}"
+        yield f"{operation['operationId']} does not document {answer.status_code}"
         return
     response = follow(operation["responses"][str(answer.status_code)])
     yield from _of_headers(answer, response.get("headers", {}))
@@ -63,7 +71,7 @@ def breaches(answer: Any, sent: Any, content_type: str) -> Iterator[str]:
 
 
 def _of_headers(answer: Any, headers: dict[str, Any]) -> Iterator[str]:
-    yield from (f"{name} is not told of" for name in TOLD & set(answer.headers) if name not in headers)
+    yield from (f"{name} is not documented" for name in DOCUMENTED_HEADERS & set(answer.headers) if name not in headers)
     needed = {name for name, header in headers.items() if follow(header).get("required")}
     yield from (f"{name} is missing" for name in needed if name not in answer.headers)
 
@@ -73,14 +81,14 @@ def _of_body(answer: Any, content: dict[str, Any]) -> Iterator[str]:
         return
     media_type = answer.headers.get("Content-Type", "").partition(";")[0]
     if media_type not in content:
-        yield f"{media_type} is not told of"
+        yield f"{media_type} is not documented"
     elif media_type.endswith("json"):
         yield from faults_of(json.loads(answer.content), content[media_type]["schema"])
 
 
 def _of_request(request: dict[str, Any], sent: Any, content_type: str, operation: dict[str, Any]) -> Iterator[str]:
     known = {parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "query"}
-    yield from (f"?{name}= is not told of" for name in set(parse_qs(request["QUERY_STRING"])) - known)
+    yield from (f"?{name}= is not documented" for name in set(parse_qs(request["QUERY_STRING"])) - known)
     if sent and content_type.startswith("application/json") and "requestBody" in operation:
         yield from faults_of(json.loads(sent), operation["requestBody"]["content"]["application/json"]["schema"])
 
@@ -96,7 +104,7 @@ def _operation_of(request: dict[str, Any]) -> dict[str, Any] | None:
 
 @functools.cache
 def _validator(schema: str) -> Draft202012Validator:
-    """For `schema`, without room for what it does not name: open for clients, closed for our tests."""
+    """Return a validator that forbids undocumented members, which clients must tolerate and tests must not."""
     components = copy.deepcopy(document()["components"]["schemas"])
     for component in components.values():
         if "properties" in component:

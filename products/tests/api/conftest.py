@@ -6,7 +6,7 @@ from products.tests.contract import breaches
 
 @pytest.fixture(autouse=True)
 def _every_answer_keeps_to_the_document(monkeypatch):
-    """Whatever a test asks the API, the OpenAPI document must tell of the answer."""
+    """Check every response in these tests against the OpenAPI document."""
 
     def ask(client, method, path, data="", content_type="application/octet-stream", *args, **extra):
         answer = APIRequestFactory.generic(client, method, path, data, content_type, *args, **extra)

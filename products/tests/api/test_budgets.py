@@ -1,4 +1,4 @@
-"""What each request may cost, as docs/performance.md has it."""
+"""The number of statements of each request, as docs/performance.md lists them."""
 
 import re
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def rows() -> list[tuple[str, ...]]:
 
 @pytest.fixture
 def shop(alice, staff, a_product, api):
-    """What the requests are about, and who asks."""
+    """The clients, and the ids for the paths."""
     mug = a_product(stock=50, name="Mug")
     order = Order.objects.create(customer=alice, items=[(mug, 1), (a_product(stock=5), 2)])
     clients = {"a customer": api(alice), "staff": api(staff)}
@@ -42,7 +42,7 @@ def body_of(method: str, path: str, how: str, product: int) -> dict[str, object]
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("method", "path", "how", "who", "statements", "trips"), rows(), ids=lambda value: str(value))
-def test_a_request_costs_what_the_docs_say(shop, method, path, how, who, statements, trips):
+def test_a_request_makes_the_documented_number_of_statements(shop, method, path, how, who, statements, trips):
     clients, named = shop
     send: Callable = getattr(clients[who], method.lower())
     headers = {"HTTP_IDEMPOTENCY_KEY": "a-key"} if "key" in how or "checkout" in path else {}

@@ -1,4 +1,4 @@
-"""What a client, and nobody between it and the shop, may keep of an answer."""
+"""Which responses a client may cache, and no proxy."""
 
 import pytest
 from rest_framework.test import APIClient
@@ -12,7 +12,7 @@ def compile_once(answer):
     return answer.status_code, answer["Cache-Control"], {name.strip() for name in answer["Vary"].split(",")}
 
 
-def test_what_was_read_may_be_kept_by_its_reader_and_asked_about_again(api, alice, a_product):
+def test_responses_to_get_are_cached_privately_and_revalidated(api, alice, a_product):
     client, address = api(alice), f"/api/products/{a_product().pk}"
 
     first = client.get(address)
@@ -29,7 +29,7 @@ def test_what_was_read_may_be_kept_by_its_reader_and_asked_about_again(api, alic
     ]
 
 
-def test_nothing_else_may_be_kept(api, alice, a_product, settings):
+def test_all_other_responses_are_not_stored(api, alice, a_product, settings):
     client, mug = api(alice), a_product(stock=1)
     credentials = {"username": "alice", "password": "correct horse"}
 
@@ -57,7 +57,7 @@ def test_nothing_else_may_be_kept(api, alice, a_product, settings):
     ]
 
 
-def test_a_new_token_is_not_kept_either(alice):
+def test_a_new_token_is_not_stored(alice):
     alice.set_password("correct horse")
     alice.save()
 

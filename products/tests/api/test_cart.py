@@ -42,7 +42,7 @@ def test_a_cart_is_there_before_anything_is_in_it(api, alice):
     assert not Order.objects.exists()
 
 
-def test_a_cart_shows_what_is_in_it_at_the_prices_of_now(api, alice, a_product):
+def test_a_cart_shows_its_lines_at_current_prices(api, alice, a_product):
     mug = a_product(sku="MUG", name="Mug", price="4.50", stock=7)
     client = api(alice)
 
@@ -74,7 +74,7 @@ def test_a_cart_shows_what_is_in_it_at_the_prices_of_now(api, alice, a_product):
     assert mug.refreshed().stock == 7
 
 
-def test_a_cart_shows_what_cannot_be_had_of_it(api, alice, a_product):
+def test_a_cart_shows_the_lines_that_cannot_be_ordered(api, alice, a_product):
     mug, old, lamp, pen = a_product(stock=5), a_product(stock=5), a_product(stock=0), a_product(stock=1)
     client = api(alice)
     for product in (mug, old, lamp, pen):
@@ -177,7 +177,7 @@ def test_a_body_of_another_shape_puts_nothing(api, alice, a_product, body, expec
     assert not Order.objects.exists()
 
 
-def test_what_is_not_sold_any_more_is_not_put(api, alice, a_product):
+def test_a_retired_product_cannot_be_put_into_the_cart(api, alice, a_product):
     rug, client = a_product(sku="RUG"), api(alice)
     rug.retire()
 
@@ -198,7 +198,7 @@ def test_what_is_not_sold_any_more_is_not_put(api, alice, a_product):
 
 @pytest.mark.parametrize("product", [0, 7_777, 2**63, "9" * 5_000, "MUG", "1.0", "-1", "１"])
 @pytest.mark.parametrize("method", ["put", "delete"])
-def test_there_is_no_line_for_what_is_no_product(api, alice, a_product, product, method):
+def test_an_unknown_product_cannot_be_put_into_the_cart(api, alice, a_product, product, method):
     mug, client = a_product(), api(alice)
     put(client, mug, 2)
 
@@ -232,7 +232,7 @@ def test_a_line_is_taken_out(api, alice, a_product):
     assert contents(client) == [(lamp.pk, 1)]
 
 
-def test_what_is_not_in_the_cart_is_not_taken_out(api, alice, bob, a_product):
+def test_removing_a_product_that_is_not_in_the_cart_is_a_404(api, alice, bob, a_product):
     mug, lamp, client = a_product(), a_product(), api(alice)
     put(api(bob), mug, 1)
 
@@ -245,7 +245,7 @@ def test_what_is_not_in_the_cart_is_not_taken_out(api, alice, bob, a_product):
     assert contents(api(bob)) == [(mug.pk, 1)]
 
 
-def test_what_is_not_sold_any_more_can_be_taken_out(api, alice, a_product):
+def test_a_retired_product_can_be_removed_from_the_cart(api, alice, a_product):
     rug, client = a_product(), api(alice)
     put(client, rug, 1)
     rug.retire()
@@ -284,7 +284,7 @@ def test_emptying_a_cart_that_there_is_not_writes_nothing(api, alice):
         ("post", "/api/cart/checkout"),
     ],
 )
-def test_a_cart_is_for_who_has_a_token_and_knows_no_parameters(api, alice, a_product, method, path):
+def test_a_cart_needs_a_token_and_takes_no_parameters(api, alice, a_product, method, path):
     put(api(alice), a_product(id=1), 1)
 
     assert getattr(api(), method)(path).status_code == 401

@@ -1,4 +1,4 @@
-"""Two tabs, one cart: several requests at once, in real threads."""
+"""Concurrent requests for one cart, in real threads."""
 
 from collections import Counter
 from functools import partial
@@ -16,7 +16,7 @@ ROUNDS = 10
 
 @pytest.fixture
 def tab(api, alice):
-    """Open one more tab of alice's browser, so to speak."""
+    """Return another client with a token of alice's."""
     return lambda: api(alice)
 
 
@@ -32,7 +32,7 @@ def contents(order):
     return sorted(order.lines.values_list("product", "quantity"))
 
 
-def test_two_who_put_the_first_things_at_once_fill_one_cart(tab, a_product):
+def test_two_concurrent_first_lines_are_in_one_cart(tab, a_product):
     for _ in range(ROUNDS):
         mug, lamp, tabs = a_product(), a_product(), [tab(), tab()]
 
@@ -44,7 +44,7 @@ def test_two_who_put_the_first_things_at_once_fill_one_cart(tab, a_product):
         Order.objects.all().delete()
 
 
-def test_two_who_put_the_same_thing_at_once_leave_one_line(tab, a_product):
+def test_two_concurrent_puts_of_one_product_make_one_line(tab, a_product):
     mug, lamp = a_product(), a_product()
     put(tab(), lamp, 1)
     for _ in range(ROUNDS):
@@ -69,7 +69,7 @@ def test_two_at_once_do_not_get_past_a_hundred_lines(tab, alice, a_product):
     assert cart.lines.count() == 100
 
 
-def test_what_is_put_while_the_cart_is_placed_is_ordered_or_kept_for_the_next_one(tab, alice, a_product):
+def test_a_line_put_during_a_checkout_is_in_the_order_or_in_the_next_cart(tab, alice, a_product):
     mug, lamp = a_product(stock=99), a_product(stock=99)
     for _ in range(ROUNDS):
         tab().delete("/api/cart")
@@ -86,7 +86,7 @@ def test_what_is_put_while_the_cart_is_placed_is_ordered_or_kept_for_the_next_on
     assert not Product.objects.out_of_balance().exists()
 
 
-def test_a_placed_order_does_not_change_because_somebody_was_about_to_change_the_cart(tab, alice, a_product):
+def test_a_late_change_of_the_cart_does_not_change_the_placed_order(tab, alice, a_product):
     mug = a_product(stock=9)
     for change in (
         lambda client: put(client, mug, 7),

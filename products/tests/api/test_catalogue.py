@@ -1,4 +1,4 @@
-"""Searching, filtering, ordering and paging through the catalogue."""
+"""The list of products: search, filters, ordering and pagination."""
 
 import os
 import re
@@ -75,7 +75,7 @@ def test_search_does_not_find_what_a_stale_copy_remembers(api, alice, a_product)
     assert mug.refreshed().search_text == "cup\nmug\n"
 
 
-def test_filters_say_which_products_and_combine(api, alice, a_product):
+def test_filters_can_be_combined(api, alice, a_product):
     kitchen, office = (Category.objects.create(slug=slug, name=slug) for slug in ("kitchen", "office"))
     a_product(sku="MUG", price="4.50", stock=3, category=kitchen)
     a_product(sku="POT", price="30", category=kitchen)
@@ -133,7 +133,7 @@ def test_changed_since_leaves_out_what_only_sold(api, alice, a_product):
         ("ordering=id&ordering=name", "ordering"),
     ],
 )
-def test_a_filter_that_says_nothing_is_an_error_that_names_it(api, alice, query, parameter):
+def test_an_invalid_filter_is_an_error_that_names_it(api, alice, query, parameter):
     answer = api(alice).get(f"/api/products?{query}")
 
     assert answer.status_code == 400
@@ -142,7 +142,7 @@ def test_a_filter_that_says_nothing_is_an_error_that_names_it(api, alice, query,
 
 
 def walk(client, path: str, link: str) -> list[list[int]]:
-    """The ids on each page, from `path` on along the links."""
+    """Return the ids on each page, following the links from `path`."""
     pages = []
     while path:
         page = client.get(path).json()
@@ -204,7 +204,7 @@ ROWS = int(os.environ.get("CATALOGUE_ROWS", "12000"))
 
 
 @pytest.mark.parametrize("ordering", ["name", "-price"])
-def test_ten_thousand_ties_are_walked_through_once_forward_and_backward(api, alice, ordering):
+def test_pages_visit_each_of_ten_thousand_ties_once_forward_and_backward(api, alice, ordering):
     Product.objects.bulk_create(
         (Product(sku=f"T-{number}", name="Tie", price=number // 10_000) for number in range(ROWS)), batch_size=5_000
     )
@@ -227,7 +227,7 @@ def _turned(ordering: str) -> str:
 
 
 def test_a_page_far_in_costs_what_the_first_one_does(api, alice):
-    """PostgreSQL goes straight to where a page begins, by the index, however far in that is."""
+    """PostgreSQL finds the start of a page by the index, however deep it is."""
     if connection.vendor != "postgresql":
         pytest.skip("reads PostgreSQL's plans; SQLite's do not tell their cost")
     rows, pages = (ROWS, 2_000) if ROWS >= 100_000 else (5_000, 100)
@@ -250,7 +250,7 @@ def test_a_page_far_in_costs_what_the_first_one_does(api, alice):
 
 
 def _plan_of_the_list(client, path: str) -> tuple[str, int]:
-    """How PostgreSQL finds the page at `path`, and how many blocks it looks at."""
+    """Return PostgreSQL's plan for the page at `path`, and how many blocks it reads."""
     with CaptureQueriesContext(connection) as captured:
         client.get(path)
     sql = captured[-1]["sql"].split(";\n")[-1]  # the list's, or what executes it where it is prepared already
@@ -279,7 +279,7 @@ def test_search_goes_by_its_index(alice):
 # What a client has already
 
 
-def test_a_product_and_a_list_are_not_sent_again_to_who_has_them(api, alice, a_product):
+def test_a_product_and_a_list_that_are_current_are_a_304(api, alice, a_product):
     mug, client = a_product(stock=3), api(alice)
 
     for path in (f"/api/products/{mug.pk}", "/api/products"):

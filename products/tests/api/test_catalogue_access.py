@@ -1,4 +1,4 @@
-"""Reading the catalogue: who may, what a token is worth, and what goes wrong; DRF's own checks run for every view."""
+"""Access to the catalog: DRF's permissions, authentication and throttles run for every read."""
 
 from datetime import timedelta
 
@@ -55,7 +55,7 @@ def test_a_throttle_on_the_catalogue_is_asked_for_every_read(api, alice, goods, 
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_an_authentication_class_of_the_catalogue_decides_who_is_asking(alice, bob, goods, monkeypatch, path):
+def test_an_authentication_class_of_the_catalog_is_used_for_every_read(alice, bob, goods, monkeypatch, path):
     class Refuses(BaseAuthentication):
         def authenticate(self, request):
             return None
@@ -106,7 +106,7 @@ def test_the_use_of_a_token_is_noted_once_a_day(alice, goods, django_assert_num_
         client.get("/api/products")
 
 
-def test_whoever_has_spent_all_is_refused_before_anything_is_looked_for(
+def test_a_throttled_client_is_rejected_before_products_are_queried(
     api, alice, goods, settings, django_assert_num_queries
 ):
     settings.REQUESTS_PER_MINUTE = 2

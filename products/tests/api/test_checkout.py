@@ -1,4 +1,4 @@
-"""Placing what is in the cart."""
+"""Checkout of the cart."""
 
 import pytest
 from django.db import connection
@@ -48,7 +48,7 @@ def test_checking_out_places_the_cart(api, alice, a_product):
     assert contents(client) == []
 
 
-def test_what_cannot_be_had_is_refused_with_every_reason_and_the_cart_stays(api, alice, a_product):
+def test_a_rejected_checkout_lists_every_reason_and_keeps_the_cart(api, alice, a_product):
     mug, old, lamp = a_product(stock=9), a_product(stock=9), a_product(stock=9)
     client = api(alice)
     for product in (mug, old, lamp):
@@ -112,7 +112,7 @@ def test_a_checkout_names_no_goods(api, alice, a_product, body):
     assert Order.objects.get().status == Status.CART
 
 
-def test_a_retry_gets_the_same_order_although_the_cart_is_gone(api, alice, a_product):
+def test_a_repeated_checkout_returns_the_same_order_although_the_cart_is_gone(api, alice, a_product):
     mug, client = a_product(stock=2), api(alice)
     put(client, mug, 2)
     first = client.post("/api/cart/checkout", **keyed("monday"))

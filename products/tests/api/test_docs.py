@@ -1,4 +1,4 @@
-"""The docs page, as far as it can be judged without a browser; products/tests/browser has the rest."""
+"""The docs page, as far as it can be tested without a browser; see also products/tests/browser."""
 
 import re
 from html.parser import HTMLParser
@@ -13,7 +13,7 @@ PLACES = {"script": "src", "link": "href", "img": "src", "iframe": "src"}
 
 
 class Page(HTMLParser):
-    """What a page loads, and what is written into it."""
+    """The files that a page loads, and its inline scripts and styles."""
 
     def __init__(self, html):
         super().__init__()
@@ -67,7 +67,7 @@ def test_in_production_the_files_of_the_docs_are_collected_under_names_of_their_
     assert [url for url in loads if not (tmp_path / url.removeprefix("/static/")).is_file()] == []
 
 
-def test_two_who_ask_first_get_the_one_document_that_is_made(transactional_db):
+def test_two_concurrent_first_requests_get_the_same_document(transactional_db):
     docs_views.generated_document.cache_clear()
 
     first, second = side_by_side(docs_views.document, docs_views.document)

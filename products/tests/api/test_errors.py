@@ -1,4 +1,4 @@
-"""One shape for everything that goes wrong."""
+"""Every error has the same form."""
 
 import re
 
@@ -16,7 +16,7 @@ MEMBERS = {"type", "title", "status", "detail", "code", "request_id", "errors"}
 
 @pytest.fixture
 def client(alice):
-    """A client that sees a bug as the world would: as a 500."""
+    """A client that gets a 500 for a bug, like in production."""
     client = APIClient(raise_request_exception=False)
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {ApiToken.objects.issue(alice)[1]}")
     return client
@@ -53,12 +53,12 @@ def test_every_error_has_the_same_members(client, settings, method, path, extra,
     assert body["request_id"] == answer["X-Request-Id"]
 
 
-def test_an_error_of_405_says_what_is_allowed(client):
+def test_a_405_lists_the_allowed_methods(client):
     assert client.put("/api/orders")["Allow"] == "GET, POST, HEAD, OPTIONS"
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_a_bug_is_a_500_that_tells_nothing_but_its_id(client, settings, monkeypatch, a_product, debug):
+def test_a_bug_is_a_500_that_reveals_only_the_request_id(client, settings, monkeypatch, a_product, debug):
     settings.DEBUG = debug
     monkeypatch.setattr(PRODUCT, "body", lambda row: 1 / 0)
     product = a_product()
@@ -84,7 +84,7 @@ def test_a_database_out_of_reach_is_a_503_to_be_tried_again(client, monkeypatch,
     assert answer.json()["code"] == "unavailable"
 
 
-def test_a_harmless_request_id_is_kept_and_another_is_replaced(client):
+def test_a_safe_request_id_is_kept_and_any_other_is_replaced(client):
     kept = client.get("/api/nothing", HTTP_X_REQUEST_ID="abc-123.DEF")
     replaced = client.get("/api/nothing", HTTP_X_REQUEST_ID="a\nb: <script>")
 

@@ -23,7 +23,7 @@ def history(client, order, **query):
     return client.get(f"/api/orders/{order.pk}/events", query)
 
 
-def test_the_history_tells_every_step_the_oldest_first(api, staff, alice, a_delivered_order):
+def test_the_history_lists_every_event_oldest_first(api, staff, alice, a_delivered_order):
     answer = history(api(staff), a_delivered_order)
 
     assert answer.status_code == 200
@@ -45,20 +45,20 @@ def test_the_history_tells_every_step_the_oldest_first(api, staff, alice, a_deli
     assert body == {"next": None, "previous": None, "results": results}
 
 
-def test_the_schema_describes_exactly_what_is_shown(api, alice, a_delivered_order):
+def test_the_schema_has_exactly_the_fields_of_the_response(api, alice, a_delivered_order):
     [event] = history(api(alice), a_delivered_order, limit=1).json()["results"]
 
     assert list(event) == list(EventResponse().fields)
     assert list(event["facts"]) == list(EventResponse().fields["facts"].fields)
 
 
-def test_a_customer_is_not_told_who_of_the_staff_it_was(api, alice, a_delivered_order):
+def test_a_customer_does_not_see_which_member_of_staff_caused_an_event(api, alice, a_delivered_order):
     answer = history(api(alice), a_delivered_order)
 
     assert [each["by"] for each in answer.json()["results"]] == [alice.pk, None, None, None]
 
 
-def test_staff_who_see_their_own_orders_only_are_told_no_more_than_a_customer(api, staff, bob, a_product):
+def test_staff_without_the_permission_to_view_orders_see_the_same_as_a_customer(api, staff, bob, a_product):
     bob.is_staff = True
     bob.save()
     order = Order.objects.create(customer=bob, items=[(a_product(stock=1), 1)])
@@ -84,7 +84,7 @@ def test_the_history_of_one_order_has_nothing_of_another(api, alice, a_delivered
     assert [each["kind"] for each in history(api(alice), other).json()["results"]] == ["order.placed"]
 
 
-def test_there_is_no_history_of_what_one_cannot_see(api, bob, alice, a_delivered_order):
+def test_the_history_of_another_customers_order_is_not_found(api, bob, alice, a_delivered_order):
     cart = Order.objects.cart_of(alice)
 
     assert history(api(bob), a_delivered_order).status_code == 404

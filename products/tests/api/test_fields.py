@@ -35,7 +35,7 @@ def test_an_integer_whose_bounds_the_model_checks_passes_the_field():
 
 
 @pytest.mark.parametrize("value", [True, 1.0, "1_0", " 1 ", "1e2", "１", "-1", None, [], {}])
-def test_what_is_no_integer_is_invalid(value):
+def test_anything_but_an_integer_is_invalid(value):
     assert codes(StrictIntegerField(), value) in (["invalid"], ["null"])
 
 

@@ -1,4 +1,4 @@
-"""How often somebody may try to log in, and what happens then. The races are in tests_http/test_logins.py."""
+"""The limits of login attempts. The races are in tests_http/test_logins.py."""
 
 import base64
 import time
@@ -93,11 +93,11 @@ def test_tries_that_are_refused_do_not_make_the_window_longer():
     assert set(LoginCounter.objects.values_list("scope", "ends_at")) == ends
 
 
-def test_whoever_knows_the_password_may_log_in_as_often_as_they_like():
+def test_correct_passwords_are_not_limited_per_name():
     assert statuses(*(log_in() for _ in range(5))) == [200] * 5
 
 
-def test_logging_in_gives_nobody_else_more_guesses():
+def test_a_login_does_not_reset_the_count_of_wrong_passwords():
     wrong, right = {"password": "wrong"}, {}
 
     answers = [log_in(**how) for how in (wrong, wrong, right, wrong, wrong, right)]
@@ -105,7 +105,7 @@ def test_logging_in_gives_nobody_else_more_guesses():
     assert statuses(*answers) == [401, 401, 200, 401, 429, 429]
 
 
-def test_a_name_is_counted_as_it_is_written_and_whether_or_not_somebody_has_it():
+def test_a_name_is_counted_exactly_and_whether_or_not_it_exists():
     assert statuses(*(log_in("Alice") for _ in range(4))) == [401, 401, 401, 429]
     assert statuses(*(log_in("nobody") for _ in range(4))) == [401, 401, 401, 429]
     assert log_in("alice").status_code == 200
@@ -134,7 +134,7 @@ def test_an_address_counts_right_passwords_too(settings):
     assert statuses(*answers, elsewhere) == [200, 401, 401, 429, 200]
 
 
-def test_an_address_that_is_refused_locks_nobody_out(settings):
+def test_attempts_from_a_blocked_address_do_not_count_for_the_name(settings):
     settings.LOGINS_PER_ADDRESS = 1
 
     for _ in range(5):
@@ -150,14 +150,14 @@ def test_nothing_is_counted_where_there_is_no_limit(settings):
     assert LoginCounter.objects.count() == 0
 
 
-def test_what_cannot_be_credentials_is_not_counted():
+def test_malformed_credentials_are_not_counted():
     answers = [log_in(name=""), log_in(name=7), APIClient().post("/api-token-auth/", HTTP_AUTHORIZATION="Basic x")]
 
     assert statuses(*answers) == [400, 400, 401]
     assert LoginCounter.objects.count() == 0
 
 
-def test_neither_names_nor_addresses_are_kept():
+def test_neither_names_nor_addresses_are_stored():
     log_in(password="wrong", REMOTE_ADDR="192.0.2.1")
 
     kept = " ".join(LoginCounter.objects.values_list("scope", flat=True))
@@ -176,7 +176,7 @@ def test_a_try_is_counted_by_one_statement_for_each_counter_before_anything_else
     assert verbs(2) == ["INSERT", "INSERT"]  # and the password of nobody is looked at
 
 
-def test_the_admins_login_says_why_it_does_not_look(client, with_password):
+def test_the_admin_login_says_that_attempts_are_limited(client, with_password):
     with_password.is_staff = True
     with_password.save()
     for _ in range(3):
@@ -199,7 +199,7 @@ def test_a_password_can_be_checked_without_a_request_and_is_counted():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_asynchronous_code_passes_the_same_door():
+def test_asynchronous_authentication_is_limited_too():
     tries = [async_to_sync(aauthenticate)(username="alice", password="wrong") for _ in range(3)]
 
     assert tries == [None] * 3

@@ -1,4 +1,4 @@
-"""Looking first whether there is anything to negotiate about changes no answer."""
+"""The shortcut of content negotiation has the same result as DRF."""
 
 import pytest
 from rest_framework.exceptions import NotAcceptable
@@ -32,7 +32,7 @@ def chosen(negotiation, accept, renderers):
 
 @pytest.mark.parametrize("accept", ACCEPTS)
 @pytest.mark.parametrize("classes", [[JSONRenderer], [TemplateHTMLRenderer], [TemplateHTMLRenderer, JSONRenderer]])
-def test_the_same_renderer_is_chosen_as_by_drf(accept, classes):
+def test_the_renderer_is_the_one_that_drf_selects(accept, classes):
     renderers = [each() for each in classes]
 
     assert chosen(ContentNegotiation(), accept, renderers) == chosen(DefaultContentNegotiation(), accept, renderers)

@@ -1,4 +1,4 @@
-"""Finding orders in the list."""
+"""The filters of the list of orders."""
 
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -20,7 +20,7 @@ def mug(a_product):
 
 @pytest.fixture
 def an_order(alice, mug):
-    """Place an order, as if at a moment, and bring it to a status."""
+    """Place an order, at a given time, and bring it to a status."""
 
     def place(customer=alice, *, at=NOON, key=None, verbs=()):
         order = Order.objects.create(customer=customer, items=[(mug, 1)], idempotency_key=key)
@@ -98,7 +98,7 @@ def test_orders_from_a_moment_on_and_before_another(api, alice, an_order):
         "1772366400",
     ],
 )
-def test_what_is_no_moment_is_refused(api, alice, parameter, moment):
+def test_an_invalid_timestamp_is_rejected(api, alice, parameter, moment):
     answer = api(alice).get("/api/orders", {parameter: moment})
 
     assert answer.status_code == 400
@@ -115,7 +115,7 @@ def test_an_order_is_looked_up_by_its_key(api, alice, bob, an_order):
 
 
 @pytest.mark.parametrize("key", ["", "two words", " monday", "x" * 256, "ключ", "tab\t"])
-def test_a_key_that_nobody_could_have_given_is_refused(api, alice, key):
+def test_an_impossible_key_is_rejected(api, alice, key):
     answer = api(alice).get("/api/orders", {"key": key})
 
     assert answer.status_code == 400
@@ -142,7 +142,7 @@ def test_to_a_customer_there_are_no_orders_of_others(api, alice, bob, an_order):
 
 
 @pytest.mark.parametrize("customer", ["", "alice", "-1", "1.0", "1_0", " 1", "１", "9" * 20])
-def test_what_is_no_customers_id_is_refused(api, staff, customer):
+def test_an_invalid_customer_id_is_rejected(api, staff, customer):
     answer = api(staff).get("/api/orders", {"customer": customer})
 
     assert answer.status_code == 400
@@ -203,7 +203,7 @@ def test_orders_are_counted_as_they_are_filtered(api, alice, an_order):
 @pytest.mark.parametrize(
     "query", ["state=PAID", "Status=PAID", "status=PAID&status=PLACED", "fields=id", "ordering=total"]
 )
-def test_what_is_not_known_or_said_twice_is_refused(api, alice, query):
+def test_unknown_and_repeated_parameters_are_rejected(api, alice, query):
     assert api(alice).get(f"/api/orders?{query}").status_code == 400
 
 

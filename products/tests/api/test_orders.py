@@ -58,7 +58,7 @@ def test_a_customer_orders_one_product(api, alice, a_product):
     assert mug.refreshed().stock == 1
 
 
-def test_the_schema_describes_exactly_what_is_shown(api, alice, a_product):
+def test_the_schema_has_exactly_the_fields_of_the_response(api, alice, a_product):
     body = api(alice).post("/api/orders", {"product": a_product(stock=1).pk, "quantity": 1}).json()
 
     assert list(body) == list(OrderResponse().fields)
@@ -206,7 +206,7 @@ def test_nothing_would_be_accepted_where_nothing_is_left(api, alice, a_product):
         (7, [("", "invalid")]),
     ],
 )
-def test_a_body_of_another_shape_is_refused_and_told_where(api, alice, body, expected):
+def test_a_malformed_body_is_rejected_with_pointers(api, alice, body, expected):
     answer = api(alice).post("/api/orders", body, format="json")
 
     assert (answer.status_code, problems(answer)) == (400, expected)
@@ -263,7 +263,7 @@ def test_a_refusal_is_not_remembered(api, alice, a_product):
     assert (refused.status_code, answer.status_code) == (409, 201)
 
 
-def test_a_key_may_be_quoted_as_the_draft_has_it(api, alice, a_product):
+def test_a_key_may_be_a_quoted_string(api, alice, a_product):
     mug, client = a_product(stock=3), api(alice)
     first = client.post("/api/orders", {"product": mug.pk, "quantity": 1}, **keyed('"monday"'))
 
@@ -297,7 +297,7 @@ def test_customers_see_their_own_orders_the_newest_first(api, alice, bob, a_prod
     assert [order["id"] for order in answer.json()["results"]] == [str(second.pk), str(first.pk)]
 
 
-def test_somebody_elses_order_is_not_found(api, alice, bob, a_product):
+def test_another_customers_order_is_not_found(api, alice, bob, a_product):
     order = Order.objects.create(customer=bob, items=[(a_product(stock=1), 1)])
 
     theirs, nobodys = (api(alice).get(f"/api/orders/{pk}") for pk in (order.pk, UUID(int=7)))
@@ -307,7 +307,7 @@ def test_somebody_elses_order_is_not_found(api, alice, bob, a_product):
     assert {**theirs.json(), "request_id": ""} == {**nobodys.json(), "request_id": ""}
 
 
-def test_staff_who_may_view_orders_see_everybodys(api, staff, alice, a_product):
+def test_staff_who_may_view_orders_see_all_orders(api, staff, alice, a_product):
     order = Order.objects.create(customer=alice, items=[(a_product(stock=1), 1)])
 
     assert api(staff).get(f"/api/orders/{order.pk}").json()["customer"] == alice.pk
@@ -340,7 +340,7 @@ def test_an_order_shows_until_when_it_is_to_be_paid(api, alice, a_product, setti
 
 
 @pytest.mark.parametrize("pk", ["1", "x", "01a20249-992d-7319-bcd7-5a2aed0bb87", "{01a20249}"])
-def test_what_is_no_orders_id_is_not_found(api, alice, pk):
+def test_an_invalid_order_id_is_not_found(api, alice, pk):
     assert api(alice).get(f"/api/orders/{pk}").status_code == 404
 
 

@@ -1,4 +1,4 @@
-"""A database that cannot serve is a 503 with `Retry-After`, wherever it shows; a bug stays a 500."""
+"""An unavailable database is a 503 with `Retry-After`, wherever it is noticed; a bug is a 500."""
 
 import pytest
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection, transaction
@@ -28,7 +28,7 @@ def customer(alice):
 
 
 def failing(words, error):
-    """Let every statement with `words` in it fail."""
+    """Make every statement that contains `words` fail."""
 
     def fail(execute, sql, params, many, context):
         if words in sql:
@@ -39,7 +39,7 @@ def failing(words, error):
 
 
 def raised_by(statement):
-    """What Django makes of the error that the database gives this."""
+    """Return Django's exception for the error that the database raises."""
     with pytest.raises(DatabaseError) as raised, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
     return raised.value
@@ -85,7 +85,7 @@ def test_a_token_whose_use_cannot_be_noted_is_no_reason_to_fail(customer):
     assert answer.status_code == 200
 
 
-def test_what_is_not_known_to_be_undone_is_not_said_to_be(customer, a_product):
+def test_an_uncertain_outcome_is_reported_as_uncertain(customer, a_product):
     mug = a_product(stock=3)
 
     with failing("products_order", OperationalError("server closed the connection unexpectedly")):
@@ -106,7 +106,7 @@ def test_a_bug_is_no_outage_on_any_page(client, staff):
 
 @on_postgresql
 @pytest.mark.parametrize("code", ["57014", "25006", "53100", "40001", "40P01", "55P03"])
-def test_postgresql_says_that_it_cannot_serve_and_that_nothing_was_done(code):
+def test_an_error_of_postgresql_that_rolled_back_is_a_503_with_nothing_changed(code):
     error = raised_by(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{code}'; END $$")
 
     assert (is_unavailable(error), was_rolled_back(error)) == (True, True)
@@ -114,7 +114,7 @@ def test_postgresql_says_that_it_cannot_serve_and_that_nothing_was_done(code):
 
 @on_postgresql
 @pytest.mark.parametrize("code", ["57P01", "57P02", "57P03", "53300", "25P03", "58030", "08006"])
-def test_postgresql_says_that_it_cannot_serve_and_nothing_more(code):
+def test_an_error_of_postgresql_with_an_unknown_outcome_is_a_503(code):
     error = raised_by(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{code}'; END $$")
 
     assert (is_unavailable(error), was_rolled_back(error)) == (True, False)
@@ -144,7 +144,7 @@ def test_a_mistake_of_ours_is_no_outage(statement):
     assert not was_rolled_back(error)
 
 
-def test_an_outage_is_seen_through_what_was_made_of_it():
+def test_an_outage_is_recognized_in_the_cause_of_another_exception():
     def make_a_page():
         try:
             raise OperationalError("gone")

@@ -1,4 +1,4 @@
-"""The tokens that somebody has: listed, revoked, and when they were last used."""
+"""A user's own tokens: their list, revocation and last use."""
 
 from datetime import timedelta
 
@@ -111,7 +111,7 @@ def test_revoking_a_token_kills_it_and_no_other(laptop, phone):
     assert client.get("/api/orders").status_code == 200
 
 
-def test_somebody_elses_token_is_not_there(laptop, bob):
+def test_another_users_token_is_not_found(laptop, bob):
     token, secret = ApiToken.objects.issue(bob)
 
     pks = (token.pk, token.pk + 1, 2**63, "9" * 5_000)
@@ -121,7 +121,7 @@ def test_somebody_elses_token_is_not_there(laptop, bob):
     assert showing(secret).get("/api/orders").status_code == 200
 
 
-def test_revoking_all_kills_the_one_in_use_too_and_nobody_elses(laptop, phone, bob, api):
+def test_revoking_all_revokes_the_token_in_use_and_no_other_users(laptop, phone, bob, api):
     other = api(bob)
 
     answer = showing(laptop[1]).delete("/api/tokens")

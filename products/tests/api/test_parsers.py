@@ -1,4 +1,4 @@
-"""JSON and forms, strictly, and all that comes around them."""
+"""The strict parsers of JSON and forms."""
 
 import io
 from decimal import Decimal
@@ -62,7 +62,7 @@ def test_it_may_be_nested_up_to_the_limit():
         (r'["\udc00\ud800"]', "lone_surrogate"),
     ],
 )
-def test_what_is_ambiguous_or_unbounded_is_refused(text, code):
+def test_ambiguous_and_unbounded_bodies_are_rejected(text, code):
     with pytest.raises(ParseError) as refused:
         loads(text)
 

@@ -91,7 +91,7 @@ def test_a_sku_that_is_taken_is_a_409_that_names_the_product(client, a_product):
     assert (answer.json()["code"], error["product"], error["sku"]) == ("sku_taken", mug.pk, "MUG")
 
 
-def test_staff_change_what_they_have_seen(client, staff, a_product):
+def test_staff_change_a_product_with_its_current_etag(client, staff, a_product):
     mug = a_product(sku="MUG", name="Mug", price="4.50", stock=3)
     path = f"/api/products/{mug.pk}"
 
@@ -104,7 +104,7 @@ def test_staff_change_what_they_have_seen(client, staff, a_product):
     assert (changed.by, changed.facts) == (staff, {"fields": ["price"]})
 
 
-def test_a_change_must_say_what_was_seen(client, a_product):
+def test_a_change_requires_if_match(client, a_product):
     mug = a_product(price="4.50")
 
     answer = client.patch(f"/api/products/{mug.pk}", {"price": "5"})
@@ -113,7 +113,7 @@ def test_a_change_must_say_what_was_seen(client, a_product):
     assert mug.refreshed().price == Decimal("4.50")
 
 
-def test_a_change_of_what_has_changed_since_is_stale(client, a_product):
+def test_a_change_with_an_outdated_etag_is_stale(client, a_product):
     mug = a_product(price="4.50")
     path = f"/api/products/{mug.pk}"
     seen = client.get(path)["ETag"]
@@ -165,7 +165,7 @@ def test_a_product_is_retired_and_brought_back(client, a_product):
     assert (back.status_code, back.json()["retired_at"]) == (200, None)
 
 
-def test_nothing_is_created_or_changed_by_whoever_may_not(api, alice, staff, a_product):
+def test_only_staff_with_the_permission_create_and_change_products(api, alice, staff, a_product):
     mug = a_product(price="4.50")
     staff.user_permissions.set(Permission.objects.filter(codename="view_product"))
     path, body = f"/api/products/{mug.pk}", {"sku": "X", "name": "X", "price": "1"}

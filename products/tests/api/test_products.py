@@ -1,4 +1,4 @@
-"""The catalogue over HTTP."""
+"""Products over HTTP."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def skus(answer) -> list[str]:
     return [product["sku"] for product in answer.json()["results"]]
 
 
-def test_a_product_is_shown_with_its_price_and_what_is_left(api, alice, a_product, a_category):
+def test_a_product_has_its_price_and_stock(api, alice, a_product, a_category):
     mug = a_product(sku="MUG", name="Mug", price="4.50", stock=3, category=a_category)
 
     answer = api(alice).get(f"/api/products/{mug.pk}")
@@ -34,13 +34,13 @@ def test_a_product_is_shown_with_its_price_and_what_is_left(api, alice, a_produc
     assert all(moment.endswith("Z") for moment in moments)
 
 
-def test_the_schema_describes_exactly_what_is_shown(api, alice, a_product):
+def test_the_schema_has_exactly_the_fields_of_the_response(api, alice, a_product):
     body = api(alice).get(f"/api/products/{a_product().pk}").json()
 
     assert list(body) == list(ProductResponse().fields)
 
 
-def test_the_list_has_what_is_on_sale_sold_out_or_not(api, alice, a_product):
+def test_the_list_has_products_on_sale_including_sold_out_ones(api, alice, a_product):
     a_product(sku="MUG", stock=3)
     a_product(sku="LAMP", stock=0)
     a_product(sku="OLD", stock=3).retire()
@@ -50,7 +50,7 @@ def test_the_list_has_what_is_on_sale_sold_out_or_not(api, alice, a_product):
     assert [(each["sku"], each["in_stock"]) for each in answer.json()["results"]] == [("MUG", True), ("LAMP", False)]
 
 
-def test_a_shop_can_leave_out_what_is_sold_out(api, alice, a_product, settings):
+def test_a_shop_can_hide_sold_out_products(api, alice, a_product, settings):
     settings.LIST_OUT_OF_STOCK = False
     a_product(sku="MUG", stock=3)
     a_product(sku="LAMP", stock=0)
@@ -78,7 +78,7 @@ def test_the_catalogue_is_closed_without_a_token_unless_the_shop_opens_it(api, a
 
 
 @pytest.mark.parametrize("path", ["0", "-1", "1.5", "x", "9" * 30, "９", "1%00"])
-def test_what_is_no_products_id_is_not_found(api, alice, path):
+def test_an_invalid_product_id_is_not_found(api, alice, path):
     answer = api(alice).get(f"/api/products/{path}")
 
     assert answer.status_code == 404

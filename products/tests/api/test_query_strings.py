@@ -1,4 +1,4 @@
-"""Query strings are understood once; no request sees what another has made of one."""
+"""Parsed query strings are cached, and requests cannot modify each other's."""
 
 import pytest
 from django.test import RequestFactory
@@ -28,7 +28,7 @@ EVERYTHING = [
 
 
 @pytest.mark.parametrize(("serializer", "query"), EVERYTHING)
-def test_nothing_that_is_given_out_can_change_what_is_kept(serializer, query):
+def test_a_caller_cannot_modify_the_cached_parameters(serializer, query):
     given = read_query(asking(query), serializer)
     before = dict(given)
 
@@ -40,7 +40,7 @@ def test_nothing_that_is_given_out_can_change_what_is_kept(serializer, query):
         hash(value)  # raises for what could be changed
 
 
-def test_each_list_understands_a_query_string_in_its_own_way():
+def test_the_cache_distinguishes_serializers():
     assert read_query(asking("limit=5"), PageQuery) == {"limit": 5}
 
     with pytest.raises(InvalidQuery):
@@ -50,19 +50,19 @@ def test_each_list_understands_a_query_string_in_its_own_way():
 @pytest.mark.parametrize(
     ("query", "error"), [("nope=1", InvalidQuery), ("limit=1&limit=1", InvalidQuery), ("search=%00", ParseError)]
 )
-def test_what_is_wrong_is_wrong_again(query, error):
+def test_errors_are_not_cached(query, error):
     for _ in range(2):
         with pytest.raises(error):
             read_query(asking(query), ProductQuery)
 
 
-def test_what_is_asked_for_is_utf_8_whatever_the_body_is_said_to_be():
+def test_a_query_string_is_utf_8_whatever_the_charset_of_the_body():
     asked = asking("search=%C3%A4", CONTENT_TYPE="text/plain; charset=latin-1")
 
     assert read_query(asked, ProductQuery) == {"search": "ä"}
 
 
-def test_only_short_query_strings_are_kept():
+def test_only_short_query_strings_are_cached():
     understood = []
 
     @cached_by_query_string

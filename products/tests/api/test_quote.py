@@ -1,4 +1,4 @@
-"""Asking what an order would come to."""
+"""Quotes of orders."""
 
 from datetime import timedelta
 
@@ -69,7 +69,7 @@ def test_a_quote_names_lines_prices_and_the_total(api, alice, a_product):
     assert everything_written() == as_it_was
 
 
-def test_the_schema_describes_exactly_what_is_shown(api, alice, a_product):
+def test_the_schema_has_exactly_the_fields_of_the_response(api, alice, a_product):
     body = api(alice).post("/api/orders/quote", {"product": a_product().pk, "quantity": 1}).json()
 
     assert list(body) == list(QuoteResponse().fields)
@@ -115,7 +115,7 @@ def test_a_quote_names_every_problem_of_every_kind_at_once(api, alice, a_product
 
 
 @pytest.mark.parametrize("lines", [[("MUG", 4)], [("MUG", 0)], [("RUG", 1)], [("NONE", 1)], [], [("MUG", 1)] * 101])
-def test_a_problem_is_told_in_the_words_in_which_placing_would_refuse_it(api, alice, a_product, lines):
+def test_a_quotes_problem_is_the_error_of_placing_the_order(api, alice, a_product, lines):
     a_product(sku="MUG", stock=3)
     a_product(sku="RUG", stock=3).retire()
     client, body = api(alice), {"lines": [{"sku": sku, "quantity": quantity} for sku, quantity in lines]}
@@ -129,7 +129,7 @@ def test_a_problem_is_told_in_the_words_in_which_placing_would_refuse_it(api, al
 @pytest.mark.parametrize("quantity", [1, 3, 4, 10_000, 10_001])
 @pytest.mark.parametrize("overdue", [0, 2])
 @pytest.mark.parametrize("is_retired", [False, True])
-def test_what_a_quote_accepts_is_placed_and_what_it_does_not_is_refused(
+def test_an_order_is_placed_exactly_if_its_quote_is_acceptable(
     api, alice, a_product, overdue_order, quantity, overdue, is_retired
 ):
     mug, client = a_product(stock=3, price="4.50"), api(alice)
@@ -171,7 +171,7 @@ def test_what_overdue_orders_hold_counts_as_free_and_stays_theirs(api, alice, bo
     assert {Order.objects.get(pk=order.pk).status for order in overdue} == {Status.EXPIRED}
 
 
-def test_a_shortage_in_a_quote_counts_what_is_overdue_as_placing_does(api, alice, a_product, overdue_order):
+def test_a_quote_counts_overdue_stock_as_available_like_placing_does(api, alice, a_product, overdue_order):
     mug, client = a_product(stock=3), api(alice)
     overdue_order((mug, 2))
     body = {"product": mug.pk, "quantity": 4}
@@ -207,7 +207,7 @@ def test_a_total_beyond_all_bounds_is_a_problem(api, alice, a_product):
     assert [(each["pointer"], each["code"]) for each in quote["problems"]] == [("", "total_too_large")]
 
 
-def test_only_who_has_a_token_gets_a_quote(api):
+def test_a_quote_needs_a_token(api):
     assert api().post("/api/orders/quote", {"product": 1, "quantity": 1}).status_code == 401
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document: all of the API is in it, nothing else, and it is true."""
+"""The OpenAPI document is complete and correct."""
 
 import io
 from pathlib import Path
@@ -23,7 +23,7 @@ WRITE = {400, 401, 403, 406, 408, 413, 415, 429, 503}
 
 
 def routes(resolver=None, before="/"):
-    """(path, method) of everything that the URLconf has under the API, found without drf-spectacular."""
+    """Yield (path, method) for every API route in the URLconf, without drf-spectacular."""
     for entry in (resolver or get_resolver()).url_patterns:
         route = before + str(entry.pattern)
         if isinstance(entry, URLResolver):
@@ -34,13 +34,13 @@ def routes(resolver=None, before="/"):
 
 
 def answers_to(callback, method):
-    """Whether the view behind `callback` has this method."""
+    """Return whether the view of `callback` has this method."""
     actions = getattr(callback, "actions", None)
     return method in actions if actions else hasattr(callback.cls, method)
 
 
 def contents(operation):
-    """(whose body, media type object) of a request and of the answers that are no errors."""
+    """Yield ("request" or the status, media type object) of the request and of the successful responses."""
     for media in operation.get("requestBody", {}).get("content", {}).values():
         yield "request", media
     for status, answer in operation["responses"].items():
@@ -64,7 +64,7 @@ def test_the_document_is_valid_makes_no_warning_and_is_the_one_that_is_committed
     assert written.getvalue() == COMMITTED.read_text(encoding="utf-8")
 
 
-def test_every_operation_can_be_told_from_the_others_and_says_what_it_does():
+def test_every_operation_has_a_unique_id_and_summary_and_a_description():
     described = [operation for _, _, operation in operations()]
 
     assert len({operation["operationId"] for operation in described}) == len(described)
@@ -94,7 +94,7 @@ def test_every_operation_can_be_told_from_the_others_and_says_what_it_does():
         ("cart_checkout", WRITE | {201, 409, 422}),
     ],
 )
-def test_an_operation_tells_of_the_errors_that_it_has_and_of_no_others(operation_id, statuses):
+def test_an_operation_documents_exactly_the_statuses_it_can_have(operation_id, statuses):
     [operation] = [each for _, _, each in operations() if each["operationId"] == operation_id]
 
     assert {int(status) for status in operation["responses"]} == statuses
@@ -113,7 +113,7 @@ def test_every_error_is_a_problem_with_examples_of_its_status():
             assert [faults_of(example, media["schema"]) for example in examples] == [[]] * len(examples)
 
 
-def test_every_body_has_examples_and_they_are_right():
+def test_every_body_has_valid_examples():
     for _, _, operation in operations():
         for whose, media in contents(operation):
             if operation["operationId"] == "schema_retrieve":
@@ -123,7 +123,7 @@ def test_every_body_has_examples_and_they_are_right():
             assert faults == [[]] * len(examples), f"{operation['operationId']} {whose}"
 
 
-def test_what_a_request_may_not_have_is_said():
+def test_request_bodies_forbid_unknown_fields():
     media = [media for _, _, each in operations() for whose, media in contents(each) if whose == "request"]
 
     bodies = [follow(each["schema"]) for each in media]
@@ -149,7 +149,7 @@ def test_what_a_request_may_not_have_is_said():
         ({}, False),
     ],
 )
-def test_the_schema_of_an_order_knows_what_an_order_is(body, fits):
+def test_the_schema_of_an_order_accepts_exactly_valid_orders(body, fits):
     assert (faults_of(body, {"$ref": "#/components/schemas/OrderRequest"}) == []) == fits
 
 
@@ -174,11 +174,11 @@ def test_the_schema_of_an_order_knows_what_an_order_is(body, fits):
         ({"note": "broken"}, False),
     ],
 )
-def test_the_schema_of_a_stock_change_knows_what_one_is(body, fits):
+def test_the_schema_of_a_stock_change_accepts_exactly_valid_changes(body, fits):
     assert (faults_of(body, {"$ref": "#/components/schemas/StockRequest"}) == []) == fits
 
 
-def test_what_operations_refuse_by_name_is_of_operations_that_there_are():
+def test_the_listed_errors_belong_to_existing_operations():
     assert set(OWN) <= {operation["operationId"] for _, _, operation in operations()}
 
 
@@ -188,7 +188,7 @@ def test_only_getting_a_token_and_reading_about_the_api_need_none():
     assert open_to_all == {"tokens_create", "schema_retrieve", "docs_retrieve"}
 
 
-def test_a_shop_with_a_public_catalogue_says_so(settings):
+def test_a_public_catalog_is_documented_as_public(settings):
     settings.CATALOGUE_IS_PUBLIC = True
 
     paths = SchemaGenerator().get_schema(public=True)["paths"]
@@ -207,7 +207,7 @@ def test_a_shop_with_a_public_catalogue_says_so(settings):
         ("application/vnd.oai.openapi", "application/vnd.oai.openapi"),
     ],
 )
-def test_the_document_comes_as_json_and_as_yaml_if_that_is_asked_for(api, accept, media_type):
+def test_the_document_is_json_or_yaml_according_to_accept(api, accept, media_type):
     answer = api().get("/api/schema", HTTP_ACCEPT=accept)
 
     assert answer.status_code == 200
@@ -215,7 +215,7 @@ def test_the_document_comes_as_json_and_as_yaml_if_that_is_asked_for(api, accept
     assert yaml.safe_load(answer.content) == document()
 
 
-def test_the_document_is_not_sent_again_to_who_has_it_and_json_is_not_yaml(api):
+def test_a_current_document_is_a_304_and_json_and_yaml_have_different_etags(api):
     client = api()
     as_json, as_yaml = client.get("/api/schema"), client.get("/api/schema", HTTP_ACCEPT="application/yaml")
 
@@ -229,7 +229,7 @@ def test_the_document_is_not_sent_again_to_who_has_it_and_json_is_not_yaml(api):
 @pytest.mark.parametrize(
     ("query", "accept", "status"), [("?format=yaml", "application/yaml", 400), ("", "image/png", 406)]
 )
-def test_what_is_wrong_with_asking_for_the_documentation_is_a_problem_as_well(api, path, query, accept, status):
+def test_errors_of_the_documentation_are_problems_too(api, path, query, accept, status):
     answer = api().get(path + query, HTTP_ACCEPT="text/html, application/yaml" if status == 400 else accept)
 
     assert answer.status_code == status

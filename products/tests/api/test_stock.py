@@ -55,7 +55,7 @@ def test_staff_receive_goods(client, staff, a_product):
     assert mug.refreshed().stock == 203
 
 
-def test_the_schema_describes_exactly_what_is_shown(client, a_product):
+def test_the_schema_has_exactly_the_fields_of_the_response(client, a_product):
     body = client.post(path_of(a_product()), {"delta": 1}).json()
 
     assert (list(body), list(body["movement"])) == (list(StockResponse().fields), list(MovementResponse().fields))
@@ -92,7 +92,7 @@ def test_a_count_that_agrees_moves_nothing(client, a_product):
     assert deltas(mug) == [5]
 
 
-def test_a_compare_and_swap_on_what_has_moved_is_told_what_there_is(client, a_product):
+def test_a_count_of_a_stock_that_has_moved_gets_the_present_stock(client, a_product):
     mug = a_product(stock=5)
 
     answer = client.post(path_of(mug), {"set": 4, "expected": 6})
@@ -203,7 +203,7 @@ def test_one_key_for_two_products_at_once_moves_one_of_them(api, staff, a_produc
 # Many at once
 
 
-def test_each_row_of_many_has_its_own_answer(client, a_product):
+def test_each_row_of_a_bulk_request_has_its_own_result(client, a_product):
     mug, lamp = a_product(sku="MUG", stock=5), a_product(sku="LAMP", stock=1)
 
     answer = client.post(
@@ -266,7 +266,7 @@ def test_rows_of_another_shape_are_refused_whole(client, a_product, body, pointe
 # The ledger
 
 
-def test_the_ledger_tells_every_movement_the_newest_first(client, alice, staff, a_product):
+def test_the_ledger_lists_every_movement_newest_first(client, alice, staff, a_product):
     mug = a_product(stock=5)
     order = Order.objects.create(customer=alice, items=[(mug, 2)])
     order.cancel()
@@ -322,7 +322,7 @@ def test_an_integration_may_move_stock_and_nothing_else(api, bob, a_product):
     assert client.post("/api/products", {"sku": "X", "name": "X", "price": "1"}).status_code == 403
 
 
-def test_nobody_else_may(api, alice, a_product):
+def test_other_users_get_a_403(api, alice, a_product):
     mug = a_product()
 
     for who, status in ((None, 401), (alice, 403)):

@@ -1,4 +1,4 @@
-"""Credentials in, a token out, and what a token is good for."""
+"""Exchanging credentials for a token, and using it."""
 
 import base64
 from datetime import timedelta
@@ -49,7 +49,7 @@ def test_a_json_body_a_form_and_http_basic_all_get_a_token(with_password):
     assert [client.get("/api/products", **bearer(secret)).status_code for secret in secrets] == [200, 200, 200]
 
 
-def test_a_token_says_when_it_expires(with_password, settings):
+def test_the_response_has_the_expiry_of_the_token(with_password, settings):
     settings.TOKEN_LIFETIME = timedelta(days=3)
 
     answer = APIClient().post("/api-token-auth/", {"username": "alice", "password": "correct horse"})
@@ -59,7 +59,7 @@ def test_a_token_says_when_it_expires(with_password, settings):
     assert timedelta(days=2, hours=23) < left <= timedelta(days=3)
 
 
-def test_the_secret_is_not_kept(with_password):
+def test_the_secret_is_not_stored(with_password):
     secret = APIClient().post("/api-token-auth/", {"username": "alice", "password": "correct horse"}).json()["token"]
 
     row = ApiToken.objects.values().get()
@@ -77,7 +77,7 @@ def test_the_secret_is_not_kept(with_password):
         {"username": "alice", "password": "correct horse "},
     ],
 )
-def test_wrong_credentials_are_a_401_that_does_not_say_which(with_password, body):
+def test_wrong_credentials_are_a_401_that_does_not_say_which_one(with_password, body):
     answer = APIClient().post("/api-token-auth/", body)
 
     assert answer.status_code == 401
@@ -180,7 +180,7 @@ def test_deleting_gives_up_the_token_in_use_and_no_other(alice, api):
     assert second.get("/api/products").status_code == 200
 
 
-def test_nobody_can_give_up_a_token_without_showing_one(db):
+def test_revoking_a_token_needs_a_token(db):
     assert APIClient().delete("/api-token-auth/").status_code == 401
 
 

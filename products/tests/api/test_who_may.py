@@ -1,4 +1,4 @@
-"""Who may do what: every route × every method × everybody, and the status that each of them gets."""
+"""Permissions: the status of every route × every method × every kind of user."""
 
 import itertools
 import json
@@ -105,7 +105,7 @@ MOVES_BEFORE = {"ship": [Order.pay], "deliver": [Order.pay, Order.ship], "return
 
 
 def table():
-    """The matrix as {route: {method: {who: status}}}."""
+    """Return the matrix as {route: {method: {who: status}}}."""
     rows, route = {}, ""
     for line in MATRIX.strip().splitlines()[1:]:
         if not line:
@@ -122,7 +122,7 @@ TABLE = table()
 
 
 def routes(resolver=None, before=""):
-    """Every address that the URLconf has under the API, as it is written there."""
+    """Yield every API route in the URLconf, as it is written there."""
     for entry in (resolver or get_resolver()).url_patterns:
         route = before + str(entry.pattern)
         if isinstance(entry, URLResolver):

@@ -1,4 +1,4 @@
-"""How many requests a token may send, what every answer says about it, and what happens after that."""
+"""The rate limit of requests, and its headers."""
 
 import sys
 
@@ -32,7 +32,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def impatient_threads():
-    """Threads that take turns so often that what is not guarded goes wrong."""
+    """Switch threads so often that a race is very likely to show."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
@@ -50,7 +50,7 @@ def said(answer):
     return answer.status_code, *(answer.get(name) for name in HEADERS)
 
 
-def test_every_answer_says_what_is_left_until_nothing_is(api, alice, clock):
+def test_every_response_has_the_state_of_the_rate_limit(api, alice, clock):
     client = api(alice)
 
     answers = []
@@ -70,7 +70,7 @@ def test_every_answer_says_what_is_left_until_nothing_is(api, alice, clock):
     assert answers[3]["Cache-Control"] == "no-store"
 
 
-def test_a_minute_after_the_first_request_there_is_a_new_budget(api, alice, clock):
+def test_the_rate_limit_is_reset_a_minute_after_the_first_request(api, alice, clock):
     client = api(alice)
     for _ in range(5):
         client.get("/api/products")
@@ -84,7 +84,7 @@ def test_a_minute_after_the_first_request_there_is_a_new_budget(api, alice, cloc
     assert said(next_minute) == (200, '"requests";q=3;w=60', '"requests";r=2;t=60', None)
 
 
-def test_each_token_has_its_own_budget(api, alice, bob):
+def test_each_token_has_its_own_rate_limit(api, alice, bob):
     laptop, phone, other = api(alice), api(alice), api(bob)
     for _ in range(4):
         laptop.get("/api/products")
@@ -94,7 +94,7 @@ def test_each_token_has_its_own_budget(api, alice, bob):
     assert answers == [429, 200, 200]
 
 
-def test_without_a_token_an_address_has_one(three_a_minute):
+def test_requests_without_a_token_are_limited_by_ip_address(three_a_minute):
     three_a_minute.CATALOGUE_IS_PUBLIC = True
 
     answers = [APIClient().get("/api/products").status_code for _ in range(4)]
@@ -104,7 +104,7 @@ def test_without_a_token_an_address_has_one(three_a_minute):
 
 
 @pytest.mark.parametrize("headers", [{}, {"HTTP_AUTHORIZATION": "Bearer shop_guess"}], ids=["no token", "a wrong one"])
-def test_failing_to_show_a_token_is_counted_by_address(api, alice, headers):
+def test_failed_authentication_is_counted_by_ip_address(api, alice, headers):
     client = api(alice)
 
     answers = [said(APIClient().get("/api/orders", **headers)) for _ in range(4)]
@@ -130,7 +130,7 @@ def test_failing_to_show_a_token_is_counted_by_address(api, alice, headers):
         ("post", "/api/products", {}, 403),
     ],
 )
-def test_what_is_refused_is_counted_once_as_well(api, alice, method, path, extra, status):
+def test_rejected_requests_are_counted_once_too(api, alice, method, path, extra, status):
     client = api(alice)
 
     statuses = [getattr(client, method)(path, **extra).status_code for _ in range(4)]
@@ -138,7 +138,7 @@ def test_what_is_refused_is_counted_once_as_well(api, alice, method, path, extra
     assert statuses == [status, status, status, 429]
 
 
-def test_logging_in_is_counted_by_address_whatever_header_it_shows(three_a_minute):
+def test_logins_are_counted_by_ip_address_whatever_their_authorization_header(three_a_minute):
     client = APIClient()
     headers = [{}, {"HTTP_AUTHORIZATION": "Basic YTpi"}, {"HTTP_AUTHORIZATION": "Bearer shop_old"}, {}]
     body = {"username": "nobody", "password": "x"}
@@ -160,7 +160,7 @@ def test_counting_costs_no_query(api, alice, django_assert_num_queries):
         assert client.get("/api/products").status_code == 429
 
 
-def test_without_a_limit_nothing_is_counted_or_said(three_a_minute, api, alice):
+def test_without_a_limit_nothing_is_counted_and_no_header_sent(three_a_minute, api, alice):
     three_a_minute.REQUESTS_PER_MINUTE = 0
     client = api(alice)
 
@@ -168,11 +168,11 @@ def test_without_a_limit_nothing_is_counted_or_said(three_a_minute, api, alice):
     assert len(throttling.counter) == 0
 
 
-def test_what_is_not_the_api_is_not_limited(client):
+def test_pages_outside_of_the_api_are_not_limited(client):
     assert {said(client.get("/admin/login/")) for _ in range(5)} == {(200, None, None, None)}
 
 
-def test_memory_is_bounded_and_whoever_is_busy_is_not_forgotten(clock):
+def test_memory_is_bounded_and_busy_clients_are_not_dropped(clock):
     counter = FixedWindowCounter(max_clients=100)
     for number in range(10_000):
         counter.increment(f"guest {number}")
@@ -196,7 +196,7 @@ def test_threads_lose_no_count(impatient_threads):
     assert counter.increment("key")[0] == 160_001
 
 
-def test_a_request_is_counted_once_however_often_it_is_asked(three_a_minute):
+def test_a_request_is_counted_once_however_often_it_is_consumed(three_a_minute):
     request = RequestFactory().get("/api/products")
 
     assert [throttling.consume(request).used for _ in range(3)] == [1, 1, 1]

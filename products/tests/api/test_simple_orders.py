@@ -1,4 +1,4 @@
-"""Bodies that are read by hand mean what the serializer says that they mean."""
+"""The parser of simple orders agrees with the serializer."""
 
 import pytest
 from hypothesis import given, settings
@@ -38,7 +38,7 @@ def as_the_serializer_reads_it(body):
 
 @given(BODIES)
 @settings(max_examples=500, deadline=None)
-def test_what_is_read_by_hand_is_what_the_serializer_reads(body):
+def test_the_simple_parser_agrees_with_the_serializer(body):
     items = parse_simple_order(body)
 
     assert items is None or items == as_the_serializer_reads_it(body)
@@ -57,5 +57,5 @@ def test_what_is_read_by_hand_is_what_the_serializer_reads(body):
         ({"lines": {"product": 1, "quantity": 2}}, None),
     ],
 )
-def test_only_plain_bodies_are_read_by_hand(body, items):
+def test_the_simple_parser_only_takes_simple_bodies(body, items):
     assert parse_simple_order(body) == items

@@ -1,4 +1,4 @@
-"""Searching for words that many products have: what is found is the same whichever way it is looked for."""
+"""Product search finds the same by a scan and by the index."""
 
 import pytest
 from django.db import connection
@@ -25,12 +25,12 @@ def _nobody_has_looked_yet(monkeypatch):
 
 @pytest.fixture
 def _large(monkeypatch):
-    """The test's few products are many enough."""
+    """Scan even in a shop with few products."""
     monkeypatch.setattr(product_search, "MIN_PRODUCTS", 1)
 
 
 def lamps(rows: int) -> None:
-    """Lamps, every third one of walnut."""
+    """Create lamps, every third one of walnut."""
     made = (
         Product(
             sku=f"T-{number}",
@@ -43,7 +43,7 @@ def lamps(rows: int) -> None:
 
 
 def pages(parameters, names, *, down=False, limit=10) -> list[list[int]]:
-    """The ids on each page, from the first one on."""
+    """Return the ids on each page, from the first one on."""
     found, behind = [], None
     while True:
         rows = PRODUCTS.rows(parameters, names, down, limit, behind)
@@ -54,14 +54,14 @@ def pages(parameters, names, *, down=False, limit=10) -> list[list[int]]:
 
 
 def walks(captured) -> list[bool]:
-    """Of each search, whether it was for products that are seen to have the words."""
+    """Return for each search whether it was a scan."""
     return ["STRPOS" in statement["sql"] for statement in captured if "products_category" in statement["sql"]]
 
 
 @pytest.mark.parametrize("names", ORDERINGS)
 @pytest.mark.parametrize("down", [False, True])
 @pytest.mark.parametrize("far", [1, 35, 100, 1_000])
-def test_a_walk_finds_the_first_of_all_that_have_the_words(names, down, far):
+def test_a_scan_finds_the_first_of_all_matches(names, down, far):
     lamps(200)
     Product.objects.filter(pk__in=Product.objects.search("oak")[:20]).update(retired_at="2026-01-01T00:00Z")
     order = [f"-{name}" if down else name for name in names]
@@ -82,7 +82,7 @@ def test_a_walk_finds_the_first_of_all_that_have_the_words(names, down, far):
 @pytest.mark.usefixtures("_large")
 @pytest.mark.parametrize("names", ORDERINGS)
 @pytest.mark.parametrize("down", [False, True])
-def test_every_page_of_what_is_common_is_the_same_as_by_the_index(names, down):
+def test_every_page_of_a_scan_is_the_same_as_by_the_index(names, down):
     lamps(2_000)
     order = [f"-{name}" if down else name for name in names]
     plain = list(Product.objects.search("walnut lamp").order_by(*order).values_list("pk", flat=True))
@@ -96,7 +96,7 @@ def test_every_page_of_what_is_common_is_the_same_as_by_the_index(names, down):
 
 @on_postgresql
 @pytest.mark.usefixtures("_large")
-def test_what_is_common_is_walked_to_once_a_search_has_filled_its_page():
+def test_common_words_are_scanned_for_once_there_is_a_sample():
     lamps(2_000)
 
     with CaptureQueriesContext(connection) as captured:
@@ -109,7 +109,7 @@ def test_what_is_common_is_walked_to_once_a_search_has_filled_its_page():
 
 @on_postgresql
 @pytest.mark.usefixtures("_large")
-def test_the_index_is_asked_where_a_walk_does_not_fill_the_page():
+def test_the_index_is_used_if_a_scan_does_not_fill_the_page():
     lamps(2_000)
     PRODUCTS.estimate.sample(Product.objects.all())
     first = Product.objects.search("walnut").order_by("pk")[:600]
@@ -137,7 +137,7 @@ def test_the_index_is_asked_where_a_walk_does_not_fill_the_page():
     ],
     ids=["nobody has it", "rare", "another filter", "sold out", "no words", "by name"],
 )
-def test_anything_else_is_one_statement_as_ever(parameters, names):
+def test_all_other_searches_use_the_index_at_once(parameters, names):
     lamps(2_000)
     PRODUCTS.estimate.sample(Product.objects.all())
 
@@ -149,7 +149,7 @@ def test_anything_else_is_one_statement_as_ever(parameters, names):
 
 @on_postgresql
 @pytest.mark.usefixtures("_large")
-def test_a_walk_looks_at_the_next_products_and_not_at_all_that_have_the_words():
+def test_a_scan_reads_the_next_products_and_not_all_matches():
     lamps(20_000)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE products_product")
@@ -170,7 +170,7 @@ def test_a_walk_looks_at_the_next_products_and_not_at_all_that_have_the_words():
 # The sample
 
 
-def test_a_sample_is_of_products_that_are_there_however_many_ids_are_not():
+def test_a_sample_has_existing_products_despite_gaps_in_the_ids():
     lamps(300)
     Product.objects.filter(pk__in=Product.objects.order_by("pk")[100:200]).delete()
     estimate = SelectivityEstimate()
@@ -181,7 +181,7 @@ def test_a_sample_is_of_products_that_are_there_however_many_ids_are_not():
     assert not estimate.is_outdated
 
 
-def test_the_first_of_a_sample_are_of_all_products_and_not_of_the_oldest():
+def test_the_probe_is_of_all_products_and_not_of_the_oldest():
     lamps(1_200)
     newest = Product.objects.order_by("-pk")[:300]
     Product.objects.filter(pk__in=newest).update(search_text="brand new")
@@ -192,7 +192,7 @@ def test_the_first_of_a_sample_are_of_all_products_and_not_of_the_oldest():
     assert 50 < estimate.texts[: product_search.PROBE_SIZE].count("brand new") < 250
 
 
-def test_a_sample_of_no_products_tells_nothing():
+def test_an_empty_sample_allows_no_scan():
     estimate = SelectivityEstimate()
 
     estimate.sample(Product.objects.all())
@@ -211,7 +211,7 @@ def test_a_sample_of_no_products_tells_nothing():
         (500, 20_000, 0),  # not worth a thought
     ],
 )
-def test_a_walk_pays_where_it_passes_fewer_products_than_have_the_words(having, products, walk):
+def test_a_scan_pays_if_it_reads_fewer_products_than_match(having, products, walk):
     estimate = SelectivityEstimate()
     estimate.texts = ["a walnut lamp"] * having + ["a lamp"] * (1_000 - having)
     estimate.products = products

@@ -1,4 +1,4 @@
-"""Moving orders along: cancel, pay, ship, deliver, return."""
+"""The transitions of an order: cancel, pay, ship, deliver, return."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -55,7 +55,7 @@ def an_order(alice, mug):
 
 @pytest.fixture
 def clerk(db):
-    """Make somebody of the staff with these permissions and no others."""
+    """Create a member of staff with exactly these permissions."""
 
     def hire(*codenames):
         clerk = User.objects.create_user("clerk", is_staff=True)
@@ -69,7 +69,7 @@ def path(order, move=None):
     return f"/api/orders/{order.pk}" + (f"/{move}" if move else "")
 
 
-def test_an_order_goes_its_way_from_the_till_to_the_door(api, staff, an_order, mug):
+def test_an_order_can_be_paid_shipped_and_delivered(api, staff, an_order, mug):
     order, client = an_order(), api(staff)
 
     paid = client.post(path(order, "pay"), {"reference": "INV-7"})
@@ -134,7 +134,7 @@ def test_a_move_is_made_where_it_is_allowed_and_refused_where_not(api, staff, an
     assert mug.refreshed().stock == stock
 
 
-def test_of_two_who_cancel_the_second_is_refused(api, alice, an_order, mug):
+def test_the_second_of_two_cancellations_is_rejected(api, alice, an_order, mug):
     order, client = an_order(), api(alice)
 
     answers = [client.post(path(order, "cancel")) for _ in range(2)]
@@ -143,7 +143,7 @@ def test_of_two_who_cancel_the_second_is_refused(api, alice, an_order, mug):
     assert mug.refreshed().stock == 3
 
 
-def test_one_who_pays_too_late_is_refused(api, staff, an_order):
+def test_a_payment_after_the_deadline_is_rejected(api, staff, an_order):
     order = an_order(pay_by=timezone.now() - timedelta(seconds=1))
 
     answer = api(staff).post(path(order, "pay"), {"reference": "INV-7"})
@@ -160,7 +160,7 @@ def test_customers_cancel_their_own_orders_until_they_are_shipped(api, alice, an
     assert api(alice).post(path(an_order(status), "cancel")).status_code == 200
 
 
-def test_customers_do_not_cancel_what_is_on_its_way(api, alice, an_order):
+def test_customers_cannot_cancel_a_shipped_order(api, alice, an_order):
     answer = api(alice).post(path(an_order(Status.SHIPPED), "cancel"))
 
     assert (answer.status_code, answer.json()["allowed"]) == (409, ["DELIVERED", "RETURNED"])
@@ -186,7 +186,7 @@ def test_to_others_there_is_no_such_order(api, bob, an_order, move):
 
 
 @pytest.mark.parametrize("move", TRANSITIONS)
-def test_staff_who_may_only_look_may_not_move(api, clerk, an_order, move):
+def test_staff_who_may_only_view_orders_cannot_change_their_status(api, clerk, an_order, move):
     answer = api(clerk("view_order")).post(path(an_order(), move))
 
     assert answer.status_code == 403
@@ -194,12 +194,12 @@ def test_staff_who_may_only_look_may_not_move(api, clerk, an_order, move):
 
 
 @pytest.mark.parametrize("move", TRANSITIONS)
-def test_staff_who_may_not_look_do_not_even_see_the_order(api, clerk, an_order, move):
+def test_staff_who_may_not_view_orders_get_a_404(api, clerk, an_order, move):
     assert api(clerk("change_order")).post(path(an_order(), move)).status_code == 404
 
 
 @pytest.mark.parametrize("move", ["pay", "ship", "deliver", "return"])
-def test_whoever_is_not_staff_makes_no_staff_move_whatever_the_permissions(api, clerk, an_order, mug, move):
+def test_permissions_are_worth_nothing_without_being_staff(api, clerk, an_order, mug, move):
     customer = clerk("view_order", "change_order")
     customer.is_staff = False
     customer.save()
@@ -219,7 +219,7 @@ def test_staff_cancel_for_a_customer(api, clerk, an_order):
     assert Order.objects.get().events.last().by == boss
 
 
-def test_staff_are_customers_too_and_cancel_what_they_ordered(api, clerk, mug):
+def test_staff_can_cancel_their_own_orders(api, clerk, mug):
     clerk = clerk()
     order = Order.objects.create(customer=clerk, items=[(mug, 1)])
 
@@ -228,7 +228,7 @@ def test_staff_are_customers_too_and_cancel_what_they_ordered(api, clerk, mug):
 
 
 @pytest.mark.parametrize("move", TRANSITIONS)
-def test_nobody_without_a_token_moves_anything(api, an_order, move):
+def test_a_transition_needs_a_token(api, an_order, move):
     assert api().post(path(an_order(), move)).status_code == 401
 
 
@@ -308,7 +308,7 @@ def test_a_move_is_posted(api, staff, an_order, move, method):
 # What was seen
 
 
-def test_a_move_is_made_of_what_was_seen(api, staff, an_order):
+def test_a_transition_with_the_current_etag_is_made(api, staff, an_order):
     order, client = an_order(), api(staff)
     seen = client.get(path(order))["ETag"]
 
@@ -364,7 +364,7 @@ def test_of_a_cancel_and_a_ship_at_once_that_saw_the_same_one_wins(api, alice, s
 
 @on_postgresql
 @pytest.mark.django_db(transaction=True)
-def test_what_was_seen_is_compared_behind_the_lock(api, alice, an_order):
+def test_if_match_is_compared_under_the_lock(api, alice, an_order):
     order, client = an_order(Status.PAID), api(alice)
     seen = client.get(path(order))["ETag"]
 
