@@ -160,6 +160,13 @@ def test_a_line_that_was_added_later_is_found(found, order, a_product):
     assert found() == [f"Order {order.pk}: its line for 1 of LAMP took 0 from the stock."]
 
 
+@pytest.mark.parametrize("lost", [{"sku": ""}, {"unit_price": None}])
+def test_a_line_that_lost_its_snapshot_is_found(found, order, line, lost):
+    rewrite(line, **lost)
+
+    assert [sentence for sentence in found() if sentence.endswith("has no SKU or no price.")]
+
+
 def test_lines_that_are_gone_are_found(found, order):
     execute("DELETE FROM products_stockmovement WHERE line_id IS NOT NULL")
     execute("DELETE FROM products_orderline")

@@ -153,6 +153,18 @@ def test_of_two_changes_at_once_one_is_stale(api, staff, a_product):
     assert sorted(answer.status_code for answer in answers) == [200] + [412] * 7
 
 
+@pytest.mark.parametrize("retired", ["true", 1, "yes", None])
+def test_whether_it_is_retired_is_true_or_false_and_nothing_like_it(client, a_product, retired):
+    mug = a_product()
+    etag = client.get(f"/api/products/{mug.pk}")["ETag"]
+
+    answer = client.patch(f"/api/products/{mug.pk}", {"retired": retired}, format="json", headers={"If-Match": etag})
+
+    assert answer.status_code == 400
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/retired"]
+    assert mug.refreshed().retired_at is None
+
+
 def test_a_product_is_retired_and_brought_back(client, a_product):
     mug = a_product(stock=3)
     path = f"/api/products/{mug.pk}"

@@ -224,6 +224,25 @@ def test_a_cart_is_free_until_it_is_placed(alice, mug, lamp):
     assert mug.refreshed().stock == 7
 
 
+def test_the_lines_of_a_cart_can_be_written_in_bulk(alice, mug, lamp):
+    cart = Cart(alice)
+    cart.put(mug, 1)
+    cart.put(lamp, 1)
+
+    OrderLine.objects.filter(product=mug).update(quantity=2)
+    OrderLine.objects.bulk_update([changed(OrderLine.objects.get(product=lamp), quantity=4)], ["quantity"])
+
+    assert dict(OrderLine.objects.values_list("product__sku", "quantity")) == {"MUG": 2, "LAMP": 4}
+
+
+@pytest.mark.parametrize("values", [{"unit_price": 1}, {"sku": "OTHER"}, {"quantity": 2, "name": "Other"}])
+def test_the_snapshot_of_a_line_is_not_written_even_in_a_cart(alice, mug, values):
+    Cart(alice).put(mug, 1)
+
+    with pytest.raises(TypeError, match=r"^The lines of a placed order are frozen"):
+        OrderLine.objects.update(**values)
+
+
 @pytest.mark.parametrize("status", [Status.PLACED, Status.PAID])
 def test_what_is_not_agreed_can_still_be_written(in_status, status):
     order = in_status(status)
