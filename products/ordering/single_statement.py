@@ -1,4 +1,4 @@
-"""Placing an order in one statement: `SELECT products_place_order_1(…)`, a function of migration 0011.
+"""Placing an order in one statement: `SELECT products_place_order_2(…)`, a function of migration 0019.
 
 The function locks the products in id order, checks that they still are as they were looked up and that every line is
 in stock, and writes order, lines, stock, ledger and event; PostgreSQL commits all of it as one statement. That takes
@@ -17,12 +17,13 @@ from products.db.compiled_queries import fetch_all
 from products.models.events import Event
 from products.models.order_lines import OrderLine
 
-FUNCTION = "products_place_order_1"
+FUNCTION = "products_place_order_2"
 """Another signature gets another number, so that the running release keeps its own during a deployment."""
 
 ORDER_COLUMNS = (
     "id",
     "customer_id",
+    "number",
     "status",
     "total",
     "currency",
@@ -31,6 +32,18 @@ ORDER_COLUMNS = (
     "payment_reference",
     "carrier",
     "tracking_number",
+    "reference",
+    "note",
+    "email",
+    "phone",
+    "ship_to_name",
+    "ship_to_company",
+    "ship_to_line1",
+    "ship_to_line2",
+    "ship_to_postal_code",
+    "ship_to_city",
+    "ship_to_region",
+    "ship_to_country",
     "created_at",
     "placed_at",
     "pay_by",

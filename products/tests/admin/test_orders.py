@@ -117,8 +117,8 @@ def test_a_bulk_action_reports_each_rejected_order(staff, client_of, messages_of
     )
 
     assert messages_of(answer) == [
-        f"cancelled order {cancelled.pk}: An order that is CANCELLED cannot become PAID.",
-        f"paid order {paid.pk}: An order that is PAID cannot become PAID.",
+        f"{refreshed(cancelled)}: An order that is CANCELLED cannot become PAID.",
+        f"{refreshed(paid)}: An order that is PAID cannot become PAID.",
         "Mark as paid: 1 of 3.",
     ]
     assert [refreshed(order).status for order in (placed, paid, cancelled)] == ["PAID", "PAID", "CANCELLED"]
