@@ -135,6 +135,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["products.api.http.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "products.api.http.negotiation.ContentNegotiation",
+    "DEFAULT_METADATA_CLASS": "products.api.http.metadata.Metadata",
     "DEFAULT_PAGINATION_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "products.api.openapi.ShopSchema",
     "EXCEPTION_HANDLER": "products.api.errors.exception_handler",
