@@ -106,6 +106,7 @@ def order_and_cancel(client: AuthenticatedClient, ids: dict[str, int]) -> None:
     assert cancelled.status == OrderStatus.CANCELLED
     refused = problem_of(orders_cancel.sync_detailed(order.id, client=client), 409)
     assert (refused.code, refused.allowed) == ("forbidden_move", [])
+    assert (refused.errors[0].from_, refused.errors[0].to) == (OrderStatus.CANCELLED, OrderStatus.CANCELLED)
     history = body_of(orders_events_list.sync_detailed(order.id, client=client), EventPage)
     assert [(event.facts.from_, event.facts.to) for event in history.results] == [
         (None, OrderStatus.PLACED),

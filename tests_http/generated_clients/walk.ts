@@ -120,6 +120,7 @@ async function orderAndCancel(shop: Shop, idOf: (sku: string) => number): Promis
     const refused = bodyOf(await shop.call("post", "/api/orders/{id}/cancel", { path }), 409);
     const allowed: Schemas["OrderStatus"][] | undefined = refused.allowed;
     assert.deepEqual(allowed, []);
+    assert.deepEqual([refused.errors[0]?.from, refused.errors[0]?.to], ["CANCELLED", "CANCELLED"]);
     const history = bodyOf(await shop.call("get", "/api/orders/{id}/events", { path }), 200);
     assert.deepEqual(
         history.results.map((event) => [event.facts.from, event.facts.to]),
