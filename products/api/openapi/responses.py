@@ -146,7 +146,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
         members={"allowed": ["DELIVERED", "RETURNED"]},
     ),
     "payment_overdue": _domain_problem(
-        409, "payment_overdue", "payment_overdue", "This order had to be paid by Sat Jan 31 12:00:00 2026."
+        409, "payment_overdue", "payment_overdue", "This order had to be paid by 2026-01-31T12:00:00Z."
     ),
     "sku_taken": _domain_problem(
         409, "sku_taken", "sku_taken", "A product with the SKU MUG-STONE already exists.", **MUG

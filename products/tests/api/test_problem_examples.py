@@ -1,11 +1,14 @@
 """The examples of errors in the OpenAPI document say what the API says."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection
 
 from products.api.openapi.responses import PROBLEMS
-from products.models import Order
+from products.models import Order, PaymentOverdue, Status
+from products.models.order_status import check_deadline
 
 pytestmark = pytest.mark.django_db
 
@@ -74,3 +77,10 @@ def test_the_example_of_an_outage_has_the_sentence_of_the_api(api, alice):
         answer = client.get("/api/products")
 
     assert answer.json()["detail"] == PROBLEMS["unavailable"]["detail"]
+
+
+def test_the_example_of_an_overdue_payment_has_the_sentence_of_the_rule():
+    with pytest.raises(PaymentOverdue) as overdue:
+        check_deadline(Status.PAID, datetime(2026, 1, 31, 12, tzinfo=UTC))
+
+    assert str(overdue.value) == PROBLEMS["payment_overdue"]["detail"]
