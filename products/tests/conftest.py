@@ -10,6 +10,9 @@ from rest_framework.test import APIClient
 from products.models import ApiToken, Category, Product
 from products.testing import allows_flush  # noqa: F401 - for the tests that commit
 
+collect_ignore = ["downstream"]
+"""A project of its own, which test_downstream.py runs."""
+
 
 @pytest.fixture(autouse=True)
 def _quick_passwords(settings):

@@ -1,0 +1,21 @@
+"""The settings of a project that uses the shop's models and nothing else of it: no API, no admin."""
+
+import os
+from datetime import timedelta
+
+SECRET_KEY = "only for tests, which protect nothing"
+INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "products", "picking"]
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# PostgreSQL where libpq's variables name one, else SQLite in memory.
+if "PGHOST" in os.environ:
+    DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": os.environ["PGDATABASE"]}}
+else:
+    DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+
+# What the models ask of any project.
+CURRENCY = "EUR"
+PAY_WITHIN = None
+TOKEN_LIFETIME = timedelta(days=30)
+EVENT_RETENTION = timedelta(days=730)
