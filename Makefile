@@ -23,13 +23,18 @@ IN_MEMORY := env -u DATABASE_URL_FILE DATABASE_URL=sqlite://:memory:
 # As a shop with nothing set: in one whose catalogue is public, reading it needs no token.
 CONTRACT := $(IN_MEMORY) CATALOGUE_IS_PUBLIC=false $(BIN)/python manage.py spectacular --validate --fail-on-warn
 
+# The tools of others that use the contract. Those in JavaScript are left out where there is no npm, or no Node.js 20.
+CLIENTS := tests_http/generated_clients
+NODE_TOOLS := $(CLIENTS)/node_modules/.installed
+NPM := $(shell node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm)
+
 # What a deployment says, for the checks that look at one; nothing connects to this database.
 DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u DEBUG_FILE \
 	DEBUG=false ALLOWED_HOSTS=shop.example DATABASE_URL=postgres://shop:shop@127.0.0.1/shop \
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-sqlite test-postgres coverage fuzz chaos chaos-control chaos-table steady bench bench-quick bench-growth bench-path bench-profile check openapi lock clean
+.PHONY: help install run test test-sqlite test-postgres coverage clients contract postman fuzz chaos chaos-control chaos-table steady bench bench-quick bench-growth bench-path bench-profile check openapi lock clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,10 +76,10 @@ test: ## pass every test on SQLite and on PostgreSQL, and hold coverage at its t
 APART := tests_http chaos products/tests/browser products/tests/test_postgres.py \
 	shop/tests/test_db_timeouts.py
 # What has nothing to do with the database, starts its own, or is about what a browser makes of pages; once is enough.
-ONCE := products/tests/test_postgres.py tests_http/test_ambiguous_requests.py tests_http/test_nginx.py \
-	tests_http/test_slow_clients.py products/tests/browser
+ONCE := products/tests/test_postgres.py tests_http/test_ambiguous_requests.py tests_http/test_generated_clients.py \
+	tests_http/test_nginx.py tests_http/test_slow_clients.py products/tests/browser
 
-test-sqlite: install ## pass every test on SQLite (ARGS='-k cart' picks some)
+test-sqlite: install clients ## pass every test on SQLite (ARGS='-k cart' picks some)
 ifdef ARGS
 	@$(NO_DATABASE) $(PYTEST) $(ARGS)
 else
@@ -97,6 +102,23 @@ coverage: install
 		branches = json.load(sys.stdin)["totals"]["percent_branches_covered"]; \
 		print(f"Branches alone: {branches:.1f} % covered, $(COVERAGE) % needed"); \
 		sys.exit(branches < $(COVERAGE))'
+
+clients: $(if $(NPM),$(NODE_TOOLS)) ## install what makes and tests clients in TypeScript and Postman, if there is npm
+	@$(if $(NPM),:,echo "There is no npm with Node.js 20 here, so clients in JavaScript are not tested")
+
+$(NODE_TOOLS): $(CLIENTS)/package-lock.json
+	@cd $(CLIENTS) && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+contract: install clients ## hold docs/openapi.yaml against the linters of others
+	$(BIN)/openapi-spec-validator --validation-errors all docs/openapi.yaml
+	$(if $(NPM),REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(CLIENTS)/node_modules/.bin/redocly lint \
+		--config $(CLIENTS)/redocly.yaml docs/openapi.yaml,@echo "There is no npm with Node.js 20 here, so Redocly is left out")
+
+postman: clients ## write build/shop.postman_collection.json, a Postman collection of the contract (needs npm)
+	@mkdir -p build
+	@$(CLIENTS)/node_modules/.bin/openapi2postmanv2 -s docs/openapi.yaml -o build/shop.postman_collection.json \
+		-c $(CLIENTS)/postman.json
 
 # As a customer and as a superuser, on SQLite and on PostgreSQL: four times SECONDS.
 FUZZ := FUZZ_EXAMPLES=$(or $(EXAMPLES),50) FUZZ_SECONDS=$(or $(SECONDS),120) FUZZ_SEED=$(or $(SEED),random) \
@@ -165,5 +187,5 @@ lock: ## lock requirements*.in again (ARGS=--upgrade moves to the newest version
 
 clean: ## remove what make and the tools have made; the laptop's database stays
 	@rm -rf .venv staticfiles htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \
-		.hypothesis .schemathesis
+		.hypothesis .schemathesis $(CLIENTS)/node_modules build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

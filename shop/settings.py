@@ -135,6 +135,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["products.api.http.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "products.api.http.negotiation.ContentNegotiation",
+    "DEFAULT_METADATA_CLASS": "products.api.http.metadata.Metadata",
     "DEFAULT_PAGINATION_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "products.api.openapi.ShopSchema",
     "EXCEPTION_HANDLER": "products.api.errors.exception_handler",
@@ -151,12 +152,16 @@ SPECTACULAR_SETTINGS = {
     "SERVERS": [{"url": "/"}],
     "SCHEMA_PATH_PREFIX": "/api/",
     "COMPONENT_SPLIT_PATCH": False,
-    "ENUM_NAME_OVERRIDES": {"OrderStatus": "products.models.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStatus": "products.api.schemas.orders.LISTED_STATUSES",
+        "OrderStatusOrCart": "products.models.Status",
+    },
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SORT_OPERATION_PARAMETERS": False,
     "PATH_CONVERTER_OVERRIDES": {"int": {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1}},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "products.api.openapi.forms.split",
         "products.api.openapi.hooks.complete",
     ],
 }

@@ -1,5 +1,6 @@
 """What is installed has none of the holes that are known, and nothing that Django would silently use instead."""
 
+import json
 import re
 from pathlib import Path
 
@@ -52,3 +53,16 @@ def test_every_file_that_is_installed_is_known_by_its_hash_and_comes_from_no_add
 
     assert [entry.split("==")[0] for entry in entries if "--hash=sha256:" not in entry] == []
     assert not re.findall(r"https?://|file:|--index-url|--extra-index-url|--find-links|^-e ", text, flags=re.MULTILINE)
+
+
+def test_the_javascript_tools_are_pinned_and_come_from_npm_only():
+    folder = ROOT / "tests_http" / "generated_clients"
+    wishes = json.loads(folder.joinpath("package.json").read_text())["devDependencies"]
+    entries = json.loads(folder.joinpath("package-lock.json").read_text())["packages"]
+
+    installed = {name.removeprefix("node_modules/"): entry for name, entry in entries.items() if name}
+
+    assert {name: installed[name]["version"] for name in wishes} == wishes
+    assert [name for name, entry in installed.items() if not entry["integrity"].startswith("sha512-")] == []
+    sources = {entry["resolved"].partition("/-/")[0] for entry in installed.values() if "resolved" in entry}
+    assert [source for source in sources if not source.startswith("https://registry.npmjs.org/")] == []

@@ -54,10 +54,11 @@ class KeysetPage:
         self._set_position(queryset.model, ordering, query)
 
     def respond(self, request: Request, body_of: Callable[[Any], dict[str, Any]]) -> HttpResponse:
-        """Return the response: `next`, `previous`, `results`, `count` on request, and a Link header (RFC 8288)."""
+        """Return the response: links, the next cursor, `results`, `count` on request, and a Link header (RFC 8288)."""
         self._set_rows(self.fetch())
-        links = {"next": self._link(request, backward=False), "previous": self._link(request, backward=True)}
-        body: dict[str, Any] = {**links, "results": [body_of(row) for row in self.rows]}
+        next_cursor, previous_cursor = self._cursor(backward=False), self._cursor(backward=True)
+        links = {"next": self._link(request, next_cursor), "previous": self._link(request, previous_cursor)}
+        body: dict[str, Any] = {**links, "next_cursor": next_cursor, "results": [body_of(row) for row in self.rows]}
         if self.query.get("count"):
             body["count"] = self.count()
         header = ", ".join(f'<{url}>; rel="{LINK_RELATION[name]}"' for name, url in links.items() if url)
@@ -93,17 +94,19 @@ class KeysetPage:
         self.has_more, rows = len(rows) > self.limit, rows[: self.limit]
         self.rows = rows[::-1] if self.backward else rows
 
-    def _link(self, request: Request, *, backward: bool) -> str | None:
+    def _cursor(self, *, backward: bool) -> str | None:
         came_from_there = self.after is not None and self.backward != backward
         if not self.rows or not (came_from_there or (self.has_more and self.backward == backward)):
             return None
         edge = self.rows[0 if backward else -1]
-        values = [field.value_to_string(edge) for field in self.fields]
+        return sign_cursor(self.signer, backward, *[field.value_to_string(edge) for field in self.fields])
+
+    def _link(self, request: Request, cursor: str | None) -> str | None:
+        if cursor is None:
+            return None
         other_parameters = without_cursor(request.META.get("QUERY_STRING", ""))
         # A cursor needs no quoting.
-        return request.build_absolute_uri(
-            f"{request.path}?{other_parameters}cursor={sign_cursor(self.signer, backward, *values)}"
-        )
+        return request.build_absolute_uri(f"{request.path}?{other_parameters}cursor={cursor}")
 
 
 @cached_by_query_string

@@ -1,4 +1,7 @@
-"""Examples of bodies, by component; each is shown wherever the component is used."""
+"""Examples of bodies, by component; each is shown wherever the component is used.
+
+The goods are those of the demo data, and a shop that has just loaded it accepts every example of a request.
+"""
 
 from typing import Any
 
@@ -6,17 +9,18 @@ from products.api.openapi.responses import PROBLEMS
 
 MORNING, NOON = "2026-01-31T08:30:00Z", "2026-01-31T12:00:00.123456Z"
 ORDER_ID, LINE_ID = "019c13f4-7c1e-7b52-a1c5-3e7b1f0c6d2a", "019c13f4-7c1f-7d3a-9f06-0a6b7c8d9e10"
-KEY = "basket-4711"
+KEY, CURSOR = "basket-4711", "WyJu"
+
+NAMED = {"sku": "MUG-STONE", "name": "Stoneware mug, grey, 350 ml"}
 
 PRODUCT = {
     "id": 1,
-    "sku": "MUG-1",
-    "name": "Mug",
-    "description": "Holds 300 ml.",
+    **NAMED,
+    "description": "Safe for dishwashers.",
     "category": "kitchen",
-    "price": "4.50",
+    "price": "12.50",
     "currency": "EUR",
-    "stock": 44,
+    "stock": 200,
     "in_stock": True,
     "retired_at": None,
     "created_at": MORNING,
@@ -27,18 +31,8 @@ ORDER = {
     "id": ORDER_ID,
     "customer": 7,
     "status": "PLACED",
-    "lines": [
-        {
-            "id": LINE_ID,
-            "product": 1,
-            "sku": "MUG-1",
-            "name": "Mug",
-            "quantity": 2,
-            "unit_price": "4.50",
-            "amount": "9.00",
-        }
-    ],
-    "total": "9.00",
+    "lines": [{"id": LINE_ID, "product": 1, **NAMED, "quantity": 2, "unit_price": "12.50", "amount": "25.00"}],
+    "total": "25.00",
     "currency": "EUR",
     "idempotency_key": KEY,
     "payment_reference": "",
@@ -48,27 +42,27 @@ ORDER = {
     "pay_by": None,
 }
 
-QUOTE_LINE = {"product": 1, "sku": "MUG-1", "name": "Mug", "quantity": 2, "unit_price": "4.50", "amount": "9.00"}
-SHORTAGE = {"product": 1, "sku": "MUG-1", "requested": 60, "available": 44}
+QUOTE_LINE = {"product": 1, **NAMED, "quantity": 2, "unit_price": "12.50", "amount": "25.00", "available": 200}
+SHORTAGE = {"product": 1, "sku": "MUG-STONE", "requested": 300, "available": 200}
 
 QUOTE = {
-    "lines": [{**QUOTE_LINE, "available": 44, "problems": []}],
-    "total": "9.00",
+    "lines": [{**QUOTE_LINE, "problems": []}],
+    "total": "25.00",
     "currency": "EUR",
     "acceptable": True,
     "problems": [],
 }
 
 QUOTE_TOO_LARGE = {
-    "lines": [{**QUOTE_LINE, "quantity": 60, "amount": "270.00", "available": 44, "problems": ["insufficient_stock"]}],
-    "total": "270.00",
+    "lines": [{**QUOTE_LINE, "quantity": 300, "amount": "3750.00", "problems": ["insufficient_stock"]}],
+    "total": "3750.00",
     "currency": "EUR",
     "acceptable": False,
     "problems": [
         {
             "pointer": "/lines/0/quantity",
             "code": "insufficient_stock",
-            "detail": "MUG-1: 60 requested, 44 available.",
+            "detail": "MUG-STONE: 300 requested, 200 available.",
             **SHORTAGE,
         }
     ],
@@ -77,8 +71,8 @@ QUOTE_TOO_LARGE = {
 EVENT = {"id": 31, "kind": "order.placed", "at": NOON, "by": 7, "facts": {"from": None, "to": "PLACED"}}
 
 MOVEMENT = {"id": 12, "delta": -3, "reason": "CORRECTED", "order": None, "by": 3, "note": "broken", "at": NOON}
-STOCK = {"product": 1, "sku": "MUG-1", "stock": 41, "movement": MOVEMENT}
-STOCK_AT = {"product": 1, "at": MORNING, "stock": 44}
+STOCK = {"product": 1, "sku": "MUG-STONE", "stock": 197, "movement": MOVEMENT}
+STOCK_AT = {"product": 1, "at": MORNING, "stock": 200}
 
 TOKEN = {
     "id": 5,
@@ -95,7 +89,8 @@ TOKEN = {
 
 def page(row: dict[str, Any], path: str) -> dict[str, Any]:
     """Return the first of several pages, with one row."""
-    return {"next": f"https://shop.example{path}?limit=1&cursor=WyJu", "previous": None, "results": [row]}
+    link = f"https://shop.example{path}?limit=1&cursor={CURSOR}"
+    return {"next": link, "previous": None, "next_cursor": CURSOR, "results": [row]}
 
 
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -107,29 +102,29 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "EventPage": {"page": page(EVENT, f"/api/orders/{ORDER_ID}/events")},
     "IssuedToken": {"token": {"token": "shop_Zk3vQ9xR7mZ2wB8nL5cY1jF6hD4gS0pA", "expires_at": "2026-03-02T08:30:00Z"}},
     "LedgerOrStock": {"ledger": page(MOVEMENT, "/api/products/1/stock"), "at_a_moment": STOCK_AT},
-    "NewProduct": {"product": {"sku": "MUG-1", "name": "Mug", "category": "kitchen", "price": "4.50"}},
+    "NewProduct": {"product": {"sku": "MUG-TALL", "name": "Tall mug", "category": "kitchen", "price": "9.50"}},
     "NoDetails": {"nothing": {}},
     "Order": {"order": ORDER},
     "OrderPage": {"page": page(ORDER, "/api/orders")},
     "OrderRequest": {
         "one_line": {"product": 1, "quantity": 2},
-        "several_lines": {"lines": [{"product": 1, "quantity": 2}, {"sku": "LAMP-1", "quantity": 1}]},
+        "several_lines": {"lines": [{"product": 1, "quantity": 2}, {"sku": "LAMP-DESK", "quantity": 1}]},
     },
     "PaymentRequest": {"payment": {"reference": "PSP-2026-0815"}},
     "Product": {"product": PRODUCT},
-    "ProductChange": {"price": {"price": "4.90"}, "retire": {"retired": True}},
+    "ProductChange": {"price": {"price": "13.50"}, "retire": {"retired": True}},
     "ProductPage": {"page": page(PRODUCT, "/api/products")},
     "Quote": {"fine": QUOTE, "too_many": QUOTE_TOO_LARGE},
-    "ShipmentRequest": {"shipment": {"carrier": "DHL", "tracking_number": "00340434161094015902"}},
-    "Stock": {"moved": STOCK, "a_count_that_agrees": {**STOCK, "stock": 44, "movement": None}},
+    "ShipmentRequest": {"shipment": {"carrier": "DHL", "tracking_number": "JJD0003400091234567"}},
+    "Stock": {"moved": STOCK, "a_count_that_agrees": {**STOCK, "stock": 200, "movement": None}},
     "StockRequest": {
         "received": {"delta": 40, "reason": "RECEIVED", "note": "delivery 17"},
         "corrected": {"delta": -3, "note": "broken"},
-        "counted": {"set": 41, "expected": 44},
+        "counted": {"set": 197, "expected": 200},
     },
     "StockRowResults": {
         "rows": {"results": [{"status": 201, "result": STOCK}, {"status": 404, "problem": PROBLEMS["not_found"]}]}
     },
-    "StockRows": {"rows": {"rows": [{"sku": "MUG-1", "delta": -3}, {"product": 99, "set": 41, "expected": 44}]}},
+    "StockRows": {"rows": {"rows": [{"sku": "MUG-STONE", "delta": -3}, {"product": 10, "set": 12, "expected": 11}]}},
     "TokenPage": {"page": page(TOKEN, "/api/tokens")},
 }

@@ -11,8 +11,6 @@ from drf_spectacular.extensions import (
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction
 
-from products.ordering.validation import MAX_LINES
-
 MAX_DIGITS = 19
 
 # What StrictTextField rejects, as a character class.
@@ -21,48 +19,9 @@ CONTROL = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
 # What drf-spectacular adds for text that may be blank. Our pattern allows for it, and with oneOf only one may match.
 BLANK = {"type": "string", "maxLength": 0}
 
-BY_ID_OR_SKU = [{"title": "by id", "required": ["product"]}, {"title": "by SKU", "required": ["sku"]}]
-COUNT_FIELDS = {"anyOf": [{"required": ["set"]}, {"required": ["expected"]}]}
-POSITIVE = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^0*[1-9]"}]}
-NOT_ZERO = {"not": {"anyOf": [{"const": 0}, {"type": "string", "pattern": "^-?0+$"}]}}
-DELTA_OR_COUNT = [
-    {
-        "title": "received",
-        "required": ["delta", "reason"],
-        "properties": {"delta": POSITIVE, "reason": {"const": "RECEIVED"}},
-        "not": COUNT_FIELDS,
-    },
-    {
-        "title": "corrected",
-        "required": ["delta"],
-        "properties": {"delta": NOT_ZERO, "reason": {"const": "CORRECTED"}},
-        "not": COUNT_FIELDS,
-    },
-    {"title": "counted", "required": ["set"], "not": {"anyOf": [{"required": ["delta"]}, {"required": ["reason"]}]}},
-]
-
-CROSS_FIELD_RULES: dict[str, dict[str, Any]] = {
-    "LineRequest": {"oneOf": BY_ID_OR_SKU},
-    "OrderRequest": {
-        "oneOf": [
-            {"title": "one line, by id", "required": ["product", "quantity"], "not": {"required": ["lines"]}},
-            {"title": "one line, by SKU", "required": ["sku", "quantity"], "not": {"required": ["lines"]}},
-            {
-                "title": "several lines",
-                "required": ["lines"],
-                "maxProperties": 1,
-                "properties": {"lines": {"minItems": 1, "maxItems": MAX_LINES}},
-            },
-        ]
-    },
-    "StockRequest": {"oneOf": DELTA_OR_COUNT},
-    "StockRow": {"allOf": [{"oneOf": BY_ID_OR_SKU}, {"oneOf": DELTA_OR_COUNT}]},
-}
-"""What the validate() methods of serializers check, as JSON Schema."""
-
 
 class StrictSerializerExtension(OpenApiSerializerExtension):
-    """Forbid unknown fields, and add the rules that concern several fields."""
+    """Forbid unknown fields."""
 
     target_class = "products.api.http.fields.StrictSerializer"
     match_subclasses = True
@@ -75,7 +34,7 @@ class StrictSerializerExtension(OpenApiSerializerExtension):
         for member in schema.get("properties", {}).values():
             if BLANK in member.get("oneOf", []):
                 member |= member.pop("oneOf")[0]
-        return {**schema, "additionalProperties": False, **CROSS_FIELD_RULES.get(type(self.target).__name__, {})}
+        return {**schema, "additionalProperties": False}
 
 
 class StrictIntegerExtension(OpenApiSerializerFieldExtension):

@@ -49,6 +49,12 @@ ENTRY = {
         "sku": {"type": "string"},
         "requested": {"type": "integer", "format": "int64"},
         "available": {"type": "integer", "format": "int64"},
+        "minimum": {"type": "integer", "format": "int64"},
+        "maximum": {"type": "integer", "format": "int64"},
+        "expected": {"type": "integer", "format": "int64"},
+        "stock": {"type": "integer", "format": "int64"},
+        "from": {"$ref": "#/components/schemas/OrderStatus"},
+        "to": {"$ref": "#/components/schemas/OrderStatus"},
     },
     "required": ["code", "detail"],
     "additionalProperties": True,
@@ -66,12 +72,12 @@ PROBLEM = {
         "request_id": {"type": ["string", "null"]},
         "errors": {"type": "array", "items": {"$ref": "#/components/schemas/ProblemEntry"}},
         "acceptable": {
-            "type": ["object", "null"],
+            "oneOf": [{"$ref": "#/components/schemas/LinesRequest"}, {"type": "null"}],
             "description": "With `insufficient_stock`: an order that could be placed now; null if there is none.",
         },
         "allowed": {
             "type": "array",
-            "items": {"type": "string"},
+            "items": {"$ref": "#/components/schemas/OrderStatus"},
             "description": "With `forbidden_move`: the statuses to which the order can change.",
         },
     },
@@ -92,7 +98,11 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
     components["headers"] = dict(HEADERS)
     components["responses"] = {name: error_response(problems) for name, problems in SHARED.items()}
     components["securitySchemes"]["basic"] = BASIC_AUTHENTICATION
+    null = components["schemas"].pop("NullEnum")
     for schema in _schemas(components["schemas"]):
+        if schema.get("$ref") == "#/components/schemas/NullEnum":  # drf-spectacular's, for an enum or null
+            del schema["$ref"]
+            schema |= null
         if schema.get("type") == "integer" and "maximum" not in schema:
             schema.setdefault("format", "int64")
     result["info"]["description"] = ABOUT

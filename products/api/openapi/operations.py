@@ -11,13 +11,16 @@ from drf_spectacular.utils import Direction
 from rest_framework import serializers
 from rest_framework.viewsets import ViewSetMixin
 
-from products.api.openapi.examples import EXAMPLES
-from products.api.openapi.extensions import CROSS_FIELD_RULES
+from products.api.openapi.examples import EXAMPLES, ORDER_ID
+from products.api.openapi.forms import FORMS
 from products.api.openapi.responses import ALWAYS, IF_NONE_MATCH, error_responses, header_refs, is_keyed
 from products.api.permissions import MayReadCatalog
 
 LISTS = {"LedgerOrStock"}
 """Responses that may be a page, under another name."""
+
+PATH_EXAMPLES = {"integer": 1, "string": ORDER_ID}
+"""The ids of the examples, by type. Without them, converters make up ids."""
 
 HAS_ETAG = {"Order", "Product"}
 """Responses that are a resource with a URL of its own: they have an ETag whatever the method."""
@@ -43,7 +46,8 @@ class ShopSchema(AutoSchema):
     def get_auth(self) -> list[dict[str, list[str]]]:
         """Make the token optional for reading a public catalog."""
         reads_catalog = any(type(permission) is MayReadCatalog for permission in self.view.get_permissions())
-        return super().get_auth() + ([{}] if reads_catalog and settings.CATALOGUE_IS_PUBLIC else [])
+        # First, because converters take the first alternative, and it needs nothing that they do not have.
+        return ([{}] if reads_catalog and settings.CATALOGUE_IS_PUBLIC else []) + super().get_auth()
 
     def get_operation_id(self) -> str:
         """Return the tag and the name of the action, such as `orders_cancel`."""
@@ -66,9 +70,11 @@ class ShopSchema(AutoSchema):
             if parameter["in"] == "query" and "oneOf" in parameter["schema"]:
                 # In a query string, an integer and a string of digits are the same.
                 parameter["schema"] = parameter["schema"]["oneOf"][0]
+            if parameter["in"] == "path":
+                parameter["example"] = PATH_EXAMPLES[parameter["schema"]["type"]]
         body = operation.get("requestBody", {})
         show_examples(body)
-        if any(component_of(content) in CROSS_FIELD_RULES for content in body.get("content", {}).values()):
+        if any(component_of(content) in FORMS for content in body.get("content", {}).values()):
             body["required"] = True
 
     def _describe_responses(self, operation: dict[str, Any]) -> None:

@@ -71,7 +71,7 @@ def header_refs(*names: str) -> dict[str, dict[str, str]]:
 
 # --- Problems: an example of each error -------------------------------------------------------------------------
 
-MUG: dict[str, Any] = {"product": 1, "sku": "MUG-1"}
+MUG: dict[str, Any] = {"product": 1, "sku": "MUG-STONE"}
 REQUEST_ID = "6b1f0c6f7f6a4a53a2c1d7f3ce7c2d11"
 UNKNOWN = "Unknown field."
 
@@ -130,7 +130,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
         409,
         "insufficient_stock",
         "insufficient_stock",
-        "MUG-1: 3 requested, 1 available.",
+        "MUG-STONE: 3 requested, 1 available.",
         "/quantity",
         **MUG,
         requested=3,
@@ -146,15 +146,17 @@ PROBLEMS: dict[str, dict[str, Any]] = {
         members={"allowed": ["DELIVERED", "RETURNED"]},
     ),
     "payment_overdue": _domain_problem(
-        409, "payment_overdue", "payment_overdue", "This order had to be paid by Sat Jan 31 12:00:00 2026."
+        409, "payment_overdue", "payment_overdue", "This order had to be paid by 2026-01-31T12:00:00Z."
     ),
-    "sku_taken": _domain_problem(409, "sku_taken", "sku_taken", "A product with the SKU MUG-1 already exists.", **MUG),
+    "sku_taken": _domain_problem(
+        409, "sku_taken", "sku_taken", "A product with the SKU MUG-STONE already exists.", **MUG
+    ),
     "stale": _problem(412, "stale", "The resource has changed since you read it. Read it again before you change it."),
     "stock_has_moved": _domain_problem(
         412,
         "stock_has_moved",
         "stock_has_moved",
-        "The stock of MUG-1 is now 40, not 44; count again.",
+        "The stock of MUG-STONE is now 40, not 44; count again.",
         **MUG,
         expected=44,
         stock=40,

@@ -47,7 +47,7 @@ class OrderQuery(PageQuery):
 
 
 class LineRequest(StrictSerializer):
-    product = StrictIntegerField(checked_by_model=True, required=False, help_text="The product's id; or give its SKU.")
+    product = StrictIntegerField(checked_by_model=True, required=False, help_text="The product's id.")
     sku = StrictTextField(required=False, max_length=64)
     quantity = StrictIntegerField(maximum=MAX_PER_LINE, checked_by_model=True, help_text="1 to 10,000")
 
@@ -58,7 +58,7 @@ class LineRequest(StrictSerializer):
 
 
 class OrderRequest(LineRequest):
-    """One line, `{"product": 1, "quantity": 2}`, or several, `{"lines": [{"sku": "MUG", "quantity": 2}, …]}`."""
+    """One line, `{"product": 1, "quantity": 2}`, or several, `{"lines": [{"sku": "MUG-STONE", "quantity": 2}, …]}`."""
 
     quantity = StrictIntegerField(maximum=MAX_PER_LINE, checked_by_model=True, required=False, help_text="1 to 10,000")
     lines = LineRequest(many=True, required=False)
@@ -124,7 +124,7 @@ class OrderLineResponse(serializers.Serializer):
 class OrderResponse(serializers.Serializer):
     id = serializers.UUIDField()
     customer = serializers.IntegerField(source="customer_id", help_text="The customer's user id.")
-    status = serializers.ChoiceField(Status.choices)
+    status = serializers.ChoiceField(LISTED_STATUSES)
     lines = OrderLineResponse(many=True)
     total = serializers.DecimalField(14, 2)
     currency = serializers.CharField(help_text="ISO 4217")
@@ -156,11 +156,13 @@ def order_row_body(row: Any, lines: Iterable[Any]) -> dict[str, Any]:
 
 
 class EventFacts(serializers.Serializer):
-    to = serializers.CharField(help_text="The status after the event.")
+    to = serializers.ChoiceField(LISTED_STATUSES, help_text="The status after the event.")
 
     def get_fields(self) -> dict[str, Any]:
         # `from` is a keyword, so it cannot be declared as an attribute.
-        before = serializers.CharField(allow_null=True, help_text="The status before the event; null for a new order.")
+        before = serializers.ChoiceField(
+            Status.choices, allow_null=True, help_text="The status before the event; null for a new order."
+        )
         return {"from": before, **super().get_fields()}
 
 

@@ -10,7 +10,9 @@ from products.api.http.pagination import MAX_LIMIT
 class PageQuery(StrictSerializer):
     limit = StrictIntegerField(maximum=MAX_LIMIT, required=False, help_text=f"Results per page, 1 to {MAX_LIMIT}.")
     cursor = StrictTextField(
-        required=False, max_length=1_000, help_text="From the `next` or `previous` link of a page."
+        required=False,
+        max_length=1_000,
+        help_text="The `next_cursor` of a page, or the one in its `next` or `previous`.",
     )
     count = FlagField(required=False, help_text="Include the total number of results, which takes longer.")
 
@@ -26,6 +28,9 @@ def page_of(response: type[serializers.Serializer]) -> serializers.Serializer:
         {
             "next": serializers.URLField(allow_null=True),
             "previous": serializers.URLField(allow_null=True),
+            "next_cursor": serializers.CharField(
+                allow_null=True, help_text="The `cursor` of the next page; null on the last one."
+            ),
             "results": response(many=True),
             "count": serializers.IntegerField(
                 required=False, help_text="The number of results on all pages; with `?count=true`."

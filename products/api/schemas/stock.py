@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from products.api.http.fields import StrictIntegerField, StrictSerializer, StrictTextField, StrictTimestampField
@@ -109,10 +110,15 @@ def stock_body(product: Product, movement: StockMovement | None) -> dict[str, An
     }
 
 
+@extend_schema_field({"$ref": "#/components/schemas/Problem"})
+class ProblemField(serializers.DictField):
+    """The body of an error."""
+
+
 class StockRowResult(serializers.Serializer):
     status = serializers.IntegerField(help_text="The status that this row would have had as a request of its own.")
     result = StockResponse(required=False)
-    problem = serializers.DictField(required=False, help_text="The same as the body of any other error.")
+    problem = ProblemField(required=False, help_text="The same as the body of any other error.")
 
 
 class StockRowResults(serializers.Serializer):

@@ -29,8 +29,9 @@ from products.audit_log import SecurityEvent, record
 from products.models import ApiToken
 from products.models.tokens import ApiTokenQuerySet
 
-# drf-spectacular accepts whole security requirements here, although its type hint allows only names.
-BASIC_OR_IN_THE_BODY: Any = [{"basic": []}, {}]
+# drf-spectacular accepts whole security requirements here, although its type hint allows only names. Converters take
+# the first alternative and send the body as well, and with both the request would be rejected.
+IN_THE_BODY_OR_BASIC: Any = [{}, {"basic": []}]
 
 BASIC_CHALLENGE = 'Basic realm="shop", charset="UTF-8"'  # RFC 7617
 
@@ -63,9 +64,10 @@ class TokenView(APIView):
     @extend_schema(
         operation_id="tokens_create",
         summary="Get a token",
-        request=Credentials,
+        # A form is accepted too. With two media types of one schema, generated clients send both or do not compile.
+        request={"application/json": Credentials},
         responses=IssuedToken,
-        auth=BASIC_OR_IN_THE_BODY,
+        auth=IN_THE_BODY_OR_BASIC,
     )
     def post(self, request: Request) -> HttpResponse:
         """Issue a new token for a `username` and `password`, sent as JSON, as a form, or as HTTP Basic (RFC 7617).

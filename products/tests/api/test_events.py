@@ -42,7 +42,7 @@ def test_the_history_lists_every_event_oldest_first(api, staff, alice, a_deliver
         {"id": event.pk, "kind": kind, "by": by, "facts": {"from": before, "to": to}}
         for event, (kind, by, before, to) in zip(events, steps, strict=True)
     ]
-    assert body == {"next": None, "previous": None, "results": results}
+    assert body == {"next": None, "previous": None, "next_cursor": None, "results": results}
 
 
 def test_the_schema_has_exactly_the_fields_of_the_response(api, alice, a_delivered_order):

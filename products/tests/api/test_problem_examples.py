@@ -1,11 +1,14 @@
 """The examples of errors in the OpenAPI document say what the API says."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection
 
 from products.api.openapi.responses import PROBLEMS
-from products.models import Order
+from products.models import Order, PaymentOverdue, Status
+from products.models.order_status import check_deadline
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +26,7 @@ REQUESTS = {
     "invalid_order": ("post", "/api/orders", {"product": 1, "quantity": 10_001}, {}),
     "invalid_stock_change": ("post", "/api/products/1/stock", {"delta": 0}, {}),
     "insufficient_stock": ("post", "/api/orders", {"product": 1, "quantity": 3}, {}),
-    "sku_taken": ("post", "/api/products", {"sku": "MUG-1", "name": "Mug", "price": "1"}, {}),
+    "sku_taken": ("post", "/api/products", {"sku": "MUG-STONE", "name": "Mug", "price": "1"}, {}),
     "stock_has_moved": ("post", "/api/products/1/stock", {"set": 3, "expected": 44}, {}),
     "stale": ("patch", "/api/products/1", {"price": "5"}, PATCH),
     "precondition_required": ("patch", "/api/products/1", {"price": "5"}, {}),
@@ -45,8 +48,8 @@ def details(problem):
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_an_example_has_the_sentences_of_the_api(api, root, a_product, name):
-    a_product(id=1, sku="MUG-1", stock=1)
-    a_product(id=2, sku="LAMP-1", stock=1)
+    a_product(id=1, sku="MUG-STONE", stock=1)
+    a_product(id=2, sku="LAMP-DESK", stock=1)
     order = Order.objects.create(customer=root, items=[(2, 1)])
     method, path, body, headers = REQUESTS[name]
 
@@ -74,3 +77,10 @@ def test_the_example_of_an_outage_has_the_sentence_of_the_api(api, alice):
         answer = client.get("/api/products")
 
     assert answer.json()["detail"] == PROBLEMS["unavailable"]["detail"]
+
+
+def test_the_example_of_an_overdue_payment_has_the_sentence_of_the_rule():
+    with pytest.raises(PaymentOverdue) as overdue:
+        check_deadline(Status.PAID, datetime(2026, 1, 31, 12, tzinfo=UTC))
+
+    assert str(overdue.value) == PROBLEMS["payment_overdue"]["detail"]

@@ -49,6 +49,20 @@ def contents(operation):
                 yield status, media
 
 
+def forms_of(schema):
+    """Return the objects that a body can be: the body itself, or those that it is one of."""
+    schema = follow(schema)
+    return [follow(form) for form in schema["oneOf"]] if "oneOf" in schema else [schema]
+
+
+def schemas(node):
+    """Yield every schema of the document's components, those within others included."""
+    if isinstance(node, dict):
+        yield node
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from schemas(child)
+
+
 def test_every_route_and_method_is_in_the_document_and_nothing_else():
     described = sorted((path, method) for path, method, _ in operations())
 
@@ -126,10 +140,46 @@ def test_every_body_has_valid_examples():
 def test_request_bodies_forbid_unknown_fields():
     media = [media for _, _, each in operations() for whose, media in contents(each) if whose == "request"]
 
-    bodies = [follow(each["schema"]) for each in media]
+    objects = [form for each in media for form in forms_of(each["schema"])]
 
-    assert bodies
-    assert {body["additionalProperties"] for body in bodies} == {False}
+    assert len(objects) > len(media)
+    assert {form["additionalProperties"] for form in objects} == {False}
+
+
+def test_a_choice_between_objects_has_nothing_beside_it_and_refers_to_named_ones():
+    chosen = [each for each in schemas(document()["components"]["schemas"]) if {"oneOf", "anyOf", "allOf"} & set(each)]
+
+    # Generators make nothing of what stands beside a choice, nor of a choice between conditions.
+    assert {name for each in chosen for name in each} <= {"oneOf", "allOf", "description", "example"}
+    alternatives = [alternative for each in chosen for alternative in each.get("oneOf", each.get("allOf"))]
+    assert {"#/components/schemas/LineById", "#/components/schemas/StockCount"} <= {
+        each["$ref"] for each in alternatives if "$ref" in each
+    }
+    assert [each for each in alternatives if "$ref" not in each and "type" not in each] == []
+    assert [each for each in alternatives if each.get("type") == "object"] == []
+
+
+def test_every_object_says_what_is_in_it():
+    objects = [each for each in schemas(document()["components"]["schemas"]) if "object" in each.get("type", ())]
+
+    assert [each for each in objects if each.get("additionalProperties") == {}] == []
+    # Only this one is meant to be empty.
+    assert [each for each in objects if "properties" not in each] == [document()["components"]["schemas"]["NoDetails"]]
+
+
+def test_only_the_history_knows_carts_as_orders():
+    schemas = document()["components"]["schemas"]
+
+    assert schemas["OrderStatusOrCart"]["enum"] == ["CART", *schemas["OrderStatus"]["enum"]]
+    assert schemas["Order"]["properties"]["status"] == {"$ref": "#/components/schemas/OrderStatus"}
+    assert schemas["EventFacts"]["properties"]["from"]["oneOf"] == [
+        {"$ref": "#/components/schemas/OrderStatusOrCart"},
+        {"type": "null"},
+    ]
+
+
+def test_a_token_is_got_with_the_body_alone_by_clients_that_take_the_first_way():
+    assert document()["paths"]["/api-token-auth"]["post"]["security"] == [{}, {"basic": []}]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +243,7 @@ def test_a_public_catalog_is_documented_as_public(settings):
 
     paths = SchemaGenerator().get_schema(public=True)["paths"]
 
-    assert paths["/api/products"]["get"]["security"] == [{"token": []}, {}]
+    assert paths["/api/products"]["get"]["security"] == [{}, {"token": []}]
     assert paths["/api/products"]["post"]["security"] == [{"token": []}]
 
 

@@ -43,7 +43,7 @@ class DocsPage:
 
 
 def test_a_developer_places_an_order_from_the_docs(browser, alice, a_product, tmp_path):
-    mug = a_product(pk=1, sku="MUG-1", price="4.50", stock=3)  # the product of the example
+    mug = a_product(pk=1, sku="MUG-STONE", price="12.50", stock=3)  # the product of the example
     _, token = ApiToken.objects.issue(alice)
 
     with Gunicorn(workers=1, ALLOWED_HOSTS=f"{HOST_NAME},127.0.0.1") as server:
@@ -55,7 +55,7 @@ def test_a_developer_places_an_order_from_the_docs(browser, alice, a_product, tm
     order = Order.objects.get()
     assert answer.startswith("201")
     assert str(order.pk) in answer
-    assert (order.customer, order.status, str(order.total)) == (alice, "PLACED", "9.00")
+    assert (order.customer, order.status, str(order.total)) == (alice, "PLACED", "25.00")
     assert mug.refreshed().stock == 1
     assert browser.errors() == []
     assert browser.hosts() == {HOST_NAME}

@@ -1,0 +1,183 @@
+"""What a customer and the staff do, by the client that openapi-python-client makes of docs/openapi.yaml.
+
+Run by test_generated_clients.py, which makes `shop_client` first, against a shop that has just loaded its demo data.
+"""
+
+import sys
+from http import HTTPStatus
+from typing import TypeVar
+
+from shop_client import AuthenticatedClient, Client
+from shop_client.api.cart import cart_destroy, cart_line_update, cart_retrieve
+from shop_client.api.orders import (
+    orders_cancel,
+    orders_create,
+    orders_events_list,
+    orders_pay,
+    orders_quote,
+    orders_ship,
+)
+from shop_client.api.products import products_list
+from shop_client.api.stock import stock_move, stock_move_in_bulk
+from shop_client.api.tokens import tokens_create, tokens_revoke_current
+from shop_client.models import (
+    CartLineRequest,
+    Credentials,
+    EventPage,
+    IssuedToken,
+    LineById,
+    LineBySku,
+    LinesRequest,
+    Order,
+    OrderStatus,
+    PaymentRequest,
+    Problem,
+    ProductPage,
+    Quote,
+    ShipmentRequest,
+    Stock,
+    StockCorrection,
+    StockCorrectionBySku,
+    StockCount,
+    StockCountById,
+    StockReceipt,
+    StockRowResults,
+    StockRows,
+)
+from shop_client.types import UNSET, Response
+
+Expected = TypeVar("Expected")
+
+
+def body_of(answer: Response[Expected | Problem], body: type[Expected], status: int = 200) -> Expected:
+    """Return the parsed body. Fails if it is of another type than the document says, or has another status."""
+    assert answer.status_code == status, answer.content
+    assert isinstance(answer.parsed, body), answer.parsed
+    return answer.parsed
+
+
+def problem_of(answer: Response[Expected | Problem], status: int) -> Problem:
+    assert answer.status_code == status, answer.content
+    assert isinstance(answer.parsed, Problem), answer.parsed
+    return answer.parsed
+
+
+def log_in(url: str, name: str, password: str) -> AuthenticatedClient:
+    answer = tokens_create.sync_detailed(
+        client=Client(url, raise_on_unexpected_status=True),  # type: ignore[arg-type]  # it needs no token, the document says
+        body=Credentials(username=name, password=password, name="walk.py"),
+    )
+    return AuthenticatedClient(url, token=body_of(answer, IssuedToken).token, raise_on_unexpected_status=True)
+
+
+def read_every_product(client: AuthenticatedClient) -> dict[str, int]:
+    """Follow the cursor to the last page; return the id of each product by its SKU."""
+    ids: dict[str, int] = {}
+    page = body_of(products_list.sync_detailed(client=client, limit=10), ProductPage)
+    pages = [page]
+    while page.next_cursor is not None:
+        page = body_of(products_list.sync_detailed(client=client, limit=10, cursor=page.next_cursor), ProductPage)
+        pages.append(page)
+    for each in pages:
+        ids |= {product.sku: product.id for product in each.results}
+    assert [len(each.results) for each in pages] == [10, 10, 9]
+    assert len(ids) == 29
+    return ids
+
+
+def order_and_cancel(client: AuthenticatedClient, ids: dict[str, int]) -> None:
+    two_mugs = LineById(product=ids["MUG-STONE"], quantity=2)
+    quote = body_of(orders_quote.sync_detailed(client=client, body=two_mugs), Quote)
+    assert (quote.acceptable, quote.total) == (True, "25.00")
+
+    placed = orders_create.sync_detailed(client=client, body=two_mugs, idempotency_key="walk-1")
+    order = body_of(placed, Order, 201)
+    assert (order.status, order.total, order.lines[0].sku) == (OrderStatus.PLACED, "25.00", "MUG-STONE")
+
+    again = orders_create.sync_detailed(client=client, body=two_mugs, idempotency_key="walk-1")
+    assert body_of(again, Order, 201) == order
+    assert again.headers["Idempotency-Replayed"] == "true"
+    other = orders_create.sync_detailed(
+        client=client, body=LineBySku(sku="BOWL-OAT", quantity=1), idempotency_key="walk-1"
+    )
+    assert problem_of(other, 422).code == "idempotency_key_reused"
+
+    cancelled = body_of(orders_cancel.sync_detailed(order.id, client=client, body=UNSET), Order)
+    assert cancelled.status == OrderStatus.CANCELLED
+    refused = problem_of(orders_cancel.sync_detailed(order.id, client=client), 409)
+    assert (refused.code, refused.allowed) == ("forbidden_move", [])
+    assert (refused.errors[0].from_, refused.errors[0].to) == (OrderStatus.CANCELLED, OrderStatus.CANCELLED)
+    history = body_of(orders_events_list.sync_detailed(order.id, client=client), EventPage)
+    assert [(event.facts.from_, event.facts.to) for event in history.results] == [
+        (None, OrderStatus.PLACED),
+        ("PLACED", OrderStatus.CANCELLED),
+    ]
+
+
+def order_what_is_acceptable(client: AuthenticatedClient, ids: dict[str, int]) -> Order:
+    """Order more clocks than there are, and then what the shop says that it would accept."""
+    wish = LinesRequest(lines=[LineBySku(sku="CLOCK-WALL", quantity=5), LineById(product=ids["MUG-STONE"], quantity=1)])
+    refused = problem_of(orders_create.sync_detailed(client=client, body=wish), 409)
+    assert refused.code == "insufficient_stock"
+    assert (refused.errors[0].requested, refused.errors[0].available) == (5, 3)
+    assert refused.acceptable
+
+    order = body_of(orders_create.sync_detailed(client=client, body=refused.acceptable), Order, 201)
+    assert [(line.sku, line.quantity) for line in order.lines] == [("CLOCK-WALL", 3), ("MUG-STONE", 1)]
+    return order
+
+
+def fill_and_empty_the_cart(client: AuthenticatedClient, ids: dict[str, int]) -> None:
+    filled = cart_line_update.sync_detailed(ids["BOWL-OAT"], client=client, body=CartLineRequest(quantity=3))
+    assert body_of(filled, Quote).total == "42.00"
+    assert cart_destroy.sync_detailed(client=client).status_code == HTTPStatus.NO_CONTENT
+    assert body_of(cart_retrieve.sync_detailed(client=client), Quote).lines == []
+
+
+def adjust_the_stock(client: AuthenticatedClient, ids: dict[str, int]) -> None:
+    pans = ids["PAN-IRON-26"]
+    received = stock_move.sync_detailed(pans, client=client, body=StockReceipt(delta=5, reason="RECEIVED"))
+    assert body_of(received, Stock, 201).stock == 20
+    corrected = stock_move.sync_detailed(pans, client=client, body=StockCorrection(delta=-1, note="cracked"))
+    movement = body_of(corrected, Stock, 201).movement
+    assert movement
+    assert (movement.delta, movement.reason) == (-1, "CORRECTED")
+    counted = stock_move.sync_detailed(pans, client=client, body=StockCount(set_=19, expected=19))
+    assert body_of(counted, Stock, 200).movement is None
+
+    rows = StockRows(
+        rows=[StockCorrectionBySku(sku="TROWEL", delta=-1), StockCountById(product=pans, set_=7, expected=8)]
+    )
+    done, failed = body_of(stock_move_in_bulk.sync_detailed(client=client, body=rows), StockRowResults).results
+    assert done.result
+    assert (done.status, done.result.stock) == (201, 64)
+    assert failed.problem
+    assert (failed.status, failed.problem.code) == (412, "stock_has_moved")
+
+
+def pay_and_ship(client: AuthenticatedClient, order: Order) -> None:
+    paid = orders_pay.sync_detailed(order.id, client=client, body=PaymentRequest(reference="INV-7"))
+    assert body_of(paid, Order).status == OrderStatus.PAID
+    parcel = ShipmentRequest(carrier="DHL", tracking_number="00340434161094015902")
+    shipped = body_of(orders_ship.sync_detailed(order.id, client=client, body=parcel), Order)
+    assert shipped.tracking_number == "00340434161094015902"
+
+
+def log_out(client: AuthenticatedClient) -> None:
+    assert tokens_revoke_current.sync_detailed(client=client).status_code == HTTPStatus.NO_CONTENT
+    assert problem_of(products_list.sync_detailed(client=client), 401).code == "invalid_token"
+
+
+def main(url: str) -> None:
+    alice, staff = log_in(url, "alice", "alice-likes-mugs"), log_in(url, "staff", "staff-runs-the-shop")
+    ids = read_every_product(alice)
+    order_and_cancel(alice, ids)
+    order = order_what_is_acceptable(alice, ids)
+    fill_and_empty_the_cart(alice, ids)
+    adjust_the_stock(staff, ids)
+    pay_and_ship(staff, order)
+    log_out(alice)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

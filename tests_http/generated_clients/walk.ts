@@ -1,0 +1,224 @@
+/*
+ * What a customer and the staff do, with fetch and the types that openapi-typescript makes of docs/openapi.yaml.
+ *
+ * Compiled and run by test_generated_clients.py, which makes schema.ts first, against a shop that has just loaded its
+ * demo data. That it compiles is half of the test.
+ */
+import assert from "node:assert/strict";
+
+import type { components, operations, paths } from "./schema.js";
+
+type Schemas = components["schemas"];
+type Method = "get" | "put" | "post" | "delete" | "patch";
+type Operation<P extends keyof paths, M extends Method> = paths[P][M];
+
+/** The body that an operation takes. */
+type Sent<O> = O extends { requestBody?: { content: { "application/json": infer Body } } } ? Body : undefined;
+
+/** What an operation answers: one member for each status, so that a comparison of the status tells the body's type. */
+type Answer<O> = O extends { responses: infer Responses }
+    ? {
+          [Status in keyof Responses & number]: {
+              status: Status;
+              headers: Headers;
+              body: Responses[Status] extends { content: Record<string, infer Body> } ? Body : undefined;
+          };
+      }[keyof Responses & number]
+    : never;
+
+interface Details<O> {
+    path?: Record<string, string | number>;
+    query?: O extends { parameters: { query?: infer Query } } ? Query : never;
+    headers?: Record<string, string>;
+    body?: Sent<O>;
+}
+
+class Shop {
+    constructor(
+        private readonly url: string,
+        private readonly token?: string,
+    ) {}
+
+    async call<P extends keyof paths, M extends Method>(
+        method: M,
+        path: P,
+        details: Details<Operation<P, M>> = {},
+    ): Promise<Answer<Operation<P, M>>> {
+        const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => String(details.path?.[name]));
+        const address = new URL(filled, this.url);
+        for (const [name, value] of Object.entries(details.query ?? {})) {
+            address.searchParams.set(name, String(value));
+        }
+        const headers = new Headers(details.headers);
+        if (this.token) {
+            headers.set("Authorization", `Bearer ${this.token}`);
+        }
+        const request: RequestInit = { method: method.toUpperCase(), headers };
+        if (details.body !== undefined) {
+            headers.set("Content-Type", "application/json");
+            request.body = JSON.stringify(details.body);
+        }
+        const response = await fetch(address, request);
+        const text = await response.text();
+        const body: unknown = text ? JSON.parse(text) : undefined;
+        return { status: response.status, headers: response.headers, body } as Answer<Operation<P, M>>;
+    }
+}
+
+/** Return the body of an answer, typed by its status. Fails if the answer has another one. */
+function bodyOf<A extends { status: number; body: unknown }, S extends A["status"]>(
+    answer: A,
+    status: S,
+): Extract<A, { status: S }>["body"] {
+    assert.equal(answer.status, status, JSON.stringify(answer.body));
+    return answer.body;
+}
+
+async function logIn(url: string, username: string, password: string): Promise<Shop> {
+    const body: Schemas["Credentials"] = { username, password, name: "walk.ts" };
+    const { token } = bodyOf(await new Shop(url).call("post", "/api-token-auth", { body }), 200);
+    return new Shop(url, token);
+}
+
+/** Follow the cursor to the last page; return the id of each product by its SKU. */
+async function readEveryProduct(shop: Shop): Promise<(sku: string) => number> {
+    const ids = new Map<string, number>();
+    const sizes: number[] = [];
+    let cursor: string | null | undefined;
+    do {
+        const query: operations["products_list"]["parameters"]["query"] = cursor ? { limit: 10, cursor } : { limit: 10 };
+        const page = bodyOf(await shop.call("get", "/api/products", { query }), 200);
+        page.results.forEach((product) => ids.set(product.sku, product.id));
+        sizes.push(page.results.length);
+        cursor = page.next_cursor;
+    } while (cursor !== null);
+    assert.deepEqual(sizes, [10, 10, 9]);
+    return (sku) => {
+        const id = ids.get(sku);
+        assert.ok(id !== undefined, sku);
+        return id;
+    };
+}
+
+async function orderAndCancel(shop: Shop, idOf: (sku: string) => number): Promise<void> {
+    const body: Schemas["OrderRequest"] = { product: idOf("MUG-STONE"), quantity: 2 };
+    const quote = bodyOf(await shop.call("post", "/api/orders/quote", { body }), 200);
+    assert.deepEqual([quote.acceptable, quote.total], [true, "25.00"]);
+
+    const headers = { "Idempotency-Key": "walk-1" };
+    const order = bodyOf(await shop.call("post", "/api/orders", { body, headers }), 201);
+    assert.deepEqual([order.status, order.lines[0]?.sku], ["PLACED" satisfies Schemas["OrderStatus"], "MUG-STONE"]);
+
+    const again = await shop.call("post", "/api/orders", { body, headers });
+    assert.deepEqual(bodyOf(again, 201), order);
+    assert.equal(again.headers.get("Idempotency-Replayed"), "true");
+    const other = await shop.call("post", "/api/orders", { body: { sku: "BOWL-OAT", quantity: 1 }, headers });
+    assert.equal(bodyOf(other, 422).code, "idempotency_key_reused");
+
+    const path = { id: order.id };
+    assert.equal(bodyOf(await shop.call("post", "/api/orders/{id}/cancel", { path }), 200).status, "CANCELLED");
+    const refused = bodyOf(await shop.call("post", "/api/orders/{id}/cancel", { path }), 409);
+    const allowed: Schemas["OrderStatus"][] | undefined = refused.allowed;
+    assert.deepEqual(allowed, []);
+    assert.deepEqual([refused.errors[0]?.from, refused.errors[0]?.to], ["CANCELLED", "CANCELLED"]);
+    const history = bodyOf(await shop.call("get", "/api/orders/{id}/events", { path }), 200);
+    assert.deepEqual(
+        history.results.map((event) => [event.facts.from, event.facts.to]),
+        [
+            [null, "PLACED"],
+            ["PLACED", "CANCELLED"],
+        ],
+    );
+}
+
+/** Order more clocks than there are, and then what the shop says that it would accept. */
+async function orderWhatIsAcceptable(shop: Shop, idOf: (sku: string) => number): Promise<Schemas["Order"]> {
+    const lines = [
+        { sku: "CLOCK-WALL", quantity: 5 },
+        { product: idOf("MUG-STONE"), quantity: 1 },
+    ];
+    const refused = bodyOf(await shop.call("post", "/api/orders", { body: { lines } }), 409);
+    assert.deepEqual([refused.code, refused.errors[0]?.available], ["insufficient_stock", 3]);
+    const acceptable: Schemas["LinesRequest"] | null | undefined = refused.acceptable;
+    assert.ok(acceptable);
+
+    const order = bodyOf(await shop.call("post", "/api/orders", { body: acceptable }), 201);
+    assert.deepEqual(
+        order.lines.map((line) => [line.sku, line.quantity]),
+        [
+            ["CLOCK-WALL", 3],
+            ["MUG-STONE", 1],
+        ],
+    );
+    return order;
+}
+
+async function fillAndEmptyTheCart(shop: Shop, idOf: (sku: string) => number): Promise<void> {
+    const path = { product: idOf("BOWL-OAT") };
+    const filled = bodyOf(await shop.call("put", "/api/cart/lines/{product}", { path, body: { quantity: 3 } }), 200);
+    assert.equal(filled.total, "42.00");
+    assert.equal(bodyOf(await shop.call("delete", "/api/cart"), 204), undefined);
+    assert.deepEqual(bodyOf(await shop.call("get", "/api/cart"), 200).lines, []);
+}
+
+async function adjustTheStock(shop: Shop, idOf: (sku: string) => number): Promise<void> {
+    const path = { id: idOf("PAN-IRON-26") };
+    const changes: Schemas["StockRequest"][] = [{ delta: 5, reason: "RECEIVED" }, { delta: -1, note: "cracked" }];
+    const stocks: number[] = [];
+    for (const body of changes) {
+        stocks.push(bodyOf(await shop.call("post", "/api/products/{id}/stock", { path, body }), 201).stock);
+    }
+    assert.deepEqual(stocks, [20, 19]);
+    const counted = await shop.call("post", "/api/products/{id}/stock", { path, body: { set: 19, expected: 19 } });
+    assert.equal(bodyOf(counted, 200).movement, null);
+
+    const rows: Schemas["StockRow"][] = [
+        { sku: "TROWEL", delta: -1 },
+        { product: path.id, set: 7, expected: 8 },
+    ];
+    const { results } = bodyOf(await shop.call("post", "/api/stock", { body: { rows } }), 200);
+    assert.deepEqual(
+        results.map((row) => [row.status, row.result?.stock, row.problem?.code]),
+        [
+            [201, 64, undefined],
+            [412, undefined, "stock_has_moved"],
+        ],
+    );
+}
+
+async function payAndShip(shop: Shop, order: Schemas["Order"]): Promise<void> {
+    const path = { id: order.id };
+    bodyOf(await shop.call("post", "/api/orders/{id}/pay", { path, body: { reference: "INV-7" } }), 200);
+    const body = { carrier: "DHL", tracking_number: "00340434161094015902" };
+    const shipped = bodyOf(await shop.call("post", "/api/orders/{id}/ship", { path, body }), 200);
+    assert.equal(shipped.tracking_number, body.tracking_number);
+}
+
+async function logOut(shop: Shop): Promise<void> {
+    bodyOf(await shop.call("delete", "/api-token-auth"), 204);
+    assert.equal(bodyOf(await shop.call("get", "/api/products"), 401).code, "invalid_token");
+}
+
+/** Bodies that the types have to refuse. Unused directives are errors, so each has to be refused. */
+// @ts-expect-error: it names no product
+export const noProduct: Schemas["OrderRequest"] = { quantity: 1 };
+// @ts-expect-error: it has no quantity
+export const noQuantity: Schemas["OrderRequest"] = { lines: [{ sku: "MUG-STONE" }] };
+// @ts-expect-error: it is neither a count nor a movement
+export const neither: Schemas["StockRequest"] = { note: "broken" };
+// @ts-expect-error: no order is a cart
+export const cart: Schemas["Order"]["status"] = "CART";
+
+const url = process.argv[2];
+assert.ok(url, "node walk.js http://127.0.0.1:8000");
+const [alice, staff] = [
+    await logIn(url, "alice", "alice-likes-mugs"),
+    await logIn(url, "staff", "staff-runs-the-shop"),
+];
+const idOf = await readEveryProduct(alice);
+await orderAndCancel(alice, idOf);
+const order = await orderWhatIsAcceptable(alice, idOf);
+await fillAndEmptyTheCart(alice, idOf);
+await adjustTheStock(staff, idOf);
+await payAndShip(staff, order);
+await logOut(alice);
