@@ -75,11 +75,15 @@ class StrictSerializer(serializers.Serializer):
 
 @extend_schema_field({"type": "string", "format": "date-time"})
 class StrictTimestampField(serializers.Field):
-    """A timestamp (RFC 3339) with a UTC offset or Z, without which it would be ambiguous."""
+    """A timestamp (RFC 3339) with a UTC offset or Z, without which it would be ambiguous.
+
+    Any number of decimals is accepted, as Java and Go write nanoseconds. Those beyond microseconds, which is what is
+    stored, are cut off.
+    """
 
     default_error_messages = {"invalid": "Not a timestamp such as 2026-01-31T12:00:00Z."}
     pattern = re.compile(
-        r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
     )
 
     def to_internal_value(self, data: Any) -> datetime:

@@ -1,10 +1,12 @@
 """The strict fields of request bodies: what they accept, and their bounds."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.db import DataError, connection
 from rest_framework.exceptions import ValidationError
 
-from products.api.http.fields import StrictIntegerField
+from products.api.http.fields import StrictIntegerField, StrictTimestampField
 
 
 def codes(field, value):
@@ -37,6 +39,49 @@ def test_an_integer_whose_bounds_the_model_checks_passes_the_field():
 @pytest.mark.parametrize("value", [True, 1.0, "1_0", " 1 ", "1e2", "１", "-1", None, [], {}])
 def test_anything_but_an_integer_is_invalid(value):
     assert codes(StrictIntegerField(), value) in (["invalid"], ["null"])
+
+
+@pytest.mark.parametrize(
+    ("moment", "microsecond"),
+    [
+        ("2026-11-27T08:13:37Z", 0),
+        ("2026-11-27T08:13:37.1Z", 100_000),
+        ("2026-11-27T08:13:37.196833Z", 196_833),
+        ("2026-11-27T08:13:37.1968332Z", 196_833),  # .NET
+        ("2026-11-27T08:13:37.196833239Z", 196_833),  # Java's Instant.now()
+        ("2026-11-27T08:13:37.999999999Z", 999_999),
+        ("2026-11-27t09:13:37.196833999999999999999999+01:00", 196_833),
+        ("2026-11-27T08:13:37." + "1" * 3_000 + "z", 111_111),
+    ],
+)
+def test_a_timestamp_may_have_any_number_of_decimals_and_is_cut_at_microseconds(moment, microsecond):
+    expected = datetime(2026, 11, 27, 8, 13, 37, microsecond, UTC)
+
+    assert StrictTimestampField().run_validation(moment) == expected
+
+
+@pytest.mark.parametrize("moment", ["2026-11-27T08:13:37.Z", "2026-11-27T08:13:37,5Z", "2026-11-27T08:13:37.٣Z"])
+def test_a_timestamp_with_a_malformed_fraction_is_invalid(moment):
+    assert codes(StrictTimestampField(), moment) == ["invalid"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "parameter"),
+    [
+        ("/api/products", "changed_since"),
+        ("/api/orders", "placed_after"),
+        ("/api/orders", "placed_before"),
+        ("/api/products/{product}/stock", "at"),
+    ],
+)
+def test_every_parameter_that_is_a_moment_accepts_nanoseconds(api, staff, a_product, path, parameter):
+    address = path.format(product=a_product().pk)
+
+    answer = api(staff).get(address, {parameter: "2026-11-27T08:13:37.196833239Z"})
+
+    assert answer.status_code == 200
+    assert answer.json().get("at", "2026-11-27T08:13:37.196833Z") == "2026-11-27T08:13:37.196833Z"
 
 
 @pytest.mark.django_db
