@@ -1,14 +1,17 @@
 """Strict serializers and fields: values are accepted in their documented form only, and never converted."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Set
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
+from rest_framework.settings import api_settings
+
+NON_FIELD_ERRORS: str = api_settings.NON_FIELD_ERRORS_KEY
 
 
 class StrictIntegerField(serializers.Field):
@@ -57,12 +60,40 @@ class StrictTextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class StrictBooleanField(serializers.BooleanField):
+    """JSON's true or false. DRF's own field accepts "yes", 1 and more."""
+
+    default_error_messages = {"invalid": "Must be true or false."}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+class MemberError(NamedTuple):
+    """A violation of a rule about which members an object has together; without a `name` it is the whole object's."""
+
+    code: str
+    detail: str
+    name: str = NON_FIELD_ERRORS
+
+
 class StrictSerializer(serializers.Serializer):
-    """A request body or query string in which an unknown field is an error."""
+    """A request body or query string in which an unknown field is an error.
+
+    Rules about which fields are given together belong in member_errors() instead of validate(), which DRF does not call
+    if a field is invalid: so a client learns everything that is wrong at once.
+    """
+
+    def member_errors(self, members: Set[str]) -> Iterator[MemberError]:
+        """Yield what is wrong with having just these members, whatever their values are."""
+        yield from ()
 
     def to_internal_value(self, data: Any) -> Any:
-        unknown = set(data) - set(self.fields) if isinstance(data, Mapping) else set()
-        errors = {name: [ErrorDetail("Unknown field.", "unknown")] for name in sorted(unknown)}
+        errors: dict[str, list[Any]] = {}
+        for error in self._errors_in_members(data) if isinstance(data, Mapping) else ():
+            errors.setdefault(error.name, []).append(ErrorDetail(error.detail, error.code))
         try:
             value = super().to_internal_value(data)
         except serializers.ValidationError as error:
@@ -71,6 +102,11 @@ class StrictSerializer(serializers.Serializer):
         if errors:
             raise serializers.ValidationError(errors)
         return value
+
+    def _errors_in_members(self, data: Mapping[str, Any]) -> Iterator[MemberError]:
+        for name in sorted(set(data) - set(self.fields)):
+            yield MemberError("unknown", "Unknown field.", name)
+        yield from self.member_errors(data.keys())
 
 
 @extend_schema_field({"type": "string", "format": "date-time"})

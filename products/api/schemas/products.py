@@ -1,12 +1,11 @@
 """Products: the catalog's query parameters, new products and changes, and the response."""
 
-from typing import Any
-
 from django.conf import settings
 from rest_framework import serializers
 
 from products.api.http.fields import (
     FlagField,
+    StrictBooleanField,
     StrictDecimalField,
     StrictSerializer,
     StrictTextField,
@@ -76,12 +75,7 @@ class ProductChange(NewProduct):
     sku = StrictTextField(required=False, max_length=64, validators=Product._meta.get_field("sku").validators[:1])
     name = StrictTextField(required=False, max_length=200)
     price = StrictDecimalField(required=False)
-    retired = serializers.BooleanField(required=False, help_text="Whether the product is taken off sale.")
-
-    def validate(self, change: dict[str, Any]) -> dict[str, Any]:
-        if "retired" in change and not isinstance(self.initial_data["retired"], bool):
-            raise serializers.ValidationError({"retired": ["Must be true or false."]}, "invalid")
-        return change
+    retired = StrictBooleanField(required=False, help_text="Whether the product is taken off sale.")
 
 
 class ProductResponse(serializers.Serializer):
