@@ -12,8 +12,8 @@ from django.urls import Resolver404, resolve
 from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
 
-# A quote accepts lines that an order would not, and reports them.
-LENIENT = {"orders_quote"}
+# A quote accepts lines that an order would not, and a bulk request rows that are invalid; both report them.
+LENIENT = {"orders_quote", "stock_move_in_bulk"}
 
 # Headers that must be documented wherever they are sent.
 DOCUMENTED_HEADERS = {
