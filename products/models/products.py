@@ -24,7 +24,7 @@ from products.models.events import Event
 from products.models.querysets import ValidatedQuerySet, validated_fields
 from products.models.stock import Reason, StockMovement
 from products.ordering.stock_adjustment import Person, StockAdjustment
-from products.validators import clean_fields, clean_values, printable, printable_line, visible
+from products.validators import clean_fields, clean_values, printable, printable_line, visible, wholly_visible
 
 STOCK_IS_READ_ONLY = "Stock moves through receive(), correct(), count() and orders, which write the ledger."
 SEARCH_FOLLOWS = (
@@ -235,7 +235,10 @@ class Product(models.Model):
         "SKU",
         max_length=64,
         unique=True,
-        validators=[RegexValidator(r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z", "Letters, digits, dots, dashes, underscores.")],
+        validators=[
+            wholly_visible,
+            RegexValidator(r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z", "Letters, digits, dots, dashes, underscores."),
+        ],
     )
     name = models.CharField(max_length=200, validators=[printable_line, visible])
     description = models.TextField(blank=True, default="", validators=[MaxLengthValidator(10_000), printable])

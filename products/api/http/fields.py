@@ -6,10 +6,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from django.core.exceptions import ValidationError as ModelValidationError
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
+from rest_framework.fields import get_error_detail
 from rest_framework.settings import api_settings
+
+from products.validators import printable
 
 NON_FIELD_ERRORS: str = api_settings.NON_FIELD_ERRORS_KEY
 
@@ -50,13 +54,13 @@ class StrictIntegerField(serializers.Field):
 class StrictTextField(serializers.CharField):
     """A JSON string without control characters. DRF's own field accepts numbers too."""
 
-    default_error_messages = {"control_character": "Must not contain control characters."}
-
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
-        if re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", data):
-            self.fail("control_character")
+        try:
+            printable(data)
+        except ModelValidationError as error:
+            raise serializers.ValidationError(get_error_detail(error)) from error
         return super().to_internal_value(data)
 
 

@@ -18,6 +18,7 @@ from products.api.schemas.output import Output, money
 from products.api.schemas.pages import PageQuery
 from products.models import Event, Order, Status
 from products.models.order_lines import MAX_PER_LINE
+from products.validators import validators_of
 
 LISTED_STATUSES = [status.value for status in Status if status != Status.CART]
 ONE_STATUS = f"({'|'.join(LISTED_STATUSES)})"
@@ -107,12 +108,22 @@ class NoDetails(StrictSerializer):
 
 
 class PaymentRequest(StrictSerializer):
-    reference = StrictTextField(required=False, allow_blank=True, max_length=200, help_text="The payment's reference.")
+    reference = StrictTextField(
+        required=False,
+        allow_blank=True,
+        max_length=200,
+        validators=validators_of(Order, "payment_reference"),
+        help_text="The payment's reference.",
+    )
 
 
 class ShipmentRequest(StrictSerializer):
-    carrier = StrictTextField(required=False, allow_blank=True, max_length=100)
-    tracking_number = StrictTextField(required=False, allow_blank=True, max_length=100)
+    carrier = StrictTextField(
+        required=False, allow_blank=True, max_length=100, validators=validators_of(Order, "carrier")
+    )
+    tracking_number = StrictTextField(
+        required=False, allow_blank=True, max_length=100, validators=validators_of(Order, "tracking_number")
+    )
 
 
 class OrderLineResponse(serializers.Serializer):

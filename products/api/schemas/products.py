@@ -14,6 +14,7 @@ from products.api.http.fields import (
 from products.api.schemas.output import Output
 from products.api.schemas.pages import PageQuery
 from products.models import Category, Product
+from products.validators import validators_of
 
 ORDERINGS = {
     "id": ["id"],
@@ -54,9 +55,15 @@ class ProductQuery(PageQuery):
 class NewProduct(StrictSerializer):
     """A new product. Its stock is added later, with `POST /api/products/{id}/stock`."""
 
-    sku = StrictTextField(max_length=64, validators=Product._meta.get_field("sku").validators[:1])
-    name = StrictTextField(max_length=200)
-    description = StrictTextField(required=False, allow_blank=True, max_length=10_000, trim_whitespace=False)
+    sku = StrictTextField(max_length=64, validators=validators_of(Product, "sku"))
+    name = StrictTextField(max_length=200, validators=validators_of(Product, "name"))
+    description = StrictTextField(
+        required=False,
+        allow_blank=True,
+        max_length=10_000,
+        trim_whitespace=False,
+        validators=validators_of(Product, "description"),
+    )
     category = StrictTextField(required=False, allow_null=True, max_length=60, help_text="The category's slug.")
     price = StrictDecimalField()
 
@@ -72,8 +79,8 @@ class NewProduct(StrictSerializer):
 class ProductChange(NewProduct):
     """The fields to change; all others keep their values."""
 
-    sku = StrictTextField(required=False, max_length=64, validators=Product._meta.get_field("sku").validators[:1])
-    name = StrictTextField(required=False, max_length=200)
+    sku = StrictTextField(required=False, max_length=64, validators=validators_of(Product, "sku"))
+    name = StrictTextField(required=False, max_length=200, validators=validators_of(Product, "name"))
     price = StrictDecimalField(required=False)
     retired = StrictBooleanField(required=False, help_text="Whether the product is taken off sale.")
 
