@@ -49,6 +49,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "shop.middleware.RequestIdMiddleware",  # First, so that every response and every log line has its id.
+    "shop.middleware.ContentLengthMiddleware",
     "shop.observability.access_log.AccessLogMiddleware",
     "shop.ambiguous_requests.RejectAmbiguousRequests",
     # Around everything that answers by itself, so that files and refusals have their headers too.

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import gzip
 import json
 import re
 from collections.abc import Iterator
@@ -83,7 +84,9 @@ def _of_body(answer: Any, content: dict[str, Any]) -> Iterator[str]:
     if media_type not in content:
         yield f"{media_type} is not documented"
     elif media_type.endswith("json"):
-        yield from faults_of(json.loads(answer.content), content[media_type]["schema"])
+        is_compressed = answer.headers.get("Content-Encoding") == "gzip"
+        body = gzip.decompress(answer.content) if is_compressed else answer.content
+        yield from faults_of(json.loads(body), content[media_type]["schema"])
 
 
 def _of_request(request: dict[str, Any], sent: Any, content_type: str, operation: dict[str, Any]) -> Iterator[str]:
