@@ -3,6 +3,7 @@
 docs/configuration.md lists what an operator can set, with units and defaults.
 """
 
+import re
 from pathlib import Path
 
 from products import currencies
@@ -66,6 +67,15 @@ MIDDLEWARE = [
     "shop.middleware.AuthenticationMiddleware",
     "shop.middleware.MessageMiddleware",
 ]
+
+# gunicorn takes it off each request's path; Django puts it before each address that it makes.
+script_name = env.text(
+    "SCRIPT_NAME",
+    default="",
+    pattern=r"(/[A-Za-z0-9._~-]+)+",
+    expected="a path such as /shop, without a slash at its end",
+)
+FORCE_SCRIPT_NAME = script_name or None
 
 ROOT_URLCONF = "shop.urls"
 WSGI_APPLICATION = "shop.wsgi.application"
@@ -149,7 +159,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1.0.0",
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "OAS_VERSION": "3.1.0",
-    "SERVERS": [{"url": "/"}],
+    "SERVERS": [{"url": script_name or "/"}],
     "SCHEMA_PATH_PREFIX": "/api/",
     "COMPONENT_SPLIT_PATCH": False,
     "ENUM_NAME_OVERRIDES": {"OrderStatus": "products.models.Status"},
@@ -210,7 +220,10 @@ CSRF_TRUSTED_ORIGINS = env.names(
 # carries no secret, a program's does.
 HTTPS_ONLY = env.boolean("HTTPS_ONLY", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS_ONLY
-SECURE_REDIRECT_EXEMPT = [r"^api(?!/docs/?$)(/|-token-auth|$)", r"^(health|metrics)(/|$)"]
+SECURE_REDIRECT_EXEMPT = [
+    f"^{re.escape(script_name.removeprefix('/') + '/' if script_name else '')}{path}"
+    for path in (r"api(?!/docs/?$)(/|-token-auth|$)", r"(health|metrics)(/|$)")
+]
 
 hsts_seconds = env.integer("HSTS_SECONDS", default=31_536_000, maximum=63_072_000)
 SECURE_HSTS_SECONDS = 0 if DEBUG else hsts_seconds
@@ -245,7 +258,7 @@ USE_TZ = True
 
 # --- Static files ---------------------------------------------------------------------------------------------
 
-STATIC_URL = "/static/"
+STATIC_URL = f"{script_name}/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 
 # Explicit, because the defaults follow settings.DEBUG, which test runners switch off.

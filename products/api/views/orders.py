@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
 from products.api.http.etags import IF_MATCH, check_if_match, etag_of, respond
@@ -200,7 +201,7 @@ def requested_items(request: ApiRequest) -> list[tuple[int | str, int]]:
 
 def placed_response(request: ApiRequest, order: Order, *, new: bool) -> HttpResponse:
     """Return the response to a request that placed an order, or that repeats the one that did."""
-    headers = {"Location": request.build_absolute_uri(f"/api/orders/{order.pk}")}
+    headers = {"Location": reverse("order-detail", [order.pk], request=request)}
     if not new:
         headers["Idempotency-Replayed"] = "true"
     return respond(request, order_body(order), code=status.HTTP_201_CREATED, headers=headers)

@@ -9,6 +9,7 @@ from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
 from products.api.http.etags import IF_MATCH, IF_MATCH_REQUIRED, check_if_match, etag_of, respond
@@ -70,7 +71,7 @@ class ProductViewSet(GenericViewSet):
         serializer.is_valid(raise_exception=True)
         product = Product(**serializer.validated_data)
         product.save(by=request.user)
-        headers = {"Location": request.build_absolute_uri(f"/api/products/{product.pk}")}
+        headers = {"Location": reverse("product-detail", [product.pk], request=request)}
         return product_response(request, product_row(product.pk), status.HTTP_201_CREATED, headers)
 
     @extend_schema(
