@@ -202,6 +202,43 @@ REQUESTS_PER_MINUTE = env.integer("REQUESTS_PER_MINUTE", default=1_200, maximum=
 AUTHENTICATION_BACKENDS = ["products.auth.RateLimitedBackend"]
 LOGIN_REDIRECT_URL = "admin:index"
 
+# --- Other origins ---------------------------------------------------------------------------------------------
+
+CORS_ALLOWED_ORIGINS = env.names(
+    "CORS_ALLOWED_ORIGINS",
+    default=[],
+    pattern=r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?",
+    expected="origins in lower case separated by commas, such as https://front.example.com",
+)
+if CORS_ALLOWED_ORIGINS:  # Without any, no request passes the middleware.
+    INSTALLED_APPS.insert(0, "corsheaders")
+    # Before all that answers for the API, so that its errors can be read too; after what adds the security headers.
+    MIDDLEWARE.insert(MIDDLEWARE.index("shop.health.Health"), "corsheaders.middleware.CorsMiddleware")
+CORS_URLS_REGEX = r"^/api(/|-token-auth|$)"
+# No cookies: the API knows only the Authorization header, which a script sets itself.
+CORS_ALLOW_CREDENTIALS = False
+CORS_ALLOW_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "x-request-id",
+]
+CORS_EXPOSE_HEADERS = [
+    "ETag",
+    "Idempotency-Replayed",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Request-Id",
+]
+
 # --- Security -------------------------------------------------------------------------------------------------
 
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", default=0, maximum=10)
