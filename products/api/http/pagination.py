@@ -53,11 +53,14 @@ class KeysetPage:
         self.queryset = queryset
         self._set_position(queryset.model, ordering, query)
 
-    def respond(self, request: Request, body_of: Callable[[Any], dict[str, Any]]) -> HttpResponse:
-        """Return the response: `next`, `previous`, `results`, `count` on request, and a Link header (RFC 8288)."""
+    def respond(self, request: Request, body_of: Callable[[Any], dict[str, Any]], **members: Any) -> HttpResponse:
+        """Return the response: `next`, `previous`, `results`, `count` on request, and a Link header (RFC 8288).
+
+        `members` are added to the body.
+        """
         self._set_rows(self.fetch())
         links = {"next": self._link(request, backward=False), "previous": self._link(request, backward=True)}
-        body: dict[str, Any] = {**links, "results": [body_of(row) for row in self.rows]}
+        body: dict[str, Any] = {**links, "results": [body_of(row) for row in self.rows], **members}
         if self.query.get("count"):
             body["count"] = self.count()
         header = ", ".join(f'<{url}>; rel="{LINK_RELATION[name]}"' for name, url in links.items() if url)

@@ -15,7 +15,7 @@ from products.api.http.fields import (
     StrictTimestampField,
 )
 from products.api.schemas.output import Output, money
-from products.api.schemas.pages import PageQuery
+from products.api.schemas.pages import NEXT_TIME, PageQuery
 from products.models import Event, Order, Status
 from products.models.order_lines import MAX_PER_LINE
 from products.validators import validators_of
@@ -42,7 +42,7 @@ class StatusesField(serializers.Field):
 
 class OrderQuery(PageQuery):
     status = StatusesField(required=False, help_text="One or more, separated by commas.")
-    placed_after = StrictTimestampField(required=False, help_text="Placed at or after this time.")
+    placed_after = StrictTimestampField(required=False, help_text=f"Placed at or after this time. {NEXT_TIME}")
     placed_before = StrictTimestampField(required=False, help_text="Placed before this time.")
     key = serializers.RegexField(
         r"^[\x21-\x7e]{1,255}\Z",

@@ -12,7 +12,7 @@ from products.api.http.fields import (
     StrictTimestampField,
 )
 from products.api.schemas.output import Output
-from products.api.schemas.pages import PageQuery
+from products.api.schemas.pages import NEXT_TIME, PageQuery
 from products.models import Category, Product
 from products.validators import validators_of
 
@@ -38,7 +38,8 @@ class ProductQuery(PageQuery):
     in_stock = FlagField(required=False, help_text="Whether the stock is above zero.")
     retired = FlagField(required=False, help_text="`true` lists retired products instead of those on sale.")
     changed_since = StrictTimestampField(
-        required=False, help_text="Changed at or after this time. Changes of the stock do not count."
+        required=False,
+        help_text=f"Changed at or after this time. Changes of the stock do not count. {NEXT_TIME}",
     )
     ordering = serializers.ChoiceField(
         [f"{sign}{name}" for name in ORDERINGS for sign in ("", "-")],
