@@ -8,6 +8,7 @@ from threading import Event as Signal
 
 import pytest
 from django.db import connection, transaction
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from products.db import visibility
@@ -145,6 +146,22 @@ def test_an_update_that_waits_for_a_lock_is_not_missed(copy_of, a_product):
         products.poll()
 
     assert waiting.outcome() == 1
+    assert products.poll().rows[mug.pk]["price"] == "2.00"
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("short_allowance")
+def test_an_update_that_searches_long_before_it_writes_is_not_missed(copy_of, a_product):
+    mug = a_product(price="1.00")
+    products = copy_of("/api/products", "changed_since").poll()
+    slowly = Product.objects.filter(pk=mug.pk).annotate(slept=RawSQL("pg_sleep(1.5)::text", ())).filter(slept="")
+
+    searching = meanwhile(lambda: slowly.update(price="2.00"))
+    time.sleep(0.8)
+    products.poll()
+
+    assert searching.outcome() == 1
     assert products.poll().rows[mug.pk]["price"] == "2.00"
 
 
