@@ -31,7 +31,7 @@ from products.models.querysets import ValidatedQuerySet
 from products.models.stock import StockMovement
 from products.ordering import placement
 from products.ordering.validation import OrderDraft, RequestedItem, checked_items
-from products.validators import clean_fields, clean_values, printable_line
+from products.validators import clean_fields, clean_values, printable_line, visible
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -212,9 +212,9 @@ class Order(models.Model):
     # The client's name for its request, and a digest of what it requested, to tell a retry from another request.
     idempotency_key = models.CharField(max_length=255, null=True, blank=True, editable=False)  # noqa: DJ001 - unique
     request_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
-    payment_reference = models.CharField(max_length=200, blank=True, default="", validators=[printable_line])
-    carrier = models.CharField(max_length=100, blank=True, default="", validators=[printable_line])
-    tracking_number = models.CharField(max_length=100, blank=True, default="", validators=[printable_line])
+    payment_reference = models.CharField(max_length=200, blank=True, default="", validators=[printable_line, visible])
+    carrier = models.CharField(max_length=100, blank=True, default="", validators=[printable_line, visible])
+    tracking_number = models.CharField(max_length=100, blank=True, default="", validators=[printable_line, visible])
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     placed_at = models.DateTimeField(null=True, blank=True, editable=False)
     pay_by = models.DateTimeField(null=True, blank=True, help_text="Past this moment an unpaid order is void.")
