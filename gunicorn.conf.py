@@ -100,6 +100,8 @@ def on_exit(server: Any) -> None:
 
 try:
     variables.raise_errors()
-    settings.LOGGING  # noqa: B018 - report invalid settings as a sentence, before gunicorn starts
+    # The first access to the settings, so that invalid ones are reported as a sentence before gunicorn starts. gunicorn
+    # reads SCRIPT_NAME from its environment only, and the shop also from SCRIPT_NAME_FILE.
+    raw_env = [f"SCRIPT_NAME={settings.FORCE_SCRIPT_NAME or ''}"]
 except ImproperlyConfigured as problem:
     sys.exit(str(problem))

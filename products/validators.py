@@ -2,33 +2,83 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.db.models import Field, Model
 
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 LINE_BREAKS = re.compile(r"[\t\n\r\u2028\u2029]")
 
+BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and symbols by their category, of which nothing can be seen."""
+
+NAMES = {"\0": "NUL", "\t": "tab", "\n": "line feed", "\r": "carriage return", "\x1b": "escape", "\x7f": "delete"}
+"""Control characters, to which Unicode gives no names, as people call them."""
+
 
 def printable(text: str) -> None:
     """Refuse control characters and lone surrogates; tabs and line breaks are fine."""
-    if CONTROL_CHARACTERS.search(text):
-        raise ValidationError("Control characters cannot be printed.", code="control_character")
+    if found := CONTROL_CHARACTERS.search(text):
+        raise ValidationError(
+            "Control characters cannot be printed; remove %(character)s.",
+            code="control_character",
+            params={"character": described(found[0])},
+        )
 
 
 def printable_line(text: str) -> None:
     """Refuse control characters, lone surrogates, tabs and line breaks."""
     printable(text)
-    if LINE_BREAKS.search(text):
-        raise ValidationError("Write it in one line, without tabs.", code="control_character")
+    if found := LINE_BREAKS.search(text):
+        raise ValidationError(
+            "Write it in one line, without tabs; remove %(character)s.",
+            code="control_character",
+            params={"character": described(found[0])},
+        )
 
 
 def visible(text: str) -> None:
     """Refuse a text of which nothing can be seen, such as spaces or zero-width characters only."""
-    if not any(unicodedata.category(character)[0] not in "ZC" for character in text):
-        raise ValidationError("This field cannot be blank.", code="blank")
+    if text and all(is_invisible(character) for character in text):
+        raise ValidationError(
+            "This field cannot be blank, and of %(character)s nothing can be seen.",
+            code="invisible_character",  # A model's field replaces the sentence of "blank" by its own.
+            params={"character": described(text[0])},
+        )
+
+
+def wholly_visible(text: str) -> None:
+    """Refuse a text with a character, other than a space, that cannot be seen: one copied along with a SKU, say."""
+    if found := next((character for character in text if character != " " and is_invisible(character)), None):
+        raise ValidationError(
+            "Remove %(character)s, which cannot be seen.",
+            code="invisible_character",
+            params={"character": described(found)},
+        )
+
+
+def is_invisible(character: str) -> bool:
+    """Return whether it is a space, a format or control character, or a letter that looks like a space."""
+    return unicodedata.category(character)[0] in "ZC" or character in BLANK_LETTERS
+
+
+def described(character: str) -> str:
+    """Return the character's number and name, for a message that would not show the character itself."""
+    if "\ud800" <= character <= "\udfff":
+        name = "lone surrogate"
+    else:
+        name = NAMES.get(character) or unicodedata.name(character, "control character").lower()
+    return f"U+{ord(character):04X} ({name})"
+
+
+def validators_of(model: type[Model], name: str) -> list[Callable[[Any], None]]:
+    """Return what validates this field of the model, but for its length, which every form and serializer has itself."""
+    field = model._meta.get_field(name)
+    assert isinstance(field, Field)  # noqa: S101 - for mypy: no relation
+    return [validator for validator in field.validators if not isinstance(validator, MaxLengthValidator)]
 
 
 def clean_values(model: type[Model], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,6 @@ class RejectAmbiguousRequests:
         if reason is None:
             return self.get_response(request)
         response = problem_response(400, request, detail=reason)
-        response.headers["Content-Length"] = str(len(response.content))
         for name, value in HEADERS.items():
             response.headers[name] = value
         return response

@@ -42,8 +42,6 @@ class Health:
         response = answer() if request.method in ("GET", "HEAD") else problem_response(405, request)
         if response.status_code == 405:
             response["Allow"] = "GET, HEAD"
-        if request.method == "HEAD":
-            response.content = b""
         response["Cache-Control"] = "no-store"
         return response
 

@@ -73,6 +73,25 @@ class RequestIdMiddleware:
         return response
 
 
+class ContentLengthMiddleware:
+    """Give every response a Content-Length, but those that have no body to be measured (RFC 9110, section 8.6).
+
+    Django's CommonMiddleware gives them 0, which for a 304 contradicts the response that the client has stored. Answers
+    of middleware in front of it, such as redirects and health checks, would be chunked.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code in (204, 304):
+            del response["Content-Length"]
+        elif not response.streaming:
+            response.setdefault("Content-Length", str(len(response.content)))
+        return response
+
+
 class DatabaseDeadlineMiddleware:
     """Limit how long a request may wait for the database: the API for API_DEADLINE, pages for PAGE_DEADLINE."""
 
@@ -120,12 +139,11 @@ class ApiMiddleware:
         return response
 
     def _add_headers(self, request: ShopRequest, response: HttpResponse) -> None:
-        """Add the cache headers, the rate limit's, and Content-Length where CommonMiddleware was not reached."""
+        """Add the cache headers and the rate limit's."""
         # A client may keep what it has read and revalidate it by ETag; nothing else may be stored.
         is_cacheable = request.method in ("GET", "HEAD") and response.status_code in (200, 304)
         response.setdefault("Cache-Control", "private, no-cache" if is_cacheable else "no-store")
         patch_vary_headers(response, ["Authorization", "Accept"])
-        response.setdefault("Content-Length", str(len(response.content)))
         if rate_limit := rate_limit_of(request):
             for name, value in rate_limit.headers.items():
                 response[name] = value
@@ -134,9 +152,9 @@ class ApiMiddleware:
 def problem_from(page: HttpResponse, request: HttpRequest) -> HttpResponse:
     """Return a problem with the status of an HTML error page, and with the headers that other middleware has added."""
     problem = problem_response(page.status_code, request)
-    problem["Content-Length"] = str(len(problem.content))
     for name, value in page.items():
-        if name != "Vary":  # Django's 404 page varies on a cookie, and sets one. Errors are not cached anyway.
+        # Django's 404 page varies on a cookie, and sets one. Errors are not cached anyway.
+        if name not in ("Vary", "Content-Length"):
             problem.setdefault(name, value)
     return problem
 

@@ -3,6 +3,7 @@
 docs/configuration.md lists what an operator can set, with units and defaults.
 """
 
+import re
 from pathlib import Path
 
 from products import currencies
@@ -49,6 +50,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "shop.middleware.RequestIdMiddleware",  # First, so that every response and every log line has its id.
+    "shop.middleware.ContentLengthMiddleware",
     "shop.observability.access_log.AccessLogMiddleware",
     "shop.ambiguous_requests.RejectAmbiguousRequests",
     # Around everything that answers by itself, so that files and refusals have their headers too.
@@ -65,6 +67,15 @@ MIDDLEWARE = [
     "shop.middleware.AuthenticationMiddleware",
     "shop.middleware.MessageMiddleware",
 ]
+
+# gunicorn takes it off each request's path; Django puts it before each address that it makes.
+script_name = env.text(
+    "SCRIPT_NAME",
+    default="",
+    pattern=r"(/[A-Za-z0-9._~-]+)+",
+    expected="a path such as /shop, without a slash at its end",
+)
+FORCE_SCRIPT_NAME = script_name or None
 
 ROOT_URLCONF = "shop.urls"
 WSGI_APPLICATION = "shop.wsgi.application"
@@ -155,7 +166,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1.0.0",
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "OAS_VERSION": "3.1.0",
-    "SERVERS": [{"url": "/"}],
+    "SERVERS": [{"url": script_name or "/"}],
     "SCHEMA_PATH_PREFIX": "/api/",
     "COMPONENT_SPLIT_PATCH": False,
     "ENUM_NAME_OVERRIDES": {
@@ -202,6 +213,43 @@ REQUESTS_PER_MINUTE = env.integer("REQUESTS_PER_MINUTE", default=1_200, maximum=
 AUTHENTICATION_BACKENDS = ["products.auth.RateLimitedBackend"]
 LOGIN_REDIRECT_URL = "admin:index"
 
+# --- Other origins ---------------------------------------------------------------------------------------------
+
+CORS_ALLOWED_ORIGINS = env.names(
+    "CORS_ALLOWED_ORIGINS",
+    default=[],
+    pattern=r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?",
+    expected="origins in lower case separated by commas, such as https://front.example.com",
+)
+if CORS_ALLOWED_ORIGINS:  # Without any, no request passes the middleware.
+    INSTALLED_APPS.insert(0, "corsheaders")
+    # Before all that answers for the API, so that its errors can be read too; after what adds the security headers.
+    MIDDLEWARE.insert(MIDDLEWARE.index("shop.health.Health"), "corsheaders.middleware.CorsMiddleware")
+CORS_URLS_REGEX = r"^/api(/|-token-auth|$)"
+# No cookies: the API knows only the Authorization header, which a script sets itself.
+CORS_ALLOW_CREDENTIALS = False
+CORS_ALLOW_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "x-request-id",
+]
+CORS_EXPOSE_HEADERS = [
+    "ETag",
+    "Idempotency-Replayed",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Request-Id",
+]
+
 # --- Security -------------------------------------------------------------------------------------------------
 
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", default=0, maximum=10)
@@ -220,7 +268,10 @@ CSRF_TRUSTED_ORIGINS = env.names(
 # carries no secret, a program's does.
 HTTPS_ONLY = env.boolean("HTTPS_ONLY", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS_ONLY
-SECURE_REDIRECT_EXEMPT = [r"^api(?!/docs/?$)(/|-token-auth|$)", r"^(health|metrics)(/|$)"]
+SECURE_REDIRECT_EXEMPT = [
+    f"^{re.escape(script_name.removeprefix('/') + '/' if script_name else '')}{path}"
+    for path in (r"api(?!/docs/?$)(/|-token-auth|$)", r"(health|metrics)(/|$)")
+]
 
 hsts_seconds = env.integer("HSTS_SECONDS", default=31_536_000, maximum=63_072_000)
 SECURE_HSTS_SECONDS = 0 if DEBUG else hsts_seconds
@@ -255,7 +306,7 @@ USE_TZ = True
 
 # --- Static files ---------------------------------------------------------------------------------------------
 
-STATIC_URL = "/static/"
+STATIC_URL = f"{script_name}/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 
 # Explicit, because the defaults follow settings.DEBUG, which test runners switch off.

@@ -132,6 +132,10 @@ class ObjectActionAdmin(admin.ModelAdmin):
             form.obj.refresh_from_db()  # The page shows the current state, which someone else may have changed.
             form.add_domain_error(error)
             return False
+        except ValidationError as error:  # a text that the model refuses, such as a note of invisible characters
+            form.obj.refresh_from_db()
+            form.add_error(None, error.messages)
+            return False
         self.log_change(request, form.obj, done)
         self.message_user(request, done, messages.SUCCESS)
         return True

@@ -13,7 +13,7 @@ from django.utils import timezone
 from products.countries import validate_country
 from products.exceptions import TooManyAddresses
 from products.models.querysets import ValidatedQuerySet
-from products.validators import clean_fields, printable_line
+from products.validators import clean_fields, printable_line, visible
 
 PARTS = ("name", "company", "line1", "line2", "postal_code", "city", "region", "country")
 """The parts of an address. `country` is an ISO 3166-1 alpha-2 code."""
@@ -28,7 +28,7 @@ MAX_ADDRESSES = 50
 def optional_line(max_length: int, label: str | None = None) -> "models.CharField[str, str]":
     """Return a column for a line of text that may be blank."""
     return models.CharField(
-        label, max_length=max_length, blank=True, default="", db_default="", validators=[printable_line]
+        label, max_length=max_length, blank=True, default="", db_default="", validators=[printable_line, visible]
     )
 
 
@@ -60,10 +60,10 @@ class Address(models.Model):
     customer = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="addresses", db_index=False)
     name = optional_line(100)
     company = optional_line(100)
-    line1 = models.CharField("line 1", max_length=200, validators=[printable_line])
+    line1 = models.CharField("line 1", max_length=200, validators=[printable_line, visible])
     line2 = optional_line(200, "line 2")
     postal_code = optional_line(20)
-    city = models.CharField(max_length=100, validators=[printable_line])
+    city = models.CharField(max_length=100, validators=[printable_line, visible])
     region = optional_line(100)
     country = models.CharField(max_length=2, validators=[validate_country], help_text="ISO 3166-1 alpha-2")
     is_default = models.BooleanField(default=False, db_default=False)

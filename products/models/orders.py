@@ -36,7 +36,7 @@ from products.models.stock import StockMovement
 from products.order_numbers import LENGTH, RandomNumber, format_number, new_number
 from products.ordering import placement
 from products.ordering.validation import OrderDraft, RequestedItem, checked_items
-from products.validators import clean_fields, clean_values, printable, printable_line
+from products.validators import clean_fields, clean_values, printable, printable_line, visible
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -243,11 +243,11 @@ class Order(models.Model):
     # The client's name for its request, and a digest of what it requested, to tell a retry from another request.
     idempotency_key = models.CharField(max_length=255, null=True, blank=True, editable=False)  # noqa: DJ001 - unique
     request_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
-    payment_reference = models.CharField(max_length=200, blank=True, default="", validators=[printable_line])
-    carrier = models.CharField(max_length=100, blank=True, default="", validators=[printable_line])
-    tracking_number = models.CharField(max_length=100, blank=True, default="", validators=[printable_line])
+    payment_reference = models.CharField(max_length=200, blank=True, default="", validators=[printable_line, visible])
+    carrier = models.CharField(max_length=100, blank=True, default="", validators=[printable_line, visible])
+    tracking_number = models.CharField(max_length=100, blank=True, default="", validators=[printable_line, visible])
     reference = optional_line(100)
-    note = models.CharField(max_length=1_000, blank=True, default="", db_default="", validators=[printable])
+    note = models.CharField(max_length=1_000, blank=True, default="", db_default="", validators=[printable, visible])
     email = models.EmailField("e-mail", max_length=254, blank=True, default="", db_default="")
     phone = models.CharField(max_length=40, blank=True, default="", db_default="", validators=[PHONE])
     ship_to_name = optional_line(100)

@@ -24,7 +24,7 @@ from products.models.events import Event
 from products.models.querysets import ValidatedQuerySet, validated_fields
 from products.models.stock import Reason, StockMovement
 from products.ordering.stock_adjustment import Person, StockAdjustment
-from products.validators import clean_fields, clean_values, printable, printable_line, visible
+from products.validators import clean_fields, clean_values, printable, printable_line, visible, wholly_visible
 
 STOCK_IS_READ_ONLY = "Stock moves through receive(), correct(), count() and orders, which write the ledger."
 SEARCH_FOLLOWS = (
@@ -52,13 +52,33 @@ def searchable(*texts: str) -> str:
     return unicodedata.normalize("NFKC", "\n".join(texts)).casefold()
 
 
+class CategoryQuerySet(ValidatedQuerySet["Category"]):
+    """Queries over categories. Their products show them, so a change of a category is one of its products."""
+
+    def update(self, **values: Any) -> int:
+        """Update these categories, and the `updated_at` of their products."""
+        with transaction.atomic(using=self.db):
+            categories = list(self.values_list("pk", flat=True))  # before, as they may no longer match the filter
+            updated = super().update(**values)
+            Product.objects.using(self.db).filter(category__in=categories).touch()
+        return updated
+
+    def bulk_create(self, objs: Iterable["Category"], *arguments: Any, **options: Any) -> list["Category"]:
+        """Create these categories; or update those that there are, and the `updated_at` of their products."""
+        with transaction.atomic(using=self.db):
+            categories = super().bulk_create(objs, *arguments, **options)
+            written = self.filter(slug__in=[category.slug for category in categories])
+            Product.objects.using(self.db).filter(category__in=list(written)).touch()
+        return categories
+
+
 class Category(models.Model):
     """A category of the catalog."""
 
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=100, validators=[printable_line, visible])
 
-    objects = ValidatedQuerySet["Category"].as_manager()
+    objects = CategoryQuerySet.as_manager()
 
     class Meta:
         base_manager_name = "objects"
@@ -69,10 +89,16 @@ class Category(models.Model):
         return self.name
 
     def save(self, **options: Any) -> None:
-        """Write the category. Raises ValidationError."""
+        """Write the category; a change of it is one of its products, which show it. Raises ValidationError."""
         fields = options.get("update_fields")
         clean_fields(self, validated_fields(Category) if fields is None else fields)
+        atomic_with_retry(lambda: self._write(options))
+
+    def _write(self, options: dict[str, Any]) -> None:
+        before = Category.objects.filter(pk=self.pk).values("slug", "name").first()
         super().save(**options)
+        if before is not None and before != Category.objects.filter(pk=self.pk).values("slug", "name").get():
+            Product.objects.filter(category=self.pk).touch()
 
 
 class ProductQuerySet(ValidatedQuerySet["Product"]):
@@ -112,6 +138,12 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
         product holds a KEY SHARE lock on it, which a plain FOR UPDATE would wait for.
         """
         return self.order_by("pk").select_for_update(no_key=True)
+
+    def touch(self) -> None:
+        """Count these products as changed now, for something that they show and that is in another table."""
+        with transaction.atomic(using=self.db):
+            if list(self.locked().values_list("pk")):  # locked in id order first, which an UPDATE does not do
+                self.update(updated_at=timezone.now())
 
     def out_of_balance(self) -> "ProductQuerySet":
         """Return the products whose stock is not the sum of their movements; each carries that sum as `ledger`."""
@@ -235,7 +267,10 @@ class Product(models.Model):
         "SKU",
         max_length=64,
         unique=True,
-        validators=[RegexValidator(r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z", "Letters, digits, dots, dashes, underscores.")],
+        validators=[
+            wholly_visible,
+            RegexValidator(r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z", "Letters, digits, dots, dashes, underscores."),
+        ],
     )
     name = models.CharField(max_length=200, validators=[printable_line, visible])
     description = models.TextField(blank=True, default="", validators=[MaxLengthValidator(10_000), printable])
@@ -403,7 +438,8 @@ class Product(models.Model):
             fields = writable_fields() - self.get_deferred_fields()
         before = Product.objects.locked().get(pk=self.pk)
         self.search_text = self.searched_text({*fields}, before)
-        super().save(**{**options, "update_fields": {*fields, "search_text"}})
+        # updated_at too where the caller has named other fields only: it says that they have changed.
+        super().save(**{**options, "update_fields": {*fields, *DERIVED_FIELDS}})
         changed = sorted(name for name in {*fields} - DERIVED_FIELDS if self._differs(before, name))
         if changed:
             Event.objects.create(kind="product.changed", product=self, by=by, facts={"fields": changed})

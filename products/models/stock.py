@@ -10,7 +10,7 @@ from django.db.models import Q, Sum
 from django.utils import timezone
 
 from products.models.querysets import AppendOnlyQuerySet
-from products.validators import printable
+from products.validators import printable, visible
 
 MAX_STOCK = 1_000_000_000
 """The largest stock of one product; sums stay well inside a 32-bit integer."""
@@ -63,7 +63,7 @@ class StockMovement(models.Model):
     reason = models.CharField(max_length=10, choices=Reason.choices)
     line = models.ForeignKey("OrderLine", models.PROTECT, null=True, related_name="movements", db_index=False)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False)
-    note = models.CharField(max_length=200, blank=True, default="", validators=[printable])
+    note = models.CharField(max_length=200, blank=True, default="", validators=[printable, visible])
     at = models.DateTimeField(default=timezone.now)
     idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - unique where there is one
 

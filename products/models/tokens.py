@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from products.db.compiled_queries import CompiledQuery, Param
+from products.validators import clean_values, printable_line, visible
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +49,10 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         """Create a token for `user` and return it with its secret, which is not stored: (token, secret).
 
         `lifetime` defaults to settings.TOKEN_LIFETIME. Raises User.DoesNotExist if `user.password` is no longer the
-        stored one: a login that checked the old password must not get a token.
+        stored one: a login that checked the old password must not get a token. Raises ValidationError for a name that
+        is too long, or of which nothing can be seen.
         """
+        clean_values(ApiToken, {"name": name})
         secret = PREFIX + secrets.token_urlsafe(32)
         with transaction.atomic():
             # Locked until the token is there, so that follow_rehash() in another transaction does not miss it.
@@ -95,7 +98,9 @@ class ApiToken(models.Model):
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens")
-    name = models.CharField(max_length=100, blank=True, default="", help_text="What it is for.")
+    name = models.CharField(
+        max_length=100, blank=True, default="", validators=[printable_line, visible], help_text="What it is for."
+    )
     prefix = models.CharField("begins with", max_length=12, editable=False, db_column="shown")
     digest = models.CharField(max_length=64, unique=True, editable=False)
     # Ties the token to the password it was issued under, so that a new password ends stolen tokens too.

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import gzip
 import json
 import re
 from collections.abc import Iterator
@@ -12,8 +13,8 @@ from django.urls import Resolver404, resolve
 from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
 
-# A quote accepts lines that an order would not, and reports them.
-LENIENT = {"orders_quote"}
+# A quote accepts lines that an order would not, and a bulk request rows that are invalid; both report them.
+LENIENT = {"orders_quote", "stock_move_in_bulk"}
 
 # Headers that must be documented wherever they are sent.
 DOCUMENTED_HEADERS = {
@@ -83,7 +84,9 @@ def _of_body(answer: Any, content: dict[str, Any]) -> Iterator[str]:
     if media_type not in content:
         yield f"{media_type} is not documented"
     elif media_type.endswith("json"):
-        yield from faults_of(json.loads(answer.content), content[media_type]["schema"])
+        is_compressed = answer.headers.get("Content-Encoding") == "gzip"
+        body = gzip.decompress(answer.content) if is_compressed else answer.content
+        yield from faults_of(json.loads(body), content[media_type]["schema"])
 
 
 def _of_request(request: dict[str, Any], sent: Any, content_type: str, operation: dict[str, Any]) -> Iterator[str]:

@@ -65,7 +65,11 @@ class PostgresServer:
         settings: Mapping[str, object] | None = None,
     ) -> None:
         self.binaries = find_binaries(choice)
-        self.settings: dict[str, object] = {"max_connections": max_connections, "timezone": "UTC"}
+        self.settings: dict[str, object] = {
+            "max_connections": max_connections,
+            "max_prepared_transactions": 2,  # for the one test of them; the default is 0
+            "timezone": "UTC",
+        }
         self.settings |= ({} if durable else FORGETFUL) | dict(settings or {})
         self.port = free_port() if tcp else 5432
         self.tcp = tcp

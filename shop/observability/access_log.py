@@ -52,7 +52,7 @@ class AccessLogMiddleware:
         seconds = perf_counter() - began
         route = route_of(request)
         count_request(route, request.method, response.status_code, seconds, statements.seconds, statements.count)
-        level = level_of(request.path, response.status_code)
+        level = level_of(request.path_info, response.status_code)
         if logger.isEnabledFor(level):
             facts = facts_of(cast(ShopRequest, request), response, route, seconds, statements)
             logger.log(level, TEXT, facts, extra={"facts": facts})
@@ -63,7 +63,7 @@ def route_of(request: HttpRequest) -> str | None:
     """Return the URL pattern that matched, or None. Never the path: clients can invent any number of those."""
     if request.resolver_match:
         return request.resolver_match.route
-    return HEALTH_ROUTES.get(request.path.removesuffix("/"))
+    return HEALTH_ROUTES.get(request.path_info.removesuffix("/"))
 
 
 def level_of(path: str, status: int) -> int:

@@ -6,6 +6,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import path
 
+from products.models import ApiToken
 from shop import urls
 from shop.db.timeouts import budget
 
@@ -54,6 +55,58 @@ def test_the_error_pages_of_development_may_have_inline_styles(client, settings)
     assert "Content-Security-Policy" not in page
     assert problem["Content-Type"] == "application/problem+json"
     assert "Content-Security-Policy" in client.get("/api/schema")
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        "GET /",
+        "GET /nothing",
+        "GET /nothing/",
+        "GET /admin/",
+        "GET /admin/login/",
+        "GET /api",
+        "GET /api/nothing",
+        "GET /api/nothing/",
+        "GET /api/orders",
+        "GET /api/schema",
+        "HEAD /api/schema",
+        "OPTIONS /api/schema",
+        "GET /api/docs",
+        "GET /health/live",
+        "GET /health/ready",
+        "GET /health/nothing",
+        "POST /health/live",
+        "GET /metrics",
+        "POST /api-token-auth",
+    ],
+)
+@pytest.mark.parametrize("https_only", [False, True])
+def test_every_response_with_a_body_says_its_length(client, settings, https_only, request_line):
+    settings.HTTPS_ONLY = settings.SECURE_SSL_REDIRECT = https_only
+    method, address = request_line.split()
+
+    answer = client.generic(method, address)
+
+    if method == "HEAD":  # It has the length of what a GET returns, and not 0.
+        assert int(answer["Content-Length"]) == int(client.get(address)["Content-Length"]) > 0
+    else:
+        assert int(answer["Content-Length"]) == len(answer.content)
+
+
+def test_a_response_without_a_body_has_no_length(client, alice, a_product):
+    mug, (_, secret) = a_product(), ApiToken.objects.issue(alice)
+    headers = {"Authorization": f"Bearer {secret}"}
+    paths = ["/api/schema", "/api/products", f"/api/products/{mug.pk}", "/api/orders", "/api/cart"]
+    etags = [client.get(path, headers=headers)["ETag"] for path in paths]
+
+    answers = [
+        *(client.get(path, headers=headers | {"If-None-Match": etag}) for path, etag in zip(paths, etags, strict=True)),
+        client.delete("/api/cart", headers=headers),
+    ]
+
+    assert [answer.status_code for answer in answers] == [304] * 5 + [204]
+    assert not any("Content-Length" in answer for answer in answers)
 
 
 @pytest.mark.parametrize("path", ["/api/products", "/admin/"])

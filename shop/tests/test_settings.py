@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -213,3 +214,25 @@ def test_a_laptop_serves_the_admins_looks_without_collecting_them_first(client):
 
     assert looks.status_code == 200
     assert b"--primary" in b"".join(looks)
+
+
+@pytest.mark.parametrize("prefix", ["", "/shop", "/a.b/c"])
+def test_a_prefix_is_part_of_every_path_that_the_settings_have(prefix):
+    settings = settings_with(PRODUCTION | {"SCRIPT_NAME": prefix})
+    exempt = [re.compile(pattern) for pattern in settings["SECURE_REDIRECT_EXEMPT"]]
+
+    def is_exempt(path):  # as Django's SecurityMiddleware sees it
+        return any(pattern.search(f"{prefix}{path}".lstrip("/")) for pattern in exempt)
+
+    assert settings["FORCE_SCRIPT_NAME"] == (prefix or None)
+    assert settings["STATIC_URL"] == f"{prefix}/static/"
+    assert settings["SPECTACULAR_SETTINGS"]["SERVERS"] == [{"url": prefix or "/"}]
+    assert all(is_exempt(path) for path in ("/api", "/api/orders", "/api-token-auth/", "/health/live", "/metrics"))
+    assert not any(is_exempt(path) for path in ("/", "/admin/", "/api/docs", "/apix", "/x/api/orders"))
+
+
+@pytest.mark.parametrize("prefix", ["shop", "/shop/", "/", "//shop", "/a b", "/shop?x", "https://shop.example/"])
+def test_a_prefix_that_is_no_path_is_refused(prefix):
+    assert complaint_with({"SCRIPT_NAME": prefix}) == [
+        f"SCRIPT_NAME is {prefix!r}; write a path such as /shop, without a slash at its end."
+    ]

@@ -1,6 +1,7 @@
 """Responses with an ETag, and conditional requests (RFC 9110, section 13)."""
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,6 +24,15 @@ def _if_match(*, required: bool) -> OpenApiParameter:
 
 
 IF_MATCH, IF_MATCH_REQUIRED = _if_match(required=False), _if_match(required=True)
+
+
+ADDED_BY_PROXIES = re.compile(r'--?(gzip|br|zstd|deflate)(?="$)')
+"""What Apache, Caddy and Jetty append to the tag of a response that they compress."""
+
+WEAK = (
+    "If-Match needs a strong ETag, and one that begins with W/ is weak. If a proxy between you and the shop makes them"
+    " weak, send the ETag without W/."
+)
 
 
 class PreconditionFailed(APIException):
@@ -59,8 +69,8 @@ def _etag_of_bytes(content: bytes) -> str:
 
 
 def parse_etags(header: str) -> list[str]:
-    """Return the entity tags in an If-Match or If-None-Match header, without the prefix of weak ones."""
-    return [tag.strip().removeprefix("W/") for tag in header.split(",")]
+    """Return the entity tags in an If-Match or If-None-Match header, without what a compressing proxy has added."""
+    return [ADDED_BY_PROXIES.sub("", tag.strip()) for tag in header.split(",")]
 
 
 def respond(
@@ -90,7 +100,8 @@ def is_not_modified(request: Request, etag: str) -> bool:
     header = request.META.get("HTTP_IF_NONE_MATCH")
     if header is None or request.method not in ("GET", "HEAD"):
         return False
-    return header.strip() == "*" or etag in parse_etags(header)
+    # The weak comparison (RFC 9110, section 13.1.2): a tag that a proxy has made weak means the same version.
+    return header.strip() == "*" or etag in (tag.removeprefix("W/") for tag in parse_etags(header))
 
 
 def check_if_match(
@@ -99,12 +110,14 @@ def check_if_match(
     """Raise PreconditionFailed if If-Match names only other tags than `etag`. Call it under the lock of the change.
 
     Without the header nothing is checked, unless it is `required`: then PreconditionRequired is raised. `significant`
-    returns the part of a tag that is compared; by default all of it.
+    returns the part of a tag that is compared; by default all of it. The comparison is strong (RFC 9110, section
+    13.1.1): a weak tag names no single version, so it never matches.
     """
     header = request.META.get("HTTP_IF_MATCH")
     if header is None:
         if required:
             raise PreconditionRequired
         return
-    if header.strip() != "*" and significant(etag) not in map(significant, parse_etags(header)):
-        raise PreconditionFailed
+    tags = parse_etags(header)
+    if header.strip() != "*" and significant(etag) not in map(significant, tags):
+        raise PreconditionFailed(WEAK if any(tag.startswith("W/") for tag in tags) else None)

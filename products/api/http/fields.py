@@ -1,14 +1,21 @@
 """Strict serializers and fields: values are accepted in their documented form only, and never converted."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Set
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
+from django.core.exceptions import ValidationError as ModelValidationError
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
+from rest_framework.fields import get_error_detail
+from rest_framework.settings import api_settings
+
+from products.validators import printable
+
+NON_FIELD_ERRORS: str = api_settings.NON_FIELD_ERRORS_KEY
 
 
 class StrictIntegerField(serializers.Field):
@@ -47,22 +54,50 @@ class StrictIntegerField(serializers.Field):
 class StrictTextField(serializers.CharField):
     """A JSON string without control characters. DRF's own field accepts numbers too."""
 
-    default_error_messages = {"control_character": "Must not contain control characters."}
-
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
-        if re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", data):
-            self.fail("control_character")
+        try:
+            printable(data)
+        except ModelValidationError as error:
+            raise serializers.ValidationError(get_error_detail(error)) from error
         return super().to_internal_value(data)
 
 
+class StrictBooleanField(serializers.BooleanField):
+    """JSON's true or false. DRF's own field accepts "yes", 1 and more."""
+
+    default_error_messages = {"invalid": "Must be true or false."}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+class MemberError(NamedTuple):
+    """A violation of a rule about which members an object has together; without a `name` it is the whole object's."""
+
+    code: str
+    detail: str
+    name: str = NON_FIELD_ERRORS
+
+
 class StrictSerializer(serializers.Serializer):
-    """A request body or query string in which an unknown field is an error."""
+    """A request body or query string in which an unknown field is an error.
+
+    Rules about which fields are given together belong in member_errors() instead of validate(), which DRF does not call
+    if a field is invalid: so a client learns everything that is wrong at once.
+    """
+
+    def member_errors(self, members: Set[str]) -> Iterator[MemberError]:
+        """Yield what is wrong with having just these members, whatever their values are."""
+        yield from ()
 
     def to_internal_value(self, data: Any) -> Any:
-        unknown = set(data) - set(self.fields) if isinstance(data, Mapping) else set()
-        errors = {name: [ErrorDetail("Unknown field.", "unknown")] for name in sorted(unknown)}
+        errors: dict[str, list[Any]] = {}
+        for error in self._errors_in_members(data) if isinstance(data, Mapping) else ():
+            errors.setdefault(error.name, []).append(ErrorDetail(error.detail, error.code))
         try:
             value = super().to_internal_value(data)
         except serializers.ValidationError as error:
@@ -72,14 +107,23 @@ class StrictSerializer(serializers.Serializer):
             raise serializers.ValidationError(errors)
         return value
 
+    def _errors_in_members(self, data: Mapping[str, Any]) -> Iterator[MemberError]:
+        for name in sorted(set(data) - set(self.fields)):
+            yield MemberError("unknown", "Unknown field.", name)
+        yield from self.member_errors(data.keys())
+
 
 @extend_schema_field({"type": "string", "format": "date-time"})
 class StrictTimestampField(serializers.Field):
-    """A timestamp (RFC 3339) with a UTC offset or Z, without which it would be ambiguous."""
+    """A timestamp (RFC 3339) with a UTC offset or Z, without which it would be ambiguous.
+
+    Any number of decimals is accepted, as Java and Go write nanoseconds. Those beyond microseconds, which is what is
+    stored, are cut off.
+    """
 
     default_error_messages = {"invalid": "Not a timestamp such as 2026-01-31T12:00:00Z."}
     pattern = re.compile(
-        r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
     )
 
     def to_internal_value(self, data: Any) -> datetime:

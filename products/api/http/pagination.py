@@ -53,12 +53,16 @@ class KeysetPage:
         self.queryset = queryset
         self._set_position(queryset.model, ordering, query)
 
-    def respond(self, request: Request, body_of: Callable[[Any], dict[str, Any]]) -> HttpResponse:
-        """Return the response: links, the next cursor, `results`, `count` on request, and a Link header (RFC 8288)."""
+    def respond(self, request: Request, body_of: Callable[[Any], dict[str, Any]], **members: Any) -> HttpResponse:
+        """Return the response: links, the next cursor, `results`, `count` on request, and a Link header (RFC 8288).
+
+        `members` are added to the body.
+        """
         self._set_rows(self.fetch())
         next_cursor, previous_cursor = self._cursor(backward=False), self._cursor(backward=True)
         links = {"next": self._link(request, next_cursor), "previous": self._link(request, previous_cursor)}
-        body: dict[str, Any] = {**links, "next_cursor": next_cursor, "results": [body_of(row) for row in self.rows]}
+        results = [body_of(row) for row in self.rows]
+        body: dict[str, Any] = {**links, "next_cursor": next_cursor, "results": results, **members}
         if self.query.get("count"):
             body["count"] = self.count()
         header = ", ".join(f'<{url}>; rel="{LINK_RELATION[name]}"' for name, url in links.items() if url)

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 
 MAX_NESTING = 20
 MAX_DIGITS = 40
+BYTE_ORDER_MARK = "\ufeff"
 
 
 class BodyTooLarge(APIException):
@@ -81,6 +82,7 @@ class StrictFormParser(StrictParser):
     media_type = "application/x-www-form-urlencoded"
 
     def parse_text(self, text: str) -> Any:
+        check_start(text, "malformed_form")
         maximum = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
         if text.count("&") >= maximum:
             _reject("too_many_fields", f"A form has at most {maximum} fields.")
@@ -106,6 +108,7 @@ def read_body(request: Request, stream: IO[bytes]) -> bytes:
 
 def loads(text: str) -> Any:
     """Parse JSON. Raises ParseError with a code and a message."""
+    check_start(text, "malformed_json")
     try:
         value = decoder.decode(text)
     except RecursionError:
@@ -155,6 +158,12 @@ def _check(value: Any, depth: int) -> None:
             check_text(key)
         for member in value.values() if isinstance(value, dict) else value:
             _check(member, depth - 1)
+
+
+def check_start(text: str, code: str) -> None:
+    """Raise ParseError for a byte order mark, which some editors write and nobody sees (RFC 8259, section 8.1)."""
+    if text.startswith(BYTE_ORDER_MARK):
+        _reject(code, "The body begins with a byte order mark (U+FEFF). Send it as UTF-8 without one.")
 
 
 def check_text(text: str) -> None:

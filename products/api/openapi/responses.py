@@ -243,7 +243,9 @@ DESCRIPTIONS = {
 
 def error_responses(view: APIView, operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the error responses of `operation`, by status."""
-    names = [*_of_body(operation), *_of_access(view), *_of_url(operation), *_of_headers(operation), "NotAcceptable"]
+    names = [*_of_body(operation), *_of_access(view), *_of_url(operation), *_of_headers(operation)]
+    if "204" not in operation["responses"]:  # A response without a body has no type that could be unacceptable.
+        names.append("NotAcceptable")
     problems = [*OWN.get(operation["operationId"], []), *(each for name in names for each in SHARED[name])]
     by_status: dict[int, list[str]] = defaultdict(list)
     for problem in problems:

@@ -1,17 +1,24 @@
 """Orders: their query parameters, placing them, the details of their transitions, their history, and the response."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Set
 from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from products.api.http.fields import StrictIntegerField, StrictSerializer, StrictTextField, StrictTimestampField
+from products.api.http.fields import (
+    MemberError,
+    StrictIntegerField,
+    StrictSerializer,
+    StrictTextField,
+    StrictTimestampField,
+)
 from products.api.schemas.output import Output, money
-from products.api.schemas.pages import PageQuery
+from products.api.schemas.pages import NEXT_TIME, PageQuery
 from products.models import Event, Order, Status
 from products.models.order_lines import MAX_PER_LINE
+from products.validators import validators_of
 
 LISTED_STATUSES = [status.value for status in Status if status != Status.CART]
 ONE_STATUS = f"({'|'.join(LISTED_STATUSES)})"
@@ -35,7 +42,7 @@ class StatusesField(serializers.Field):
 
 class OrderQuery(PageQuery):
     status = StatusesField(required=False, help_text="One or more, separated by commas.")
-    placed_after = StrictTimestampField(required=False, help_text="Placed at or after this time.")
+    placed_after = StrictTimestampField(required=False, help_text=f"Placed at or after this time. {NEXT_TIME}")
     placed_before = StrictTimestampField(required=False, help_text="Placed before this time.")
     key = serializers.RegexField(
         r"^[\x21-\x7e]{1,255}\Z",
@@ -51,10 +58,9 @@ class LineRequest(StrictSerializer):
     sku = StrictTextField(required=False, max_length=64)
     quantity = StrictIntegerField(maximum=MAX_PER_LINE, checked_by_model=True, help_text="1 to 10,000")
 
-    def validate(self, line: dict[str, Any]) -> dict[str, Any]:
-        if ("product" in line) == ("sku" in line):
-            raise serializers.ValidationError("Give either `product` or `sku`.", "product_or_sku")
-        return line
+    def member_errors(self, members: Set[str]) -> Iterator[MemberError]:
+        if ("product" in members) == ("sku" in members):
+            yield MemberError("product_or_sku", "Give either `product` or `sku`.")
 
 
 class OrderRequest(LineRequest):
@@ -63,14 +69,13 @@ class OrderRequest(LineRequest):
     quantity = StrictIntegerField(maximum=MAX_PER_LINE, checked_by_model=True, required=False, help_text="1 to 10,000")
     lines = LineRequest(many=True, required=False)
 
-    def validate(self, body: dict[str, Any]) -> dict[str, Any]:
-        if "lines" not in body:
-            if "quantity" not in body:
-                raise serializers.ValidationError({"quantity": ["This field is required."]}, "required")
-            return super().validate(body)
-        if len(body) > 1:
-            raise serializers.ValidationError("Give either one line or `lines`.", "lines_or_one_line")
-        return body
+    def member_errors(self, members: Set[str]) -> Iterator[MemberError]:
+        if "lines" not in members:
+            if "quantity" not in members:
+                yield MemberError("required", "This field is required.", "quantity")
+            yield from super().member_errors(members)
+        elif members & {"product", "sku", "quantity"}:
+            yield MemberError("lines_or_one_line", "Give either one line or `lines`.")
 
     @property
     def items(self) -> list[tuple[int | str, int]]:
@@ -103,12 +108,22 @@ class NoDetails(StrictSerializer):
 
 
 class PaymentRequest(StrictSerializer):
-    reference = StrictTextField(required=False, allow_blank=True, max_length=200, help_text="The payment's reference.")
+    reference = StrictTextField(
+        required=False,
+        allow_blank=True,
+        max_length=200,
+        validators=validators_of(Order, "payment_reference"),
+        help_text="The payment's reference.",
+    )
 
 
 class ShipmentRequest(StrictSerializer):
-    carrier = StrictTextField(required=False, allow_blank=True, max_length=100)
-    tracking_number = StrictTextField(required=False, allow_blank=True, max_length=100)
+    carrier = StrictTextField(
+        required=False, allow_blank=True, max_length=100, validators=validators_of(Order, "carrier")
+    )
+    tracking_number = StrictTextField(
+        required=False, allow_blank=True, max_length=100, validators=validators_of(Order, "tracking_number")
+    )
 
 
 class OrderLineResponse(serializers.Serializer):

@@ -1,20 +1,20 @@
 """Products: the catalog's query parameters, new products and changes, and the response."""
 
-from typing import Any
-
 from django.conf import settings
 from rest_framework import serializers
 
 from products.api.http.fields import (
     FlagField,
+    StrictBooleanField,
     StrictDecimalField,
     StrictSerializer,
     StrictTextField,
     StrictTimestampField,
 )
 from products.api.schemas.output import Output
-from products.api.schemas.pages import PageQuery
+from products.api.schemas.pages import NEXT_TIME, PageQuery
 from products.models import Category, Product
+from products.validators import validators_of
 
 ORDERINGS = {
     "id": ["id"],
@@ -38,7 +38,8 @@ class ProductQuery(PageQuery):
     in_stock = FlagField(required=False, help_text="Whether the stock is above zero.")
     retired = FlagField(required=False, help_text="`true` lists retired products instead of those on sale.")
     changed_since = StrictTimestampField(
-        required=False, help_text="Changed at or after this time. Changes of the stock do not count."
+        required=False,
+        help_text=f"Changed at or after this time. Changes of the stock do not count. {NEXT_TIME}",
     )
     ordering = serializers.ChoiceField(
         [f"{sign}{name}" for name in ORDERINGS for sign in ("", "-")],
@@ -55,9 +56,15 @@ class ProductQuery(PageQuery):
 class NewProduct(StrictSerializer):
     """A new product. Its stock is added later, with `POST /api/products/{id}/stock`."""
 
-    sku = StrictTextField(max_length=64, validators=Product._meta.get_field("sku").validators[:1])
-    name = StrictTextField(max_length=200)
-    description = StrictTextField(required=False, allow_blank=True, max_length=10_000, trim_whitespace=False)
+    sku = StrictTextField(max_length=64, validators=validators_of(Product, "sku"))
+    name = StrictTextField(max_length=200, validators=validators_of(Product, "name"))
+    description = StrictTextField(
+        required=False,
+        allow_blank=True,
+        max_length=10_000,
+        trim_whitespace=False,
+        validators=validators_of(Product, "description"),
+    )
     category = StrictTextField(required=False, allow_null=True, max_length=60, help_text="The category's slug.")
     price = StrictDecimalField()
 
@@ -73,15 +80,10 @@ class NewProduct(StrictSerializer):
 class ProductChange(NewProduct):
     """The fields to change; all others keep their values."""
 
-    sku = StrictTextField(required=False, max_length=64, validators=Product._meta.get_field("sku").validators[:1])
-    name = StrictTextField(required=False, max_length=200)
+    sku = StrictTextField(required=False, max_length=64, validators=validators_of(Product, "sku"))
+    name = StrictTextField(required=False, max_length=200, validators=validators_of(Product, "name"))
     price = StrictDecimalField(required=False)
-    retired = serializers.BooleanField(required=False, help_text="Whether the product is taken off sale.")
-
-    def validate(self, change: dict[str, Any]) -> dict[str, Any]:
-        if "retired" in change and not isinstance(self.initial_data["retired"], bool):
-            raise serializers.ValidationError({"retired": ["Must be true or false."]}, "invalid")
-        return change
+    retired = StrictBooleanField(required=False, help_text="Whether the product is taken off sale.")
 
 
 class ProductResponse(serializers.Serializer):

@@ -1,14 +1,22 @@
 """Stock: adjustments of it, alone and in bulk, and the ledger of its movements."""
 
+from collections.abc import Iterator, Set
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from products.api.http.fields import StrictIntegerField, StrictSerializer, StrictTextField, StrictTimestampField
+from products.api.http.fields import (
+    MemberError,
+    StrictIntegerField,
+    StrictSerializer,
+    StrictTextField,
+    StrictTimestampField,
+)
 from products.api.schemas.pages import PageQuery
 from products.models import Product, StockMovement
 from products.models.stock import MAX_STOCK
+from products.validators import validators_of
 
 
 class LedgerQuery(PageQuery):
@@ -42,28 +50,39 @@ class StockRequest(StrictSerializer):
         required=False,
         help_text="The stock at which the count began.",
     )
-    note = StrictTextField(required=False, allow_blank=True, max_length=200)
+    note = StrictTextField(
+        required=False, allow_blank=True, max_length=200, validators=validators_of(StockMovement, "note")
+    )
 
-    def validate(self, change: dict[str, Any]) -> dict[str, Any]:
-        if ("delta" in change) == ("set" in change):
-            raise serializers.ValidationError("Give either `delta` or `set`.", "delta_or_set")
-        if "set" in change and "reason" in change:
-            raise serializers.ValidationError({"reason": ["A count takes no reason."]}, "not_for_a_count")
-        if "delta" in change and "expected" in change:
-            raise serializers.ValidationError({"expected": ["Only allowed with `set`."]}, "not_for_a_delta")
-        return change
+    def member_errors(self, members: Set[str]) -> Iterator[MemberError]:
+        if ("delta" in members) == ("set" in members):
+            yield MemberError("delta_or_set", "Give either `delta` or `set`.")
+        elif "set" in members and "reason" in members:
+            yield MemberError("not_for_a_count", "A count takes no reason.", "reason")
+        elif "delta" in members and "expected" in members:
+            yield MemberError("not_for_a_delta", "Only allowed with `set`.", "expected")
+
+
+class UnvalidatedList(serializers.ListSerializer):
+    """A list that only has its length checked: its items are validated one by one, by whoever handles them."""
+
+    def run_child_validation(self, data: Any) -> Any:
+        return data
 
 
 class StockRow(StockRequest):
     """One row of many: a product, by id or SKU, and the change of its stock."""
 
+    class Meta:
+        list_serializer_class = UnvalidatedList
+
     product = StrictIntegerField(checked_by_model=True, required=False)
     sku = StrictTextField(required=False, max_length=64)
 
-    def validate(self, change: dict[str, Any]) -> dict[str, Any]:
-        if ("product" in change) == ("sku" in change):
-            raise serializers.ValidationError("Give either `product` or `sku`.", "product_or_sku")
-        return super().validate(change)
+    def member_errors(self, members: Set[str]) -> Iterator[MemberError]:
+        if ("product" in members) == ("sku" in members):
+            yield MemberError("product_or_sku", "Give either `product` or `sku`.")
+        yield from super().member_errors(members)
 
 
 class StockRows(StrictSerializer):

@@ -11,8 +11,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
+from products.api.http.changes import complete_until
 from products.api.http.etags import IF_MATCH, check_if_match, etag_of, respond
 from products.api.http.fields import StrictSerializer
 from products.api.http.idempotency import IDEMPOTENCY_KEY, read_idempotency_key
@@ -87,7 +89,10 @@ class OrderViewSet(GenericViewSet):
             raise
 
     @extend_schema(
-        operation_id="orders_list", summary="List orders", parameters=[OrderQuery], responses=page_of(OrderResponse)
+        operation_id="orders_list",
+        summary="List orders",
+        parameters=[OrderQuery],
+        responses=page_of(OrderResponse, since="placed_after"),
     )
     def list(self, request: ApiRequest) -> HttpResponse:
         """List orders, newest first, filtered and paginated. All given filters must match."""
@@ -96,7 +101,7 @@ class OrderViewSet(GenericViewSet):
         if not may_see_all_orders(request.user):
             filters["owner"] = request.user.pk
         page = OrderPage(ORDERS, filters, ["-placed_at", "-id"], query)
-        return page.respond(request, page.body_of)
+        return page.respond(request, page.body_of, **complete_until(query, "placed_after"))
 
     @extend_schema(operation_id="orders_retrieve", summary="Read an order", responses=OrderResponse)
     def retrieve(self, request: ApiRequest, pk: str) -> HttpResponse:
@@ -200,7 +205,7 @@ def requested_items(request: ApiRequest) -> list[tuple[int | str, int]]:
 
 def placed_response(request: ApiRequest, order: Order, *, new: bool) -> HttpResponse:
     """Return the response to a request that placed an order, or that repeats the one that did."""
-    headers = {"Location": request.build_absolute_uri(f"/api/orders/{order.pk}")}
+    headers = {"Location": reverse("order-detail", [order.pk], request=request)}
     if not new:
         headers["Idempotency-Replayed"] = "true"
     return respond(request, order_body(order), code=status.HTTP_201_CREATED, headers=headers)

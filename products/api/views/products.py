@@ -9,8 +9,10 @@ from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
+from products.api.http.changes import complete_until
 from products.api.http.etags import IF_MATCH, IF_MATCH_REQUIRED, check_if_match, etag_of, respond
 from products.api.http.query_params import read_query
 from products.api.http.request import ApiRequest
@@ -49,12 +51,14 @@ class ProductViewSet(GenericViewSet):
         """Return the products to change; reads do without model instances."""
         return Product.objects.locked()
 
-    @extend_schema(summary="List products", parameters=[ProductQuery], responses=page_of(ProductResponse))
+    @extend_schema(
+        summary="List products", parameters=[ProductQuery], responses=page_of(ProductResponse, since="changed_since")
+    )
     def list(self, request: ApiRequest) -> HttpResponse:
         """List the products on sale, searched, filtered, ordered and paginated."""
         query = read_query(request, ProductQuery)
         page = ListPage(PRODUCTS, parse_filters(query), query.get("ordering", ["id"]), query)
-        return page.respond(request, PRODUCT.body)
+        return page.respond(request, PRODUCT.body, **complete_until(query, "changed_since"))
 
     @extend_schema(summary="Read a product", responses=ProductResponse)
     def retrieve(self, request: ApiRequest, pk: int) -> HttpResponse:
@@ -70,7 +74,7 @@ class ProductViewSet(GenericViewSet):
         serializer.is_valid(raise_exception=True)
         product = Product(**serializer.validated_data)
         product.save(by=request.user)
-        headers = {"Location": request.build_absolute_uri(f"/api/products/{product.pk}")}
+        headers = {"Location": reverse("product-detail", [product.pk], request=request)}
         return product_response(request, product_row(product.pk), status.HTTP_201_CREATED, headers)
 
     @extend_schema(
@@ -161,7 +165,8 @@ def parse_filters(query: dict[str, Any]) -> dict[str, Any]:
     filters = {name: query[name] for name in (*LOOKUPS, "in_stock", "retired") if name in query}
     if "search" in query:
         filters["words"] = tuple(searchable(query["search"]).split())
-    return filters | {"out_of_stock": settings.LIST_OUT_OF_STOCK}
+    # Otherwise whoever asks for changes would miss those of a product that is out of stock at the time, for good.
+    return filters | {"out_of_stock": settings.LIST_OUT_OF_STOCK or "changed_since" in filters}
 
 
 LOOKUPS = {

@@ -2,10 +2,13 @@
 
 from typing import Any, cast
 
+from django.core.exceptions import ValidationError as ModelValidationError
+from django.db import DataError
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework import status
+from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -23,6 +26,7 @@ from products.api.schemas.stock import (
     StockAtMoment,
     StockRequest,
     StockResponse,
+    StockRow,
     StockRowResults,
     StockRows,
     movement_body,
@@ -36,6 +40,9 @@ MayViewLedger = staff_with(VIEW_LEDGER)
 
 MAX_BULK_KEY = 200
 """The key of each row is made from the request's, and must not exceed the maximum either."""
+
+AT_FAULT = (DomainError, Http404, ValidationError, ModelValidationError, DataError)
+"""What a row of a bulk request can itself be to blame for."""
 
 
 class StockView(APIView):
@@ -100,14 +107,16 @@ class BulkStockView(APIView):
         serializer = StockRows(data=request.data)
         serializer.is_valid(raise_exception=True)
         key = read_idempotency_key(request, max_length=MAX_BULK_KEY)
-        rows = enumerate(serializer.validated_data["rows"])
-        return Response({"results": [self._adjust(row, key and f"{key}#{number}") for number, row in rows]})
+        rows, row_serializer = serializer.validated_data["rows"], StockRow()
+        results = [self._adjust(row, row_serializer, key=key and f"{key}#{number}") for number, row in enumerate(rows)]
+        return Response({"results": results})
 
-    def _adjust(self, row: dict[str, Any], key: str | None) -> dict[str, Any]:
+    def _adjust(self, row: Any, serializer: StockRow, *, key: str | None) -> dict[str, Any]:
         try:
-            product = product_of(row)
-            movement = adjust_stock(product, row, by=self.request.user, key=key)
-        except (DomainError, Http404) as error:
+            change: dict[str, Any] = serializer.run_validation(row)
+            product = product_of(change)
+            movement = adjust_stock(product, change, by=self.request.user, key=key)
+        except AT_FAULT as error:
             # The result of this row only. Any other exception ends the request.
             response = cast("Response", exception_handler(error, {"request": self.request}))
             return {"status": response.status_code, "problem": response.data}

@@ -40,6 +40,17 @@ def test_receiving_adds_stock_with_note_and_user(staff, client_of, messages_of, 
     ]
 
 
+@pytest.mark.parametrize("note", ["a\x07b", "\u200b"])
+def test_a_note_that_the_model_refuses_is_an_error_of_the_form(staff, client_of, a_product, note):
+    mug = a_product(stock=2)
+
+    answer = send(client_of(staff), mug, "receive", {"quantity": "40", "note": note})
+
+    assert answer.status_code == 200
+    assert "U+" in errors(answer)["__all__"][0]
+    assert mug.refreshed().stock == 2
+
+
 def test_correcting_removes_stock_with_a_note(staff, client_of, messages_of, a_product):
     mug = a_product(stock=5, sku="MUG", name="Mug")
 

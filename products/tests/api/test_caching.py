@@ -1,7 +1,11 @@
 """Which responses a client may cache, and no proxy."""
 
+import gzip
+
 import pytest
 from rest_framework.test import APIClient
+
+from products.models import Order
 
 pytestmark = pytest.mark.django_db
 
@@ -68,3 +72,82 @@ def test_a_new_token_is_not_stored(alice):
 
 def test_the_admins_pages_are_left_alone(client):
     assert "Authorization" not in client.get("/admin/login/")["Vary"]
+
+
+# Proxies that compress
+
+
+@pytest.mark.parametrize("suffix", ["-gzip", "-br", "-zstd", "-deflate", "--gzip"])
+@pytest.mark.parametrize("prefix", ["", "W/"])
+def test_an_etag_that_a_proxy_has_marked_as_compressed_is_still_current(api, alice, a_product, prefix, suffix):
+    client = api(alice)
+
+    for path in (f"/api/products/{a_product().pk}", "/api/products", "/api/cart", "/api/schema"):
+        etag = client.get(path)["ETag"]
+        marked = f'{prefix}{etag[:-1]}{suffix}"'
+
+        answer = client.get(path, HTTP_IF_NONE_MATCH=f'"other", {marked}')
+
+        assert (answer.status_code, answer["ETag"]) == (304, etag)
+
+
+@pytest.mark.parametrize("suffix", ["-gzip", "-br", "-zstd", "-deflate", "--gzip"])
+def test_a_change_may_name_the_etag_as_a_compressing_proxy_has_marked_it(api, staff, alice, a_product, suffix):
+    client, mug = api(staff), a_product(stock=1)
+    order = Order.objects.create(customer=alice, items=[(mug, 1)])
+    paths = f"/api/products/{mug.pk}", f"/api/orders/{order.pk}"
+    of_product, of_order = (f'{client.get(path)["ETag"][:-1]}{suffix}"' for path in paths)
+
+    changed = client.patch(paths[0], {"price": "5"}, HTTP_IF_MATCH=of_product)
+    cancelled = client.post(f"{paths[1]}/cancel", HTTP_IF_MATCH=of_order)
+    again = client.patch(paths[0], {"price": "6"}, HTTP_IF_MATCH=of_product)
+
+    assert [answer.status_code for answer in (changed, cancelled, again)] == [200, 200, 412]
+
+
+def test_a_weak_etag_does_not_permit_a_change(api, staff, a_product):
+    client, mug = api(staff), a_product(price="4.50")
+    etag = client.get(f"/api/products/{mug.pk}")["ETag"]
+
+    weak = client.patch(f"/api/products/{mug.pk}", {"price": "5"}, HTTP_IF_MATCH=f"W/{etag}")
+    both = client.patch(f"/api/products/{mug.pk}", {"price": "5"}, HTTP_IF_MATCH=f"W/{etag}, {etag}")
+
+    assert (weak.status_code, weak.json()["code"]) == (412, "stale")
+    assert "needs a strong ETag" in weak.json()["detail"]
+    assert both.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/schema", "/api/docs"])
+def test_what_has_no_secret_in_it_is_compressed(api, path):
+    client = api()
+    plain = client.get(path)
+
+    packed = client.get(path, HTTP_ACCEPT_ENCODING="gzip, br")
+
+    assert gzip.decompress(packed.content) == plain.content
+    assert (packed["Content-Encoding"], int(packed["Content-Length"])) == ("gzip", len(packed.content))
+    assert len(packed.content) < len(plain.content)
+    assert "Content-Encoding" not in plain
+    assert "Accept-Encoding" in plain["Vary"]
+    assert "Accept-Encoding" in packed["Vary"]
+
+
+def test_a_compressed_document_is_revalidated_by_its_own_etag(api):
+    client = api()
+    packed = client.get("/api/schema", HTTP_ACCEPT_ENCODING="gzip")
+
+    again = client.get("/api/schema", HTTP_ACCEPT_ENCODING="gzip", HTTP_IF_NONE_MATCH=packed["ETag"])
+
+    assert packed["ETag"].startswith("W/")
+    assert (again.status_code, again.content) == (304, b"")
+    assert "Accept-Encoding" in again["Vary"]
+
+
+def test_what_may_have_a_secret_in_it_is_not_compressed(api, alice, a_product):
+    for number in range(20):
+        a_product(description=f"A description that is long enough to compress, number {number}.")
+    client = api(alice)
+
+    answers = [client.get(path, HTTP_ACCEPT_ENCODING="gzip") for path in ("/api/products", "/api/tokens")]
+
+    assert [answer.get("Content-Encoding") for answer in answers] == [None, None]

@@ -187,9 +187,11 @@ def test_nothing_would_be_accepted_where_nothing_is_left(api, alice, a_product):
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ({}, [("/quantity", "required")]),
+        ({}, [("/quantity", "required"), ("", "product_or_sku")]),
         ({"quantity": 1}, [("", "product_or_sku")]),
+        ({"quantity": "many"}, [("/quantity", "invalid"), ("", "product_or_sku")]),
         ({"product": 1}, [("/quantity", "required")]),
+        ({"colour": "red"}, [("/colour", "unknown"), ("/quantity", "required"), ("", "product_or_sku")]),
         ({"product": 1, "sku": "MUG", "quantity": 1}, [("", "product_or_sku")]),
         ({"product": 1, "quantity": 1, "colour": "red"}, [("/colour", "unknown")]),
         ({"product": "MUG", "quantity": 1}, [("/product", "invalid")]),
@@ -198,6 +200,16 @@ def test_nothing_would_be_accepted_where_nothing_is_left(api, alice, a_product):
         ({"lines": {}}, [("/lines", "not_a_list")]),
         ({"lines": [1]}, [("/lines/0", "invalid")]),
         ({"lines": [{"product": 1}]}, [("/lines/0/quantity", "required")]),
+        (
+            {"lines": [{}, {"sku": "MUG", "product": 1}]},
+            [
+                ("/lines/0/quantity", "required"),
+                ("/lines/0", "product_or_sku"),
+                ("/lines/1/quantity", "required"),
+                ("/lines/1", "product_or_sku"),
+            ],
+        ),
+        ({"lines": [{"product": 1}], "quantity": 1}, [("/lines/0/quantity", "required"), ("", "lines_or_one_line")]),
         ({"lines": [{"product": 1, "quantity": 1, "a/b~c": 1}]}, [("/lines/0/a~1b~0c", "unknown")]),
         ({"lines": [{"product": 1, "quantity": 1}], "quantity": 1}, [("", "lines_or_one_line")]),
         ({"lines": [{"product": 1, "quantity": 1}] * 101}, [("", "too_many_lines")]),
@@ -206,10 +218,16 @@ def test_nothing_would_be_accepted_where_nothing_is_left(api, alice, a_product):
         (7, [("", "invalid")]),
     ],
 )
-def test_a_malformed_body_is_rejected_with_pointers(api, alice, body, expected):
+def test_a_malformed_body_is_rejected_with_every_reason(api, alice, body, expected):
     answer = api(alice).post("/api/orders", body, format="json")
 
     assert (answer.status_code, problems(answer)) == (400, expected)
+
+
+def test_a_quote_names_everything_that_is_missing_too(api, alice):
+    answer = api(alice).post("/api/orders/quote", {}, format="json")
+
+    assert problems(answer) == [("/quantity", "required"), ("", "product_or_sku")]
 
 
 # Idempotency

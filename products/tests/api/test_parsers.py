@@ -71,6 +71,21 @@ def test_ambiguous_and_unbounded_bodies_are_rejected(text, code):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
+    ("body", "content_type", "code"),
+    [
+        (b'{"username": "alice", "password": "x"}', "application/json", "malformed_json"),
+        (b"username=alice&password=x", FORM, "malformed_form"),
+    ],
+)
+def test_a_byte_order_mark_is_named(api, body, content_type, code):
+    answer = api().generic("POST", "/api-token-auth", b"\xef\xbb\xbf" + body, content_type=content_type)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert "byte order mark (U+FEFF)" in answer.json()["detail"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
     ("body", "content_type", "headers", "status"),
     [
         (b'{"product": 1, "quantity": 1}', "application/json; charset=utf-16", {}, 415),

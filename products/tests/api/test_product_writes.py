@@ -165,6 +165,21 @@ def test_whether_it_is_retired_is_true_or_false_and_nothing_like_it(client, a_pr
     assert mug.refreshed().retired_at is None
 
 
+def test_everything_that_is_wrong_with_a_change_is_named_at_once(client, a_product):
+    change = {"name": 7, "price": "cheap", "category": "nowhere", "retired": "true", "colour": "red"}
+
+    answer = client.patch(f"/api/products/{a_product().pk}", change, format="json", HTTP_IF_MATCH="*")
+
+    named = {error["pointer"]: error["code"] for error in answer.json()["errors"]}
+    assert named == {
+        "/name": "invalid",
+        "/price": "invalid",
+        "/category": "unknown_category",
+        "/retired": "invalid",
+        "/colour": "unknown",
+    }
+
+
 def test_a_product_is_retired_and_brought_back(client, a_product):
     mug = a_product(stock=3)
     path = f"/api/products/{mug.pk}"

@@ -133,6 +133,21 @@ def test_a_change_that_cannot_be_is_refused_and_moves_nothing(client, a_product,
     assert deltas(mug) == [5]
 
 
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"note": 7}, [("/note", "invalid"), ("", "delta_or_set")]),
+        ({"delta": "x", "expected": "y"}, [("/delta", "invalid"), ("/expected", "not_for_a_delta")]),
+        ({"set": "", "reason": "CORRECTED"}, [("/set", "invalid"), ("/reason", "not_for_a_count")]),
+        ({"colour": 1}, [("/colour", "unknown"), ("", "delta_or_set")]),
+    ],
+)
+def test_everything_that_is_wrong_with_a_change_is_named_at_once(client, a_product, change, expected):
+    answer = client.post(path_of(a_product()), change, format="json")
+
+    assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == expected
+
+
 def test_a_retried_change_is_made_once(client, a_product):
     mug = a_product()
 
@@ -231,6 +246,48 @@ def test_each_row_of_a_bulk_request_has_its_own_result(client, a_product):
     assert (mug.refreshed().stock, lamp.refreshed().stock) == (7, 1)
 
 
+def test_an_invalid_row_does_not_affect_the_others(client, a_product):
+    mug, lamp = a_product(sku="MUG", stock=5), a_product(sku="LAMP", stock=1)
+    rows = [
+        {"sku": "MUG", "set": ""},  # a blank cell of a table
+        {"sku": "MUG", "delta": 1, "note": "x" * 201},
+        {"sku": "MUG"},
+        {"delta": 1.5, "colour": "red"},
+        5,
+        None,
+        {"sku": "LAMP", "set": 4},
+    ]
+
+    answer = client.post("/api/stock", {"rows": rows}, format="json")
+
+    assert answer.status_code == 200
+    *invalid, last = answer.json()["results"]
+    assert [
+        (result["status"], [(error["pointer"], error["code"]) for error in result["problem"]["errors"]])
+        for result in invalid
+    ] == [
+        (400, [("/set", "invalid")]),
+        (400, [("/note", "max_length")]),
+        (400, [("", "delta_or_set")]),
+        (400, [("/delta", "invalid"), ("/colour", "unknown"), ("", "product_or_sku")]),
+        (400, [("", "invalid")]),
+        (400, [("", "null")]),
+    ]
+    assert (last["status"], last["result"]["stock"]) == (201, 4)
+    assert (mug.refreshed().stock, lamp.refreshed().stock) == (5, 4)
+
+
+def test_an_invalid_row_keeps_the_keys_of_the_others_in_place(client, a_product):
+    mug = a_product(sku="MUG")
+    invalid, valid = {"sku": "MUG", "set": ""}, {"sku": "MUG", "delta": 2}
+    client.post("/api/stock", {"rows": [invalid, valid]}, format="json", **keyed("monday"))
+
+    mended = client.post("/api/stock", {"rows": [valid, valid]}, format="json", **keyed("monday"))
+
+    assert [result["status"] for result in mended.json()["results"]] == [201, 201]
+    assert deltas(mug) == [2, 2]
+
+
 def test_a_retry_of_many_makes_none_of_them_twice(client, a_product):
     mug, lamp = a_product(stock=5), a_product(stock=0)
     rows = {"rows": [{"product": mug.pk, "delta": 2}, {"product": lamp.pk, "delta": -1}]}
@@ -249,11 +306,11 @@ def test_a_retry_of_many_makes_none_of_them_twice(client, a_product):
         ({}, "/rows"),
         ({"rows": []}, "/rows"),
         ({"rows": [{"sku": "MUG", "delta": 1}] * 101}, "/rows"),
-        ({"rows": [{"delta": 1}]}, "/rows/0"),
-        ({"rows": [{"sku": "MUG", "delta": 1}, {"sku": "MUG"}]}, "/rows/1"),
+        ({"rows": {"sku": "MUG", "delta": 1}}, "/rows"),
+        ({"rows": [{"sku": "MUG", "delta": 1}], "note": "Monday"}, "/note"),
     ],
 )
-def test_rows_of_another_shape_are_refused_whole(client, a_product, body, pointer):
+def test_a_request_without_a_list_of_rows_is_refused_whole(client, a_product, body, pointer):
     mug = a_product(sku="MUG")
 
     answer = client.post("/api/stock", body)

@@ -46,7 +46,7 @@ def test_a_new_default_takes_the_place_of_the_former(alice):
         ({"country": "de"}, {"country": ["Not an ISO 3166-1 country code such as DE."]}),
         ({"line1": ""}, {"line1": ["This field cannot be blank."]}),
         ({"name": ""}, {"name": ["An address needs a name or a company."]}),
-        ({"city": "Ber\tlin"}, {"city": ["Write it in one line, without tabs."]}),
+        ({"city": "Ber\tlin"}, {"city": ["Write it in one line, without tabs; remove U+0009 (tab)."]}),
         (
             {"postal_code": "1" * 21},
             {"postal_code": ["Ensure this value has at most 20 characters (it has 21)."]},

@@ -53,8 +53,8 @@ def test_an_address_is_copied(alice, a_product):
     ("given", "sentences"),
     [
         ({"reference": "x" * 101}, {"reference": ["Ensure this value has at most 100 characters (it has 101)."]}),
-        ({"reference": "a\nb"}, {"reference": ["Write it in one line, without tabs."]}),
-        ({"note": "\x07"}, {"note": ["Control characters cannot be printed."]}),
+        ({"reference": "a\nb"}, {"reference": ["Write it in one line, without tabs; remove U+000A (line feed)."]}),
+        ({"note": "x\x07"}, {"note": ["Control characters cannot be printed; remove U+0007 (control character)."]}),
         ({"email": "alice"}, {"email": ["Enter a valid email address."]}),
         ({"phone": "call me"}, {"phone": ["Not a phone number such as +49 30 1234567."]}),
         (

@@ -9,7 +9,7 @@ from django.core.management.base import SystemCheckError
 from django.db.models import F
 
 from products import currencies
-from products.models import Category, Order, Product, Status
+from products.models import ApiToken, Category, Order, Product, Status
 from products.tests.rewriting import rewrite
 
 pytestmark = pytest.mark.django_db
@@ -24,16 +24,27 @@ BAD = [
     ({"price": "123456789.00"}, "no more than"),
     ({"price": None}, "cannot be null"),
     ({"sku": " bad sku "}, "Letters, digits, dots"),
+    ({"sku": "MUG\u200b"}, "Remove U+200B (zero width space)"),
+    ({"sku": "MUG\t"}, "Remove U+0009 (tab)"),
+    ({"sku": "MUG\n"}, "Remove U+000A (line feed)"),
     ({"sku": ""}, "cannot be blank"),
     ({"sku": "x" * 65}, "at most 64 characters"),
     ({"name": ""}, "cannot be blank"),
-    ({"name": " \u200b"}, "cannot be blank"),
+    ({"name": " "}, "U+0020 (space)"),
+    ({"name": "\u200b"}, "This field cannot be blank, and of U+200B (zero width space) nothing can be seen."),
+    ({"name": "\ufeff\u2060"}, "U+FEFF (zero width no-break space)"),
+    ({"name": "\u3164"}, "U+3164 (hangul filler)"),
     ({"name": "x" * 201}, "at most 200 characters"),
-    ({"name": "a\x00b"}, "Control characters"),
-    ({"name": "a\tb"}, "in one line"),
-    ({"name": "\ud800"}, "Control characters"),
+    ({"name": "a\x00b"}, "Control characters cannot be printed; remove U+0000 (NUL)."),
+    ({"name": "a\x9bb"}, "U+009B (control character)"),
+    ({"name": "\t"}, "U+0009 (tab)"),
+    ({"name": "a\tb"}, "Write it in one line, without tabs; remove U+0009 (tab)."),
+    ({"name": "a\rb"}, "U+000D (carriage return)"),
+    ({"name": "a\nb"}, "U+000A (line feed)"),
+    ({"name": "a\u2028b"}, "U+2028 (line separator)"),
+    ({"name": "\ud800"}, "U+D800 (lone surrogate)"),
     ({"description": "x" * 10_001}, "at most 10000 characters"),
-    ({"description": "a\x07b"}, "Control characters"),
+    ({"description": "a\x07b"}, "U+0007 (control character)"),
 ]
 
 
@@ -62,8 +73,9 @@ def test_a_product_is_validated_when_it_is_changed(mug, values, words):
     setattr(mug, name, value)
 
     for write in (mug.save, lambda: mug.save(update_fields=[name]), lambda: Product.objects.bulk_update([mug], [name])):
-        with pytest.raises(ValidationError, match=words):
+        with pytest.raises(ValidationError) as error:
             write()
+        assert words in str(error.value)
 
     assert getattr(mug.refreshed(), name) == getattr(Product(**GOOD), name) or name == "price"
 
@@ -92,6 +104,37 @@ def test_a_category_is_validated(a_category):
             Category.objects.create(**values)
     with pytest.raises(ValidationError):
         Category.objects.update(name="")
+
+
+@pytest.mark.parametrize("text", ["\u200b", " \t", "\r\n", "\ufeff", "\u3164"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda order, mug, text: order.pay(reference=text),
+        lambda order, mug, text: Order.objects.update(tracking_number=text),
+        lambda order, mug, text: mug.receive(1, note=text),
+        lambda order, mug, text: Product.objects.create(**GOOD | {"sku": "CUP", "name": text}),
+        lambda order, mug, text: Product.objects.create(**GOOD | {"sku": text}),
+        lambda order, mug, text: Category.objects.create(slug="x", name=text),
+        lambda order, mug, text: ApiToken.objects.issue(order.customer, name=text),
+    ],
+)
+def test_a_text_of_which_nothing_can_be_seen_is_refused_alike(alice, mug, write, text):
+    order = Order.objects.create(customer=alice, items=[(mug, 1)])
+
+    with pytest.raises(ValidationError, match=r"U\+[0-9A-F]{4} \("):
+        write(order, mug, text)
+
+    order.refresh_from_db()
+    assert (order.status, order.tracking_number, mug.refreshed().stock) == (Status.PLACED, "", 9)
+    assert (Product.objects.count(), Category.objects.count(), ApiToken.objects.count()) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("note", ["", "Pallet 7\nand 8", "👩\u200d🚒", "नमस्ते\u200c"])
+def test_a_note_may_be_empty_have_lines_and_join_characters(mug, note):
+    mug.receive(1, note=note)
+
+    assert mug.movements.last().note == note
 
 
 @pytest.mark.parametrize(

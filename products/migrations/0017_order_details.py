@@ -12,12 +12,12 @@ import products.validators
 class Migration(migrations.Migration):
     """An order has a number, the customer's details and an address, and customers keep addresses.
 
-    The numbers come in three steps, because the running release still inserts orders: here new rows draw one, 0017
-    draws those of the others, and 0018 requires them.
+    The numbers come in three steps, because the running release still inserts orders: here new rows draw one, 0018
+    draws those of the others, and 0019 requires them.
     """
 
     dependencies = [
-        ("products", "0015_validated_texts"),
+        ("products", "0016_visible_texts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                         db_default="",
                         default="",
                         max_length=100,
-                        validators=[products.validators.printable_line],
+                        validators=[products.validators.printable_line, products.validators.visible],
                     ),
                 ),
                 (
@@ -43,13 +43,15 @@ class Migration(migrations.Migration):
                         db_default="",
                         default="",
                         max_length=100,
-                        validators=[products.validators.printable_line],
+                        validators=[products.validators.printable_line, products.validators.visible],
                     ),
                 ),
                 (
                     "line1",
                     models.CharField(
-                        max_length=200, validators=[products.validators.printable_line], verbose_name="line 1"
+                        max_length=200,
+                        validators=[products.validators.printable_line, products.validators.visible],
+                        verbose_name="line 1",
                     ),
                 ),
                 (
@@ -59,7 +61,7 @@ class Migration(migrations.Migration):
                         db_default="",
                         default="",
                         max_length=200,
-                        validators=[products.validators.printable_line],
+                        validators=[products.validators.printable_line, products.validators.visible],
                         verbose_name="line 2",
                     ),
                 ),
@@ -70,10 +72,15 @@ class Migration(migrations.Migration):
                         db_default="",
                         default="",
                         max_length=20,
-                        validators=[products.validators.printable_line],
+                        validators=[products.validators.printable_line, products.validators.visible],
                     ),
                 ),
-                ("city", models.CharField(max_length=100, validators=[products.validators.printable_line])),
+                (
+                    "city",
+                    models.CharField(
+                        max_length=100, validators=[products.validators.printable_line, products.validators.visible]
+                    ),
+                ),
                 (
                     "region",
                     models.CharField(
@@ -81,7 +88,7 @@ class Migration(migrations.Migration):
                         db_default="",
                         default="",
                         max_length=100,
-                        validators=[products.validators.printable_line],
+                        validators=[products.validators.printable_line, products.validators.visible],
                     ),
                 ),
                 (
@@ -108,7 +115,11 @@ class Migration(migrations.Migration):
             model_name="order",
             name="note",
             field=models.CharField(
-                blank=True, db_default="", default="", max_length=1000, validators=[products.validators.printable]
+                blank=True,
+                db_default="",
+                default="",
+                max_length=1000,
+                validators=[products.validators.printable, products.validators.visible],
             ),
         ),
         migrations.AddField(
@@ -145,21 +156,33 @@ class Migration(migrations.Migration):
             model_name="order",
             name="reference",
             field=models.CharField(
-                blank=True, db_default="", default="", max_length=100, validators=[products.validators.printable_line]
+                blank=True,
+                db_default="",
+                default="",
+                max_length=100,
+                validators=[products.validators.printable_line, products.validators.visible],
             ),
         ),
         migrations.AddField(
             model_name="order",
             name="ship_to_city",
             field=models.CharField(
-                blank=True, db_default="", default="", max_length=100, validators=[products.validators.printable_line]
+                blank=True,
+                db_default="",
+                default="",
+                max_length=100,
+                validators=[products.validators.printable_line, products.validators.visible],
             ),
         ),
         migrations.AddField(
             model_name="order",
             name="ship_to_company",
             field=models.CharField(
-                blank=True, db_default="", default="", max_length=100, validators=[products.validators.printable_line]
+                blank=True,
+                db_default="",
+                default="",
+                max_length=100,
+                validators=[products.validators.printable_line, products.validators.visible],
             ),
         ),
         migrations.AddField(
@@ -182,7 +205,7 @@ class Migration(migrations.Migration):
                 db_default="",
                 default="",
                 max_length=200,
-                validators=[products.validators.printable_line],
+                validators=[products.validators.printable_line, products.validators.visible],
                 verbose_name="ship to line 1",
             ),
         ),
@@ -194,7 +217,7 @@ class Migration(migrations.Migration):
                 db_default="",
                 default="",
                 max_length=200,
-                validators=[products.validators.printable_line],
+                validators=[products.validators.printable_line, products.validators.visible],
                 verbose_name="ship to line 2",
             ),
         ),
@@ -202,21 +225,33 @@ class Migration(migrations.Migration):
             model_name="order",
             name="ship_to_name",
             field=models.CharField(
-                blank=True, db_default="", default="", max_length=100, validators=[products.validators.printable_line]
+                blank=True,
+                db_default="",
+                default="",
+                max_length=100,
+                validators=[products.validators.printable_line, products.validators.visible],
             ),
         ),
         migrations.AddField(
             model_name="order",
             name="ship_to_postal_code",
             field=models.CharField(
-                blank=True, db_default="", default="", max_length=20, validators=[products.validators.printable_line]
+                blank=True,
+                db_default="",
+                default="",
+                max_length=20,
+                validators=[products.validators.printable_line, products.validators.visible],
             ),
         ),
         migrations.AddField(
             model_name="order",
             name="ship_to_region",
             field=models.CharField(
-                blank=True, db_default="", default="", max_length=100, validators=[products.validators.printable_line]
+                blank=True,
+                db_default="",
+                default="",
+                max_length=100,
+                validators=[products.validators.printable_line, products.validators.visible],
             ),
         ),
         migrations.AddField(

@@ -70,8 +70,8 @@ def drop(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    """The function that places an order in one statement, with the columns of 0016. The running release calls the first."""
+    """The function that places an order in one statement, with the columns of 0017. The running release calls the first."""
 
-    dependencies = [("products", "0018_require_numbers")]
+    dependencies = [("products", "0019_require_numbers")]
 
     operations = [migrations.RunPython(create, drop)]

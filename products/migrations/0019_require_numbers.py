@@ -7,7 +7,7 @@ from products.db import triggers
 class Migration(migrations.Migration):
     """Every order has a number of its own and a complete address or none, and both are frozen with the order."""
 
-    dependencies = [("products", "0017_number_orders")]
+    dependencies = [("products", "0018_number_orders")]
 
     operations = [
         migrations.AlterField(

@@ -17,6 +17,6 @@ class Migration(migrations.Migration):
 
     atomic = False
 
-    dependencies = [("products", "0016_order_details")]
+    dependencies = [("products", "0017_order_details")]
 
     operations = [migrations.RunPython(number_orders, migrations.RunPython.noop)]

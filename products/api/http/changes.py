@@ -1,0 +1,22 @@
+"""Lists of what changed since a moment, for clients that keep a copy: from which moment on to ask next time."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from products.db.visibility import ALLOWANCE, visible_until
+
+
+def complete_until(query: Mapping[str, Any], parameter: str) -> dict[str, datetime]:
+    """Return the member `complete_until` for a list since the moment in `parameter`; nothing for any other list.
+
+    Call it before the list is read. Only for the first page: what changes while a client reads the pages may belong to
+    a page that it has read already, so the moment of a later page would be too late.
+    """
+    if parameter not in query or "cursor" in query:
+        return {}
+    until = visible_until()
+    # Where there is no telling, the client asks from the same moment again; not from one in the future.
+    return {"complete_until": min(query[parameter], timezone.now() - ALLOWANCE) if until is None else until}
