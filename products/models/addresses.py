@@ -53,6 +53,10 @@ class AddressQuerySet(ValidatedQuerySet["Address"]):
     def of(self, customer: Any) -> "AddressQuerySet":
         return self.filter(customer=customer.pk)
 
+    def lock_all_of(self, customer: Any) -> None:
+        """Keep others from changing any of the customer's addresses until the transaction ends."""
+        get_user_model().objects.select_for_update(no_key=True).only("pk").get(pk=customer.pk)
+
 
 class Address(models.Model):
     """An address that a customer keeps. An order that is shipped to it has a copy, so a change reaches no order."""
@@ -94,8 +98,8 @@ class Address(models.Model):
         clean_fields(self, PARTS)
         check_complete(self.parts)
         with transaction.atomic():
-            # Locked, so that of two that are saved at once one is the default, and the limit holds.
-            get_user_model().objects.select_for_update(no_key=True).only("pk").get(pk=self.customer_id)
+            # So that of two that are saved at once one is the default, and the limit holds.
+            Address.objects.lock_all_of(self.customer)
             others = Address.objects.filter(customer=self.customer_id).exclude(pk=self.pk)
             if self._state.adding:
                 number = others.count()

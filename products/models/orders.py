@@ -184,7 +184,7 @@ class OrderQuerySet(ValidatedQuerySet["Order"]):
         """
         order = Order(**details)
         order.clean_details()
-        draft = OrderDraft(checked_items(items), missing=order.missing_details())
+        draft = OrderDraft(checked_items(items), details=order.details, missing=order.missing_details())
         draft.load_products()
         overdue = self.overdue().quantities_of(line.product.pk for line in draft.lines)
         for line in draft.lines:

@@ -34,15 +34,11 @@ class Cart:
         lines = OrderLine.objects.filter(order__in=self._orders())
         return list(lines.order_by("pk").values_list("product_id", "quantity"))
 
-    @property
-    def details(self) -> dict[str, Any]:
-        """What the customer has said about the order: reference, note, email, phone and ship_to."""
-        order = self._orders().first() or Order(customer=self.customer)
-        return {name: getattr(order, name) for name in DESCRIPTION}
-
     def quote(self) -> OrderDraft:
         """Return what placing the cart now would come to, with everything that prevents it."""
-        return Order.objects.quote(self.items, **self.details)
+        order = self._orders().first()
+        details = {name: getattr(order, name) for name in DESCRIPTION} if order else {}
+        return Order.objects.quote(self.items if order else [], **details)
 
     def describe(self, **details: Any) -> None:
         """Set some of `reference`, `note`, `email`, `phone` and `ship_to`. Raises ValidationError."""

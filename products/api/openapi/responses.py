@@ -151,6 +151,13 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "sku_taken": _domain_problem(
         409, "sku_taken", "sku_taken", "A product with the SKU MUG-STONE already exists.", **MUG
     ),
+    "too_many_addresses": _domain_problem(
+        409,
+        "too_many_addresses",
+        "too_many_addresses",
+        "A customer keeps at most 50 addresses; remove one first.",
+        maximum=50,
+    ),
     "stale": _problem(412, "stale", "The resource has changed since you read it. Read it again before you change it."),
     "stock_has_moved": _domain_problem(
         412,
@@ -186,6 +193,7 @@ NO_SPECIAL_PERMISSION = {AllowAny, IsAuthenticated, MayReadCatalog}
 """Permissions that everybody with a token has. A token can lack any other."""
 
 OWN = {
+    "addresses_create": ["too_many_addresses"],
     "cart_checkout": ["invalid_order", "insufficient_stock"],
     "cart_line_destroy": ["not_in_cart"],
     "cart_line_update": ["invalid_order"],

@@ -47,7 +47,7 @@ from products.models import Order, OrderLine
 from products.models.orders import OrderQuerySet
 from products.policies import may_see_all_orders
 
-FILTERS = ("status", "placed_after", "placed_before", "key", "customer")
+FILTERS = ("status", "placed_after", "placed_before", "key", "number", "reference", "customer")
 
 
 def transition(name: str, details: type[StrictSerializer]) -> Callable[[Any], Any]:
@@ -119,8 +119,9 @@ class OrderViewSet(GenericViewSet):
     def create(self, request: ApiRequest) -> HttpResponse:
         """Place an order: check it and take its stock, all or nothing."""
         read_query(request, NoQuery)
+        items, details = requested_order(request)
         order, new = Order.objects.place_once(
-            customer=request.user, items=requested_items(request), key=read_idempotency_key(request)
+            customer=request.user, items=items, key=read_idempotency_key(request), **details
         )
         return placed_response(request, order, new=new)
 
@@ -134,7 +135,8 @@ class OrderViewSet(GenericViewSet):
     def quote(self, request: ApiRequest) -> HttpResponse:
         """Return what an order would come to, and every reason why it could not be placed. Nothing is written."""
         read_query(request, NoQuery)
-        return Response(quote_body(Order.objects.quote(requested_items(request)), request.data))
+        items, details = requested_order(request)
+        return Response(quote_body(Order.objects.quote(items, **details), request.data))
 
     @extend_schema(
         operation_id="orders_events_list",
@@ -193,14 +195,17 @@ class OrderViewSet(GenericViewSet):
         return respond(request, atomic_with_retry(change_status))
 
 
-def requested_items(request: ApiRequest) -> list[tuple[int | str, int]]:
-    """Return the requested lines: [(product id or SKU, quantity), …]. Raises ValidationError."""
+def requested_order(request: ApiRequest) -> tuple[list[tuple[int | str, int]], dict[str, Any]]:
+    """Return the requested lines, [(product id or SKU, quantity), …], and the customer's details, as Order takes them.
+
+    Raises ValidationError.
+    """
     items = parse_simple_order(request.data)
     if items is not None:
-        return items
+        return items, {}
     serializer = OrderRequest(data=request.data)
     serializer.is_valid(raise_exception=True)
-    return serializer.items
+    return serializer.items, serializer.details_for(request.user)
 
 
 def placed_response(request: ApiRequest, order: Order, *, new: bool) -> HttpResponse:
@@ -232,6 +237,8 @@ ORDERS = ListQuery(
         "placed_after": models.DateTimeField(),
         "placed_before": models.DateTimeField(),
         "key": models.CharField(),
+        "number": models.CharField(),
+        "reference": models.CharField(),
     },
 )
 
