@@ -101,7 +101,9 @@ class OrderViewSet(GenericViewSet):
         if not may_see_all_orders(request.user):
             filters["owner"] = request.user.pk
         page = OrderPage(ORDERS, filters, ["-placed_at", "-id"], query)
-        return page.respond(request, page.body_of, **complete_until(query, "placed_after"))
+        # Whoever asks for a period reads it once, and does not go on from its end.
+        until = {} if "placed_before" in query else complete_until(query, "placed_after")
+        return page.respond(request, page.body_of, **until)
 
     @extend_schema(operation_id="orders_retrieve", summary="Read an order", responses=OrderResponse)
     def retrieve(self, request: ApiRequest, pk: str) -> HttpResponse:
