@@ -27,6 +27,11 @@ def parse_number(text: str) -> str:
     return text.upper().translate(READ_AS)
 
 
+def is_number(text: str) -> bool:
+    """Return whether an order could have this number."""
+    return len(text) == LENGTH and set(text) <= set(ALPHABET)
+
+
 def format_number(number: str) -> str:
     """Return the number as people read it: in two groups."""
     return f"{number[:4]}-{number[4:]}"

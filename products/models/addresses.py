@@ -34,10 +34,14 @@ def optional_line(max_length: int, label: str | None = None) -> "models.CharFiel
 
 def check_complete(parts: Mapping[str, str]) -> None:
     """Raise ValidationError with every part that is missing; `parts` has all of PARTS, blank where not given."""
-    errors = {name: ValidationError("An address needs this.", "required") for name in NEEDED_PARTS if not parts[name]}
+    errors = {
+        name: ValidationError("An address needs this.", "incomplete_address")
+        for name in NEEDED_PARTS
+        if not parts[name]
+    }
     if not (parts["name"] or parts["company"]):
-        errors["name"] = ValidationError("An address needs a name or a company.", "required")
-    if errors:
+        errors["name"] = ValidationError("An address needs a name or a company.", "incomplete_address")
+    if errors:  # With a code of their own: a form replaces the sentence of "required" by its field's.
         raise ValidationError(errors)
 
 
@@ -96,7 +100,7 @@ class Address(models.Model):
         Raises ValidationError, and TooManyAddresses beyond MAX_ADDRESSES.
         """
         clean_fields(self, PARTS)
-        check_complete(self.parts)
+        self.clean()
         with transaction.atomic():
             # So that of two that are saved at once one is the default, and the limit holds.
             Address.objects.lock_all_of(self.customer)
@@ -109,6 +113,10 @@ class Address(models.Model):
             if self.is_default:
                 others.filter(is_default=True).update(is_default=False)
             super().save(**options)
+
+    def clean(self) -> None:
+        """Raise ValidationError with every part that is missing."""
+        check_complete(self.parts)
 
     @property
     def parts(self) -> dict[str, str]:

@@ -319,5 +319,7 @@ def test_a_cart_costs_the_same_for_one_line_and_for_fifty(api, alice, a_product,
     for number in (1, 50):
         while cart.lines.count() < number:
             cart.lines.create(product=a_product(stock=1), quantity=1)
-        with django_assert_num_queries(5):  # the token, the order, the lines, the products, what overdue orders hold of them
+        with django_assert_num_queries(
+            5
+        ):  # the token, the order, the lines, the products, what overdue orders hold of them
             assert client.get("/api/cart").json()["acceptable"] is True
