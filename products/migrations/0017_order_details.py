@@ -7,6 +7,7 @@ from django.db import migrations, models
 import products.countries
 import products.order_numbers
 import products.validators
+from products.db import triggers
 
 
 class Migration(migrations.Migration):
@@ -22,6 +23,8 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        # Backwards, this comes last: the triggers as they are without the columns.
+        migrations.RunPython(migrations.RunPython.noop, triggers.install),
         migrations.CreateModel(
             name="Address",
             fields=[

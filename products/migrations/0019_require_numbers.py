@@ -57,5 +57,5 @@ class Migration(migrations.Migration):
             ),
         ),
         # SQLite has dropped the table's triggers, and PostgreSQL's do not know the new columns.
-        migrations.RunPython(triggers.install, migrations.RunPython.noop),
+        migrations.RunPython(triggers.install, triggers.remove),
     ]
