@@ -5,10 +5,8 @@ CREATE FUNCTION products_place_order_2(
     new_id uuid, new_customer_id bigint, new_number varchar, new_status varchar, new_total numeric,
     new_currency varchar,
     new_idempotency_key varchar, new_request_digest varchar, new_payment_reference varchar, new_carrier varchar,
-    new_tracking_number varchar, new_reference varchar, new_note varchar, new_email varchar, new_phone varchar,
-    new_ship_to_name varchar, new_ship_to_company varchar, new_ship_to_line1 varchar, new_ship_to_line2 varchar,
-    new_ship_to_postal_code varchar, new_ship_to_city varchar, new_ship_to_region varchar, new_ship_to_country varchar,
-    new_created_at timestamptz, new_placed_at timestamptz, new_pay_by timestamptz,
+    new_tracking_number varchar, new_created_at timestamptz, new_placed_at timestamptz, new_pay_by timestamptz,
+    new_details text[],
     line_ids uuid[], line_products bigint[], line_quantities integer[], line_skus varchar[], line_names varchar[],
     line_prices numeric[], event_facts jsonb
 ) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -39,9 +37,11 @@ BEGIN
         ship_to_postal_code, ship_to_city, ship_to_region, ship_to_country, created_at, placed_at, pay_by
     ) VALUES (
         new_id, new_customer_id, new_number, new_status, new_total, new_currency, new_idempotency_key, new_request_digest,
-        new_payment_reference, new_carrier, new_tracking_number, new_reference, new_note, new_email, new_phone,
-        new_ship_to_name, new_ship_to_company, new_ship_to_line1, new_ship_to_line2, new_ship_to_postal_code,
-        new_ship_to_city, new_ship_to_region, new_ship_to_country, new_created_at, new_placed_at, new_pay_by
+        new_payment_reference, new_carrier, new_tracking_number, coalesce(new_details[1], ''),
+        coalesce(new_details[2], ''), coalesce(new_details[3], ''), coalesce(new_details[4], ''),
+        coalesce(new_details[5], ''), coalesce(new_details[6], ''), coalesce(new_details[7], ''),
+        coalesce(new_details[8], ''), coalesce(new_details[9], ''), coalesce(new_details[10], ''),
+        coalesce(new_details[11], ''), coalesce(new_details[12], ''), new_created_at, new_placed_at, new_pay_by
     );
     INSERT INTO products_orderline (id, order_id, product_id, quantity, sku, name, unit_price)
         SELECT line.id, new_id, line.product_id, line.quantity, line.sku, line.name, line.price

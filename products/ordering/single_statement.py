@@ -32,6 +32,11 @@ ORDER_COLUMNS = (
     "payment_reference",
     "carrier",
     "tracking_number",
+    "created_at",
+    "placed_at",
+    "pay_by",
+)
+DETAIL_COLUMNS = (
     "reference",
     "note",
     "email",
@@ -44,12 +49,11 @@ ORDER_COLUMNS = (
     "ship_to_city",
     "ship_to_region",
     "ship_to_country",
-    "created_at",
-    "placed_at",
-    "pay_by",
 )
+"""The columns of the order that pass as one array; as NULL where all are blank, so that such an order costs no more."""
 LINE_COLUMNS = ("id", "product_id", "quantity", "sku", "name", "unit_price")
-"""The parameters of the function, in order: the order's columns, an array for each column of its lines, event facts."""
+"""The function's parameters, in order: the order's columns, the array of its details, an array for each column of its
+lines, and the event's facts."""
 
 
 @functools.cache
@@ -59,7 +63,8 @@ def writes_all_columns_of(order_model: type[models.Model]) -> bool:
     It does not know a column that was added later; such a model is placed step by step until the function has a new
     version.
     """
-    return set(insertable_columns(order_model)) == set(ORDER_COLUMNS) and set(insertable_columns(OrderLine)) == {
+    of_order = {*ORDER_COLUMNS, *DETAIL_COLUMNS}
+    return set(insertable_columns(order_model)) == of_order and set(insertable_columns(OrderLine)) == {
         *LINE_COLUMNS,
         "order_id",
     }
@@ -81,8 +86,10 @@ def execute(order: Any, lines: Sequence[OrderLine]) -> bool:
     of_order = dict(zip(insertable_columns(model), insert_values(model, vars(order)), strict=True))
     event = Event.transition_row(order, None, order.customer)
     of_event = dict(zip(insertable_columns(Event), insert_values(Event, event), strict=True))
+    details = [of_order[name] for name in DETAIL_COLUMNS]
     values = [
         *(of_order[name] for name in ORDER_COLUMNS),
+        details if any(details) else None,
         *([getattr(line, name) for line in lines] for name in LINE_COLUMNS),
         of_event["facts"],
     ]
@@ -100,6 +107,7 @@ def execute(order: Any, lines: Sequence[OrderLine]) -> bool:
 def _call(order_model: type[models.Model]) -> str:
     casts = [
         *(_cast(order_model, name) for name in ORDER_COLUMNS),
+        "::text[]",
         *(f"{_cast(OrderLine, name)}[]" for name in LINE_COLUMNS),
         _cast(Event, "facts"),
     ]
