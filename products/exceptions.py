@@ -143,3 +143,12 @@ class TooManyAddresses(DomainError):
     def __init__(self, maximum: int) -> None:
         detail = f"A customer keeps at most {maximum} addresses; remove one first."
         super().__init__(Violation(self.code, detail, facts={"maximum": maximum}))
+
+
+class UsernameTaken(DomainError):
+    """Another user has this name."""
+
+    code = "username_taken"
+
+    def __init__(self, username: str) -> None:
+        super().__init__(Violation(self.code, f"There is a user with the name {username} already.", about="username"))

@@ -31,6 +31,7 @@ from products.models import (
     StockHasMoved,
     TooManyAddresses,
     TooManyLogins,
+    UsernameTaken,
     Violation,
 )
 
@@ -48,6 +49,7 @@ STATUS_OF: dict[type[DomainError], int] = {
     SkuTaken: 409,
     StockHasMoved: 412,
     TooManyAddresses: 409,
+    UsernameTaken: 409,
 }
 """The HTTP status of each domain error; 400 for those that are not listed."""
 

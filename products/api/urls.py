@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from products.api.views.addresses import AddressViewSet
 from products.api.views.cart import CartViewSet
+from products.api.views.customers import CustomerViewSet
 from products.api.views.docs import DocsView, SchemaView
 from products.api.views.orders import OrderViewSet
 from products.api.views.products import ProductViewSet
@@ -15,6 +16,7 @@ router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("api/products", ProductViewSet, "product")
 router.register("api/orders", OrderViewSet, "order")
 router.register("api/addresses", AddressViewSet, "address")
+router.register("api/customers", CustomerViewSet, "customer")
 
 urlpatterns = [
     *router.urls,  # First, because the first match is used and most requests are for these.

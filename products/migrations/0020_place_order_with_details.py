@@ -8,7 +8,7 @@ CREATE FUNCTION products_place_order_2(
     new_tracking_number varchar, new_created_at timestamptz, new_placed_at timestamptz, new_pay_by timestamptz,
     new_details text[],
     line_ids uuid[], line_products bigint[], line_quantities integer[], line_skus varchar[], line_names varchar[],
-    line_prices numeric[], event_facts jsonb
+    line_prices numeric[], event_facts jsonb, placed_by bigint
 ) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     available integer;
@@ -51,7 +51,7 @@ BEGIN
         SELECT line.product_id, -line.quantity, 'SOLD', line.id, '', new_placed_at
         FROM unnest(line_ids, line_products, line_quantities) AS line (id, product_id, quantity);
     INSERT INTO products_event (kind, order_id, by_id, facts, at)
-        VALUES ('order.placed', new_id, new_customer_id, event_facts, new_placed_at);
+        VALUES ('order.placed', new_id, placed_by, event_facts, new_placed_at);
     RETURN true;
 END $$
 """

@@ -14,6 +14,7 @@ from products.exceptions import (
     SkuTaken,
     StockHasMoved,
     TooManyAddresses,
+    UsernameTaken,
     Violation,
 )
 from products.models.addresses import Address
@@ -55,5 +56,6 @@ __all__ = [
     "StockMovement",
     "TooManyAddresses",
     "TooManyLogins",
+    "UsernameTaken",
     "Violation",
 ]

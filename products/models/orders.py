@@ -273,6 +273,7 @@ class Order(models.Model):
     """The lines as this instance has just placed them, to show without another query; None on a loaded order."""
 
     _items: list[RequestedItem] | None = None
+    _placed_by: "User | None" = None
 
     objects = OrderQuerySet.as_manager()
 
@@ -337,6 +338,15 @@ class Order(models.Model):
     @items.setter
     def items(self, items: Iterable[RequestedItem] | None) -> None:
         self._items = None if items is None else checked_items(items)
+
+    @property
+    def placed_by(self) -> "User":
+        """The user who places the order, whom its event names: the customer, or staff for the customer."""
+        return self._placed_by or self.customer
+
+    @placed_by.setter
+    def placed_by(self, user: "User") -> None:
+        self._placed_by = user
 
     @property
     def ship_to(self) -> dict[str, str] | None:
@@ -500,7 +510,7 @@ class Order(models.Model):
             return
         check_deadline(self.status, self.pay_by)
         if self.status == Status.PLACED:
-            placement.place_under_lock(self, before, by or self.customer)
+            placement.place_under_lock(self, before, by or self.placed_by)
             return
         self.write_row(**options)
         restock = []

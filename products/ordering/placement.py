@@ -36,7 +36,7 @@ def place(order: Order) -> None:
     and SQLite's only one: lock the products, check them under the lock, and write.
     Raises InvalidOrder, InsufficientStock, IdempotentReplay and IdempotencyKeyConflict.
     """
-    run(order, lambda: place_under_lock(order, None, order.customer), first=lambda: place_optimistically(order))
+    run(order, lambda: place_under_lock(order, None, order.placed_by), first=lambda: place_optimistically(order))
 
 
 def place_under_lock(order: Order, before: str | None, by: Any) -> None:

@@ -53,7 +53,7 @@ DETAIL_COLUMNS = (
 """The columns of the order that pass as one array; as NULL where all are blank, so that such an order costs no more."""
 LINE_COLUMNS = ("id", "product_id", "quantity", "sku", "name", "unit_price")
 """The function's parameters, in order: the order's columns, the array of its details, an array for each column of its
-lines, and the event's facts."""
+lines, and the event's facts and user."""
 
 
 @functools.cache
@@ -84,7 +84,7 @@ def execute(order: Any, lines: Sequence[OrderLine]) -> bool:
     """Write the order and everything that placing it brings; False, and nothing changed, if a product has changed."""
     model: type[models.Model] = type(order)
     of_order = dict(zip(insertable_columns(model), insert_values(model, vars(order)), strict=True))
-    event = Event.transition_row(order, None, order.customer)
+    event = Event.transition_row(order, None, order.placed_by)
     of_event = dict(zip(insertable_columns(Event), insert_values(Event, event), strict=True))
     details = [of_order[name] for name in DETAIL_COLUMNS]
     values = [
@@ -92,6 +92,7 @@ def execute(order: Any, lines: Sequence[OrderLine]) -> bool:
         details if any(details) else None,
         *([getattr(line, name) for line in lines] for name in LINE_COLUMNS),
         of_event["facts"],
+        of_event["by_id"],
     ]
     database = connections[DEFAULT_DB_ALIAS]
     try:
@@ -110,6 +111,7 @@ def _call(order_model: type[models.Model]) -> str:
         "::text[]",
         *(f"{_cast(OrderLine, name)}[]" for name in LINE_COLUMNS),
         _cast(Event, "facts"),
+        _cast(Event, "by_id"),
     ]
     return f"SELECT {FUNCTION}({', '.join(f'%s{cast}' for cast in casts)})"
 

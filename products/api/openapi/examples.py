@@ -46,6 +46,15 @@ DETAILS = {
     "phone": "+49 30 1234567",
     "ship_to": SHIP_TO,
 }
+CUSTOMER = {
+    "id": 7,
+    "username": "alice",
+    "email": "alice@shop.example",
+    "first_name": "Alice",
+    "last_name": "Example",
+    "is_active": True,
+    "date_joined": MORNING,
+}
 
 ORDER = {
     "id": ORDER_ID,
@@ -126,10 +135,14 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "credentials": {"username": "alice", "password": "alice-likes-mugs"},
         "named": {"username": "alice", "password": "alice-likes-mugs", "name": "my laptop"},
     },
+    "Customer": {"customer": CUSTOMER},
+    "CustomerChange": {"close": {"is_active": False}},
+    "CustomerPage": {"page": page(CUSTOMER, "/api/customers")},
     "DetailsRequest": {"address": {"email": "alice@shop.example", "ship_to": NEW_ADDRESS}},
     "EventPage": {"page": page(EVENT, f"/api/orders/{ORDER_ID}/events")},
     "IssuedToken": {"token": {"token": "shop_Zk3vQ9xR7mZ2wB8nL5cY1jF6hD4gS0pA", "expires_at": "2026-03-02T08:30:00Z"}},
     "LedgerOrStock": {"ledger": page(MOVEMENT, "/api/products/1/stock"), "at_a_moment": STOCK_AT},
+    "NewCustomer": {"customer": {"username": "bruno", "email": "bruno@shop.example", "first_name": "Bruno"}},
     "NewProduct": {"product": {"sku": "MUG-TALL", "name": "Tall mug", "category": "kitchen", "price": "9.50"}},
     "NoDetails": {"nothing": {}},
     "Order": {"order": ORDER},

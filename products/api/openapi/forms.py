@@ -61,7 +61,7 @@ LINE_FORMS = {
     "LineById": Form("A quantity of the product with an id.", ("product", "quantity")),
     "LineBySku": Form("A quantity of the product with a SKU.", ("sku", "quantity")),
 }
-DETAILS = tuple(DetailsRequest().fields)
+DETAILS = (*DetailsRequest().fields, "customer")
 STOCK_FORMS = {
     "StockReceipt": Form(
         "Pieces that have been delivered.",

@@ -151,6 +151,9 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "sku_taken": _domain_problem(
         409, "sku_taken", "sku_taken", "A product with the SKU MUG-STONE already exists.", **MUG
     ),
+    "username_taken": _domain_problem(
+        409, "username_taken", "username_taken", "There is a user with the name alice already.", "/username"
+    ),
     "too_many_addresses": _domain_problem(
         409,
         "too_many_addresses",
@@ -197,6 +200,7 @@ OWN = {
     "cart_checkout": ["invalid_order", "insufficient_stock"],
     "cart_line_destroy": ["not_in_cart"],
     "cart_line_update": ["invalid_order"],
+    "customers_create": ["username_taken"],
     "orders_cancel": ["forbidden_move"],
     "orders_create": ["invalid_order", "insufficient_stock"],
     "orders_deliver": ["forbidden_move"],

@@ -120,6 +120,9 @@ class OrderRequest(LineRequest, DetailsRequest):
 
     quantity = StrictIntegerField(maximum=MAX_PER_LINE, checked_by_model=True, required=False, help_text="1 to 10,000")
     lines = LineRequest(many=True, required=False)
+    customer = StrictIntegerField(
+        required=False, help_text="The user id of the customer that staff place the order for; by default yourself."
+    )
 
     def member_errors(self, members: Set[str]) -> Iterator[MemberError]:
         if "lines" not in members:

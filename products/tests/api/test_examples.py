@@ -73,6 +73,8 @@ def filled_in(path):
     if path == "/api/addresses/{id}":
         parts = {"name": "Admin", "line1": "Hauptstr. 1", "city": "Berlin", "country": "DE"}
         return path.format(id=Address.objects.create(customer=User.objects.get(username="admin"), **parts).pk)
+    if path == "/api/customers/{id}":
+        return path.format(id=User.objects.get(username="alice").pk)
     mug = Product.objects.get(sku="MUG-STONE")
     return path.format(id=mug.pk, product=mug.pk)
 

@@ -49,6 +49,13 @@ api/addresses/<int:pk>           GET,HEAD             401      200     404     4
                                  DELETE               401      204     404     404   404       404     401     401
                                  others               401      405     405     405   405       405     401     401
 
+api/customers                    GET,HEAD,OPTIONS     401      403     403     403   403       200     401     401
+                                 POST                 401      403     403     403   403       201     401     401
+                                 others               401      403     403     403   403       405     401     401
+api/customers/<int:pk>           GET,HEAD,OPTIONS     401      403     403     403   403       200     401     401
+                                 PATCH                401      403     403     403   403       200     401     401
+                                 others               401      403     403     403   403       405     401     401
+
 api/products                     GET,HEAD,OPTIONS     401      200     200     200   200       200     401     401
                                  POST                 401      403     403     403   201       201     401     401
                                  others               401      405     405     405   405       405     401     401
@@ -111,6 +118,8 @@ BODIES = {
     "POST api/addresses": AT_HOME,
     "PATCH api/addresses/<int:pk>": {"city": "Hamburg"},
     "PATCH api/cart": {"note": "Ring twice."},
+    "POST api/customers": {"username": "new"},
+    "PATCH api/customers/<int:pk>": {"first_name": "Carol"},
     "POST api/orders": {"sku": "MUG", "quantity": 1},
     "POST api/orders/quote": {"sku": "MUG", "quantity": 1},
     "PUT api/cart/lines/<int:product>": {"quantity": 2},
@@ -184,6 +193,7 @@ def address(route, shop):
     named = {
         "api/orders/<uuid:pk>": f"api/orders/{shop.order.pk}",
         "api/tokens/<int:pk>": f"api/tokens/{shop.spare.pk}",
+        "api/customers/<int:pk>": f"api/customers/{shop.order.customer_id}",
         "api/addresses/<int:pk>": f"api/addresses/{shop.address.pk}",
         "api/products/<int:pk>": f"api/products/{shop.mug.pk}",
         "api/cart/lines/<int:product>": f"api/cart/lines/{shop.mug.pk}",
