@@ -56,7 +56,7 @@ MIDDLEWARE = [
     "shop.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "shop.health.Health",  # Before the host is checked: probes use an address.
-    "shop.middleware.DatabaseDeadlineMiddleware",  # Around everything that queries the database.
+    "shop.middleware.DatabaseMiddleware",  # Around everything that queries the database.
     "shop.middleware.ApiMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "shop.middleware.SessionMiddleware",

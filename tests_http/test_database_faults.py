@@ -19,6 +19,7 @@ from tests_http.server import Gunicorn
 
 WORKERS, THREADS = 2, 4
 DEADLINE = 5.0
+NOTHING_CHANGED = "The database is temporarily unavailable; nothing was changed."
 SLACK = 1.5  # seconds, on a machine that has other things to do
 
 MAKE_A_CUSTOMER = """
@@ -42,9 +43,20 @@ def token(database):
 
 
 @pytest.fixture(scope="module")
-def shop(database, token, django_db_setup):
-    with Gunicorn(workers=WORKERS, threads=THREADS, DATABASE_URL=database.url) as server:
+def log(tmp_path_factory):
+    return tmp_path_factory.mktemp("shop") / "log"
+
+
+@pytest.fixture(scope="module")
+def shop(database, token, log, django_db_setup):
+    with Gunicorn(workers=WORKERS, threads=THREADS, DATABASE_URL=database.url, log=log) as server:
         yield Shop(server.address, token)
+
+
+def why(log, answer):
+    """Return what the log says about a 503: the lines with its request id, but for the request's own line."""
+    lines = [line for line in log.read_text().splitlines() if f"[{answer[2]['request_id']}]" in line]
+    return [line.partition("] ")[2] for line in lines if "shop.requests" not in line]
 
 
 def manage(*words, url):
@@ -88,7 +100,7 @@ class Shop:
             time.sleep(0.1)
 
 
-def test_a_frozen_database_costs_every_request_its_deadline_and_no_more(shop, database):
+def test_a_frozen_database_costs_every_request_its_deadline_and_no_more(shop, database, log):
     shop.warm_up()
 
     # Three times as many as there are threads, so that most of them wait in line.
@@ -104,6 +116,10 @@ def test_a_frozen_database_costs_every_request_its_deadline_and_no_more(shop, da
     assert {said["code"] for _, _, said, _ in answers} == {"unavailable"}
     assert max(seconds for *_, seconds in [*answers, newcomer]) < DEADLINE + SLACK
     assert time.monotonic() - thawed < 5
+    assert [len(why(log, answer)) for answer in [*answers, newcomer]] == [1] * (len(answers) + 1)
+    assert why(log, newcomer) == [
+        "database.unavailable: OperationalError, code None, nothing changed True: The database did not answer in time."
+    ]
 
 
 def test_while_the_database_hangs_probes_say_so(shop, database):
@@ -128,16 +144,46 @@ def test_after_a_restart_of_the_database_no_request_fails(shop, database, how):
     assert [status for status, *_ in answers] == [200] * len(answers)
 
 
-def test_a_row_that_is_locked_for_long_is_a_503_in_time_and_nothing_was_changed(shop, database):
+def test_without_a_database_a_request_that_writes_says_that_nothing_was_changed(shop, database, log):
+    shop.warm_up()
+
+    database.stop("crash")
+    answer = shop.order()
+    database.start()
+
+    assert (answer[0], answer[2]["detail"]) == (503, NOTHING_CHANGED)
+    [line] = why(log, answer)
+    assert line.startswith("database.unavailable: OperationalError, code None, nothing changed True: ")
+    assert line.endswith("Connection refused")
+
+
+def test_a_wrong_password_is_logged_as_such_and_not_shown(database, token, log):
+    secret = "not-the-password-of-the-shop"
+    url = database.url.replace(database.password, secret)
+
+    with Gunicorn(workers=1, threads=1, DATABASE_URL=url, log=log) as server:
+        answer = Shop(server.address, token).order()
+
+    assert (answer[0], answer[2]["detail"]) == (503, NOTHING_CHANGED)
+    [line] = why(log, answer)
+    assert line.endswith('FATAL:  password authentication failed for user "shop"')
+    assert secret not in log.read_text() + json.dumps(answer[2])
+
+
+def test_a_row_that_is_locked_for_long_is_a_503_in_time_and_nothing_was_changed(shop, database, log):
     shop.warm_up()
     orders = len(shop.ask(path="/api/orders?limit=100")[2]["results"])
 
     with contextlib.closing(psycopg2.connect(database.url)) as other, other.cursor() as cursor:
         cursor.execute("SELECT 1 FROM products_product FOR UPDATE")
-        status, headers, said, seconds = shop.order()
+        answer = status, headers, said, seconds = shop.order()
 
     assert (status, headers["Retry-After"], said["code"]) == (503, "1", "unavailable")
-    assert said["detail"].endswith("nothing was changed.")
+    assert said["detail"] == NOTHING_CHANGED
+    assert why(log, answer) == [
+        "database.unavailable: LockNotAvailable, code 55P03, nothing changed True:"
+        " canceling statement due to lock timeout"
+    ]
     assert seconds < DEADLINE + SLACK
     assert len(shop.ask(path="/api/orders?limit=100")[2]["results"]) == orders
 
