@@ -1,15 +1,17 @@
 """What the platform asks: is this process alive, and should it get requests?
 
     /health/live   200 while the process answers. It asks no database: to start anew heals no database.
-    /health/ready  200 while requests are welcome: the database answers, and its tables are those of this code.
-                   Otherwise 503; either way it says what each of them is.
+    /health/ready  200 while requests are welcome: the database answers and can be written to, and its tables are those
+                   of this code. Otherwise 503; either way it says what each of them is.
 
 A middleware, in front of what looks at the host: probes come by address, which is in nobody's ALLOWED_HOSTS.
 """
 
 import functools
 import logging
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 from django.db import Error, connection
 from django.db.migrations.loader import MigrationLoader
@@ -17,6 +19,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from products.api.errors import RETRY_AFTER, problem_response
+from products.db.errors import cause_of
 from shop.db.timeouts import limit_wait
 
 logger = logging.getLogger(__name__)
@@ -25,6 +28,15 @@ PATIENCE = 2.5
 """Seconds that the database has for all that it is asked."""
 
 OK = "ok"
+
+UNWRITABLE = {
+    "standby": "The database is a standby, which only reads. Let DATABASE_URL name the primary, or promote this one.",
+    "read-only": (
+        "The database only reads: default_transaction_read_only is on, for the server, the database or the role."
+    ),
+    "read-only file": "The shop may not write to SQLite's file, or to its folder, where the WAL is.",
+}
+"""What a database that cannot be written to is called in the answer, and what the log says of it."""
 
 
 class Health:
@@ -63,15 +75,35 @@ class Health:
     def _of_the_database(self) -> dict[str, str]:
         try:
             with limit_wait(PATIENCE):
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT 1")
+                state = state_of_the_database()
                 # What is applied stays applied, so that a good answer need not be asked for again.
                 self.has_all_migrations = self.has_all_migrations or has_all_migrations()
         except Error as error:
             # Why is for the log: the answer is for everybody, and errors name hosts and users.
-            logger.warning("Not ready, as the database does not answer: %s", error)
+            cause = cause_of(error)
+            logger.warning("Not ready: the database does not answer: %s (%s)", cause.message, cause.code or cause.error)
             return {"database": "out of reach", "migrations": "unknown"}
-        return {"database": OK, "migrations": OK if self.has_all_migrations else "not applied"}
+        if state != OK:
+            logger.warning("Not ready: %s", UNWRITABLE[state])
+        if not self.has_all_migrations:
+            logger.warning("Not ready: migrations are not applied; run manage.py migrate.")
+        return {"database": state, "migrations": OK if self.has_all_migrations else "not applied"}
+
+
+def state_of_the_database() -> str:
+    """Return OK, or the key of UNWRITABLE that says why nothing can be written. Raises what the database raises."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("SELECT 1")
+            # Asking SQLite itself would mean to wait for whoever writes at the moment.
+            file = Path(connection.settings_dict["NAME"])
+            return OK if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK) else "read-only file"
+        # On a standby, a transaction is read-only whatever the settings say.
+        cursor.execute("SELECT pg_is_in_recovery(), current_setting('transaction_read_only')")
+        is_standby, is_read_only = cursor.fetchone()
+    if is_standby:
+        return "standby"
+    return "read-only" if is_read_only == "on" else OK
 
 
 def has_all_migrations() -> bool:

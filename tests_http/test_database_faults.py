@@ -14,7 +14,8 @@ import pytest
 from django.conf import settings
 
 from products.tests.freezing import frozen
-from products.tests.postgres import PostgresServer
+from products.tests.postgres import PostgresServer, Standby
+from products.tests.postgres_binaries import NoPostgres
 from tests_http.server import Gunicorn
 
 WORKERS, THREADS = 2, 4
@@ -53,9 +54,13 @@ def shop(database, token, log, django_db_setup):
         yield Shop(server.address, token)
 
 
-def why(log, answer):
+def id_of(answer):
+    return answer[1]["X-Request-Id"]
+
+
+def why(log, request_id):
     """Return what the log says about a 503: the lines with its request id, but for the request's own line."""
-    lines = [line for line in log.read_text().splitlines() if f"[{answer[2]['request_id']}]" in line]
+    lines = [line for line in log.read_text().splitlines() if f"[{request_id}]" in line]
     return [line.partition("] ")[2] for line in lines if "shop.requests" not in line]
 
 
@@ -116,8 +121,8 @@ def test_a_frozen_database_costs_every_request_its_deadline_and_no_more(shop, da
     assert {said["code"] for _, _, said, _ in answers} == {"unavailable"}
     assert max(seconds for *_, seconds in [*answers, newcomer]) < DEADLINE + SLACK
     assert time.monotonic() - thawed < 5
-    assert [len(why(log, answer)) for answer in [*answers, newcomer]] == [1] * (len(answers) + 1)
-    assert why(log, newcomer) == [
+    assert [len(why(log, id_of(answer))) for answer in [*answers, newcomer]] == [1] * (len(answers) + 1)
+    assert why(log, id_of(newcomer)) == [
         "database.unavailable: OperationalError, code None, nothing changed True: The database did not answer in time."
     ]
 
@@ -152,7 +157,7 @@ def test_without_a_database_a_request_that_writes_says_that_nothing_was_changed(
     database.start()
 
     assert (answer[0], answer[2]["detail"]) == (503, NOTHING_CHANGED)
-    [line] = why(log, answer)
+    [line] = why(log, id_of(answer))
     assert line.startswith("database.unavailable: OperationalError, code None, nothing changed True: ")
     assert line.endswith("Connection refused")
 
@@ -165,7 +170,7 @@ def test_a_wrong_password_is_logged_as_such_and_not_shown(database, token, log):
         answer = Shop(server.address, token).order()
 
     assert (answer[0], answer[2]["detail"]) == (503, NOTHING_CHANGED)
-    [line] = why(log, answer)
+    [line] = why(log, id_of(answer))
     assert line.endswith('FATAL:  password authentication failed for user "shop"')
     assert secret not in log.read_text() + json.dumps(answer[2])
 
@@ -180,7 +185,7 @@ def test_a_row_that_is_locked_for_long_is_a_503_in_time_and_nothing_was_changed(
 
     assert (status, headers["Retry-After"], said["code"]) == (503, "1", "unavailable")
     assert said["detail"] == NOTHING_CHANGED
-    assert why(log, answer) == [
+    assert why(log, id_of(answer)) == [
         "database.unavailable: LockNotAvailable, code 55P03, nothing changed True:"
         " canceling statement due to lock timeout"
     ]
@@ -196,7 +201,7 @@ def test_a_database_that_only_reads_is_a_503_for_who_writes(shop, database):
         cursor.execute("SELECT pg_reload_conf()")
     time.sleep(0.5)
 
-    read, write = shop.ask(), shop.order()
+    read, write, ready = shop.ask(), shop.order(), shop.probe()
     with contextlib.closing(psycopg2.connect(database.url)) as other, other.cursor() as cursor:
         other.autocommit = True
         cursor.execute("ALTER SYSTEM RESET default_transaction_read_only")
@@ -204,5 +209,30 @@ def test_a_database_that_only_reads_is_a_503_for_who_writes(shop, database):
     time.sleep(0.5)
 
     assert (read[0], write[0], write[1]["Retry-After"]) == (200, 503, "1")
-    assert write[2]["detail"].endswith("nothing was changed.")
-    assert shop.order()[0] == 201
+    assert write[2]["detail"] == NOTHING_CHANGED
+    assert (ready[0], ready[2]["checks"]["database"]) == (503, "read-only")
+    assert (shop.order()[0], shop.probe()[0]) == (201, 200)
+
+
+@pytest.fixture
+def standby(database):
+    try:
+        server = Standby(database)
+    except NoPostgres as missing:
+        pytest.skip(str(missing))
+    with server:
+        yield server
+
+
+def test_a_shop_that_was_pointed_at_a_standby_is_not_ready_and_says_so(standby, token, log):
+    with Gunicorn(workers=1, threads=1, DATABASE_URL=standby.url, log=log) as server:
+        shop = Shop(server.address, token)
+        ready, read, write = shop.probe(), shop.ask(), shop.order()
+
+    assert (ready[0], ready[1]["Retry-After"]) == (503, "1")
+    assert ready[2]["checks"] == {"database": "standby", "migrations": "ok"}
+    assert why(log, id_of(ready)) == [
+        "Not ready: The database is a standby, which only reads."
+        " Let DATABASE_URL name the primary, or promote this one."
+    ]
+    assert (read[0], write[0], write[2]["detail"]) == (200, 503, NOTHING_CHANGED)
