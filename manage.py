@@ -8,7 +8,7 @@ try:
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
-    from django.db import Error
+    from django.db import Error, NotSupportedError
 except ModuleNotFoundError:
     sys.exit(f"{sys.executable} has no Django; run `make install`, and then .venv/bin/python manage.py.")
 
@@ -28,10 +28,13 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except Error as error:
-        if "--traceback" in sys.argv or not is_unavailable(error):
+        # Django raises NotSupportedError for a server that is too old.
+        is_unsupported = isinstance(error, NotSupportedError)
+        if "--traceback" in sys.argv or not (is_unavailable(error) or is_unsupported):
             raise
         cause = cause_of(error)
-        sys.exit(f"The database is unavailable: {cause.message} ({cause.code or cause.error})")
+        state = "not usable" if is_unsupported else "unavailable"
+        sys.exit(f"The database is {state}: {cause.message} ({cause.code or cause.error})")
 
 
 if __name__ == "__main__":

@@ -7,19 +7,17 @@
 A middleware, in front of what looks at the host: probes come by address, which is in nobody's ALLOWED_HOSTS.
 """
 
-import functools
 import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from django.db import Error, connection
-from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from products.api.errors import RETRY_AFTER, problem_response
-from products.db.errors import cause_of
+from products.db.errors import cause_of, is_unavailable
+from products.db.requirements import has_all_migrations, unmet_by_requests
 from shop.db.timeouts import limit_wait
 
 logger = logging.getLogger(__name__)
@@ -45,7 +43,7 @@ class Health:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
         self.answers = {"/health/live": self.live, "/health/ready": self.ready}
-        self.has_all_migrations = False
+        self.fits = False
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         answer = self.answers.get(request.path_info.removesuffix("/"))
@@ -75,19 +73,33 @@ class Health:
     def _of_the_database(self) -> dict[str, str]:
         try:
             with limit_wait(PATIENCE):
-                state = state_of_the_database()
-                # What is applied stays applied, so that a good answer need not be asked for again.
-                self.has_all_migrations = self.has_all_migrations or has_all_migrations()
+                checks, reasons = self._look()
         except Error as error:
             # Why is for the log: the answer is for everybody, and errors name hosts and users.
             cause = cause_of(error)
-            logger.warning("Not ready: the database does not answer: %s (%s)", cause.message, cause.code or cause.error)
-            return {"database": "out of reach", "migrations": "unknown"}
+            state = "out of reach" if is_unavailable(error) else "not usable"
+            checks = {"database": state, "migrations": "unknown"}
+            reasons = [f"the database is {state}: {cause.message} ({cause.code or cause.error})"]
+        if reasons:
+            logger.warning("Not ready: %s", " ".join(reasons))
+        return checks
+
+    def _look(self) -> tuple[dict[str, str], list[str]]:
+        """Return the checks, and a sentence for each that is not passed. Raises what the database raises."""
+        state, migrations, reasons = state_of_the_database(), OK, []
         if state != OK:
-            logger.warning("Not ready: %s", UNWRITABLE[state])
-        if not self.has_all_migrations:
-            logger.warning("Not ready: migrations are not applied; run manage.py migrate.")
-        return {"database": state, "migrations": OK if self.has_all_migrations else "not applied"}
+            reasons.append(UNWRITABLE[state])
+        # What is applied and granted stays so, so that a good answer need not be asked for again.
+        if not self.fits:
+            if unmet := unmet_by_requests(connection):
+                state, migrations = "not usable", "unknown"
+                reasons += [f"{each.sentence} {each.hint}" for each in unmet]
+            elif not has_all_migrations(connection):
+                migrations = "not applied"
+                reasons.append("Migrations are not applied; run manage.py migrate.")
+            else:
+                self.fits = True
+        return {"database": state, "migrations": migrations}, reasons
 
 
 def state_of_the_database() -> str:
@@ -104,14 +116,3 @@ def state_of_the_database() -> str:
     if is_standby:
         return "standby"
     return "read-only" if is_read_only == "on" else OK
-
-
-def has_all_migrations() -> bool:
-    """Whether the database has every table as this code knows it. Raises what the database raises."""
-    return newest_migrations() <= MigrationRecorder(connection).applied_migrations().keys()
-
-
-@functools.cache
-def newest_migrations() -> set[tuple[str, str]]:
-    """(app, name) of each app's last one, which comes after all the others."""
-    return set(MigrationLoader(None).graph.leaf_nodes())

@@ -62,7 +62,7 @@ def test_without_a_database_it_is_alive_but_not_ready_and_keeps_the_reason_to_it
     checks = {"database": "out of reach", "migrations": "unknown"}
     assert ready.json() == {"status": "not ready", "checks": checks}
     assert [line["message"] for line in logged("shop.health")] == [
-        "Not ready: the database does not answer: could not connect to server db.internal: user shop, no such thing"
+        "Not ready: the database is out of reach: could not connect to server db.internal: user shop, no such thing"
         " (OperationalError)"
     ]
 
@@ -77,7 +77,7 @@ def test_code_that_is_ahead_of_its_database_is_not_ready_until_that_has_followed
 
     [line] = logged("shop.health")
     assert (before.status_code, before.json()["checks"]) == (503, READY | {"migrations": "not applied"})
-    assert line["message"] == "Not ready: migrations are not applied; run manage.py migrate."
+    assert line["message"] == "Not ready: Migrations are not applied; run manage.py migrate."
     assert (after.status_code, after.json()["checks"]) == (200, READY)
 
 
