@@ -170,6 +170,7 @@ check: install ## hold the code to the house rules, without running it
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(IN_MEMORY) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(IN_MEMORY) $(BIN)/python manage.py check_migrations
 	$(IN_MEMORY) $(BIN)/python manage.py check --fail-level WARNING
 	$(CONTRACT) | diff -u docs/openapi.yaml - || { echo "The contract has changed; see docs/compatibility.md" >&2; exit 1; }
 	$(DEPLOYED) $(BIN)/python manage.py check --deploy --fail-level WARNING

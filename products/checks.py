@@ -1,4 +1,4 @@
-"""System checks: what in the database does not fit the settings. `manage.py check --database default`, and migrate."""
+"""System checks: does the database fit the settings and the code? `manage.py check --database default`, and migrate."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,12 +9,24 @@ from django.db import connections
 from django.db.models.functions import Round
 
 from products import currencies
+from products.db.requirements import unmet_by_migrations, unmet_by_requests
 from products.models import Order, Product
 
 HINT = (
     "Prices are stored without a currency, so changing CURRENCY changes what every product costs. Set it back, or, "
     "where all prices were converted, add the id of this check to SILENCED_SYSTEM_CHECKS."
 )
+
+
+@register(Tags.database)
+def database_meets_the_requirements(*, databases: Sequence[str] | None = None, **options: Any) -> list[CheckMessage]:
+    """Refuse a database, or a role, with which requests or the migrations would fail."""
+    return [
+        Error(unmet.sentence, hint=unmet.hint, id=unmet.id)
+        for alias in databases or ()
+        # Whoever cannot read the tables cannot say which migrations are applied either.
+        for unmet in unmet_by_requests(connections[alias]) or unmet_by_migrations(connections[alias])
+    ]
 
 
 @register(Tags.database)
@@ -25,6 +37,8 @@ def currency_fits_the_database(*, databases: Sequence[str] | None = None, **opti
 
 def _check_currency(alias: str) -> list[CheckMessage]:
     connection = connections[alias]
+    if unmet_by_requests(connection):
+        return []  # The check above says so.
     if not {Order._meta.db_table, Product._meta.db_table} <= set(connection.introspection.table_names()):
         return []  # Before the first migration.
     currency = settings.CURRENCY

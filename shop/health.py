@@ -1,22 +1,23 @@
 """What the platform asks: is this process alive, and should it get requests?
 
     /health/live   200 while the process answers. It asks no database: to start anew heals no database.
-    /health/ready  200 while requests are welcome: the database answers, and its tables are those of this code.
-                   Otherwise 503; either way it says what each of them is.
+    /health/ready  200 while requests are welcome: the database answers and can be written to, and its tables are those
+                   of this code. Otherwise 503; either way it says what each of them is.
 
 A middleware, in front of what looks at the host: probes come by address, which is in nobody's ALLOWED_HOSTS.
 """
 
-import functools
 import logging
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 from django.db import Error, connection
-from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from products.api.errors import RETRY_AFTER, problem_response
+from products.db.errors import cause_of, is_unavailable
+from products.db.requirements import has_all_migrations, unmet_by_requests
 from shop.db.timeouts import limit_wait
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,15 @@ PATIENCE = 2.5
 
 OK = "ok"
 
+UNWRITABLE = {
+    "standby": "The database is a standby, which only reads. Let DATABASE_URL name the primary, or promote this one.",
+    "read-only": (
+        "The database only reads: default_transaction_read_only is on, for the server, the database or the role."
+    ),
+    "read-only file": "The shop may not write to SQLite's file, or to its folder, where the WAL is.",
+}
+"""What a database that cannot be written to is called in the answer, and what the log says of it."""
+
 
 class Health:
     """Answers /health/live and /health/ready, for GET and HEAD, and passes everything else on."""
@@ -33,7 +43,7 @@ class Health:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
         self.answers = {"/health/live": self.live, "/health/ready": self.ready}
-        self.has_all_migrations = False
+        self.fits = False
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         answer = self.answers.get(request.path_info.removesuffix("/"))
@@ -61,23 +71,46 @@ class Health:
     def _of_the_database(self) -> dict[str, str]:
         try:
             with limit_wait(PATIENCE):
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT 1")
-                # What is applied stays applied, so that a good answer need not be asked for again.
-                self.has_all_migrations = self.has_all_migrations or has_all_migrations()
+                checks, reasons = self._look()
         except Error as error:
             # Why is for the log: the answer is for everybody, and errors name hosts and users.
-            logger.warning("Not ready, as the database does not answer: %s", error)
-            return {"database": "out of reach", "migrations": "unknown"}
-        return {"database": OK, "migrations": OK if self.has_all_migrations else "not applied"}
+            cause = cause_of(error)
+            state = "out of reach" if is_unavailable(error) else "not usable"
+            checks = {"database": state, "migrations": "unknown"}
+            reasons = [f"the database is {state}: {cause.message} ({cause.code or cause.error})"]
+        if reasons:
+            logger.warning("Not ready: %s", " ".join(reasons))
+        return checks
+
+    def _look(self) -> tuple[dict[str, str], list[str]]:
+        """Return the checks, and a sentence for each that is not passed. Raises what the database raises."""
+        state, migrations, reasons = state_of_the_database(), OK, []
+        if state != OK:
+            reasons.append(UNWRITABLE[state])
+        # What is applied and granted stays so, so that a good answer need not be asked for again.
+        if not self.fits:
+            if unmet := unmet_by_requests(connection):
+                state, migrations = "not usable", "unknown"
+                reasons += [f"{each.sentence} {each.hint}" for each in unmet]
+            elif not has_all_migrations(connection):
+                migrations = "not applied"
+                reasons.append("Migrations are not applied; run manage.py migrate.")
+            else:
+                self.fits = True
+        return {"database": state, "migrations": migrations}, reasons
 
 
-def has_all_migrations() -> bool:
-    """Whether the database has every table as this code knows it. Raises what the database raises."""
-    return newest_migrations() <= MigrationRecorder(connection).applied_migrations().keys()
-
-
-@functools.cache
-def newest_migrations() -> set[tuple[str, str]]:
-    """(app, name) of each app's last one, which comes after all the others."""
-    return set(MigrationLoader(None).graph.leaf_nodes())
+def state_of_the_database() -> str:
+    """Return OK, or the key of UNWRITABLE that says why nothing can be written. Raises what the database raises."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("SELECT 1")
+            # Asking SQLite itself would mean to wait for whoever writes at the moment.
+            file = Path(connection.settings_dict["NAME"])
+            return OK if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK) else "read-only file"
+        # On a standby, a transaction is read-only whatever the settings say.
+        cursor.execute("SELECT pg_is_in_recovery(), current_setting('transaction_read_only')")
+        is_standby, is_read_only = cursor.fetchone()
+    if is_standby:
+        return "standby"
+    return "read-only" if is_read_only == "on" else OK

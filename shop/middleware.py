@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseForbidden
 from django.middleware import csrf
 from django.utils.cache import patch_vary_headers
@@ -18,6 +19,7 @@ from django.utils.deprecation import MiddlewareMixin
 from products.api.errors import problem_response
 from products.api.http.request import ShopRequest
 from products.api.throttling import rate_limit_of
+from products.db.outcome import Outcome
 from shop.db.timeouts import limit_wait
 from shop.observability.logging import request_id
 
@@ -92,14 +94,19 @@ class ContentLengthMiddleware:
         return response
 
 
-class DatabaseDeadlineMiddleware:
-    """Limit how long a request may wait for the database: the API for API_DEADLINE, pages for PAGE_DEADLINE."""
+class DatabaseMiddleware:
+    """Follow what a request changes in the database, and limit how long it may wait for it.
+
+    The API may wait for API_DEADLINE, pages for PAGE_DEADLINE.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with limit_wait(settings.API_DEADLINE if is_api(request) else settings.PAGE_DEADLINE):
+        outcome = cast(ShopRequest, request).outcome = Outcome()
+        seconds = settings.API_DEADLINE if is_api(request) else settings.PAGE_DEADLINE
+        with limit_wait(seconds), connection.execute_wrapper(outcome):
             return self.get_response(request)
 
 

@@ -58,7 +58,7 @@ MIDDLEWARE = [
     "shop.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "shop.health.Health",  # Before the host is checked: probes use an address.
-    "shop.middleware.DatabaseDeadlineMiddleware",  # Around everything that queries the database.
+    "shop.middleware.DatabaseMiddleware",  # Around everything that queries the database.
     "shop.middleware.ApiMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "shop.middleware.SessionMiddleware",
@@ -311,16 +311,14 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 
 # Explicit, because the defaults follow settings.DEBUG, which test runners switch off.
 WHITENOISE_AUTOREFRESH = DEBUG
-WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_USE_FINDERS = True  # In production too: pages must not depend on collectstatic having been run.
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # Other sites do not use the shop's files.
 
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": (
-            "django.contrib.staticfiles.storage.StaticFilesStorage"
-            if DEBUG
-            else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+            "django.contrib.staticfiles.storage.StaticFilesStorage" if DEBUG else "shop.static_files.StaticFilesStorage"
         ),
     },
 }

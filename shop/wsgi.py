@@ -1,6 +1,7 @@
 """The WSGI application: `gunicorn shop.wsgi`."""
 
 import io
+import logging
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -9,11 +10,20 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
+from shop.static_files import uncollected
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 
 django = get_wsgi_application()
 # Import the URLconf and the views before gunicorn forks, so that workers share them and the first request is not slow.
 routes = get_resolver().url_patterns
+
+if missing := uncollected():
+    logging.getLogger(__name__).warning(
+        "%s static files, such as %s, are served uncompressed and are hardly cached; run manage.py collectstatic.",
+        len(missing),
+        missing[0],
+    )
 
 
 def application(wsgi_environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

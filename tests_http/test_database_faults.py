@@ -14,11 +14,13 @@ import pytest
 from django.conf import settings
 
 from products.tests.freezing import frozen
-from products.tests.postgres import PostgresServer
+from products.tests.postgres import PostgresServer, Standby
+from products.tests.postgres_binaries import NoPostgres
 from tests_http.server import Gunicorn
 
 WORKERS, THREADS = 2, 4
 DEADLINE = 5.0
+NOTHING_CHANGED = "The database is temporarily unavailable; nothing was changed."
 SLACK = 1.5  # seconds, on a machine that has other things to do
 
 MAKE_A_CUSTOMER = """
@@ -42,9 +44,24 @@ def token(database):
 
 
 @pytest.fixture(scope="module")
-def shop(database, token, django_db_setup):
-    with Gunicorn(workers=WORKERS, threads=THREADS, DATABASE_URL=database.url) as server:
+def log(tmp_path_factory):
+    return tmp_path_factory.mktemp("shop") / "log"
+
+
+@pytest.fixture(scope="module")
+def shop(database, token, log, django_db_setup):
+    with Gunicorn(workers=WORKERS, threads=THREADS, DATABASE_URL=database.url, log=log) as server:
         yield Shop(server.address, token)
+
+
+def id_of(answer):
+    return answer[1]["X-Request-Id"]
+
+
+def why(log, request_id):
+    """Return what the log says about a 503: the lines with its request id, but for the request's own line."""
+    lines = [line for line in log.read_text().splitlines() if f"[{request_id}]" in line]
+    return [line.partition("] ")[2] for line in lines if "shop.requests" not in line]
 
 
 def manage(*words, url):
@@ -88,7 +105,7 @@ class Shop:
             time.sleep(0.1)
 
 
-def test_a_frozen_database_costs_every_request_its_deadline_and_no_more(shop, database):
+def test_a_frozen_database_costs_every_request_its_deadline_and_no_more(shop, database, log):
     shop.warm_up()
 
     # Three times as many as there are threads, so that most of them wait in line.
@@ -104,6 +121,10 @@ def test_a_frozen_database_costs_every_request_its_deadline_and_no_more(shop, da
     assert {said["code"] for _, _, said, _ in answers} == {"unavailable"}
     assert max(seconds for *_, seconds in [*answers, newcomer]) < DEADLINE + SLACK
     assert time.monotonic() - thawed < 5
+    assert [len(why(log, id_of(answer))) for answer in [*answers, newcomer]] == [1] * (len(answers) + 1)
+    assert why(log, id_of(newcomer)) == [
+        "database.unavailable: OperationalError, code None, nothing changed True: The database did not answer in time."
+    ]
 
 
 def test_while_the_database_hangs_probes_say_so(shop, database):
@@ -128,16 +149,46 @@ def test_after_a_restart_of_the_database_no_request_fails(shop, database, how):
     assert [status for status, *_ in answers] == [200] * len(answers)
 
 
-def test_a_row_that_is_locked_for_long_is_a_503_in_time_and_nothing_was_changed(shop, database):
+def test_without_a_database_a_request_that_writes_says_that_nothing_was_changed(shop, database, log):
+    shop.warm_up()
+
+    database.stop("crash")
+    answer = shop.order()
+    database.start()
+
+    assert (answer[0], answer[2]["detail"]) == (503, NOTHING_CHANGED)
+    [line] = why(log, id_of(answer))
+    assert line.startswith("database.unavailable: OperationalError, code None, nothing changed True: ")
+    assert line.endswith("Connection refused")
+
+
+def test_a_wrong_password_is_logged_as_such_and_not_shown(database, token, log):
+    secret = "not-the-password-of-the-shop"
+    url = database.url.replace(database.password, secret)
+
+    with Gunicorn(workers=1, threads=1, DATABASE_URL=url, log=log) as server:
+        answer = Shop(server.address, token).order()
+
+    assert (answer[0], answer[2]["detail"]) == (503, NOTHING_CHANGED)
+    [line] = why(log, id_of(answer))
+    assert line.endswith('FATAL:  password authentication failed for user "shop"')
+    assert secret not in log.read_text() + json.dumps(answer[2])
+
+
+def test_a_row_that_is_locked_for_long_is_a_503_in_time_and_nothing_was_changed(shop, database, log):
     shop.warm_up()
     orders = len(shop.ask(path="/api/orders?limit=100")[2]["results"])
 
     with contextlib.closing(psycopg2.connect(database.url)) as other, other.cursor() as cursor:
         cursor.execute("SELECT 1 FROM products_product FOR UPDATE")
-        status, headers, said, seconds = shop.order()
+        answer = status, headers, said, seconds = shop.order()
 
     assert (status, headers["Retry-After"], said["code"]) == (503, "1", "unavailable")
-    assert said["detail"].endswith("nothing was changed.")
+    assert said["detail"] == NOTHING_CHANGED
+    assert why(log, id_of(answer)) == [
+        "database.unavailable: LockNotAvailable, code 55P03, nothing changed True:"
+        " canceling statement due to lock timeout"
+    ]
     assert seconds < DEADLINE + SLACK
     assert len(shop.ask(path="/api/orders?limit=100")[2]["results"]) == orders
 
@@ -150,7 +201,7 @@ def test_a_database_that_only_reads_is_a_503_for_who_writes(shop, database):
         cursor.execute("SELECT pg_reload_conf()")
     time.sleep(0.5)
 
-    read, write = shop.ask(), shop.order()
+    read, write, ready = shop.ask(), shop.order(), shop.probe()
     with contextlib.closing(psycopg2.connect(database.url)) as other, other.cursor() as cursor:
         other.autocommit = True
         cursor.execute("ALTER SYSTEM RESET default_transaction_read_only")
@@ -158,5 +209,30 @@ def test_a_database_that_only_reads_is_a_503_for_who_writes(shop, database):
     time.sleep(0.5)
 
     assert (read[0], write[0], write[1]["Retry-After"]) == (200, 503, "1")
-    assert write[2]["detail"].endswith("nothing was changed.")
-    assert shop.order()[0] == 201
+    assert write[2]["detail"] == NOTHING_CHANGED
+    assert (ready[0], ready[2]["checks"]["database"]) == (503, "read-only")
+    assert (shop.order()[0], shop.probe()[0]) == (201, 200)
+
+
+@pytest.fixture
+def standby(database):
+    try:
+        server = Standby(database)
+    except NoPostgres as missing:
+        pytest.skip(str(missing))
+    with server:
+        yield server
+
+
+def test_a_shop_that_was_pointed_at_a_standby_is_not_ready_and_says_so(standby, token, log):
+    with Gunicorn(workers=1, threads=1, DATABASE_URL=standby.url, log=log) as server:
+        shop = Shop(server.address, token)
+        ready, read, write = shop.probe(), shop.ask(), shop.order()
+
+    assert (ready[0], ready[1]["Retry-After"]) == (503, "1")
+    assert ready[2]["checks"] == {"database": "standby", "migrations": "ok"}
+    assert why(log, id_of(ready)) == [
+        "Not ready: The database is a standby, which only reads."
+        " Let DATABASE_URL name the primary, or promote this one."
+    ]
+    assert (read[0], write[0], write[2]["detail"]) == (200, 503, NOTHING_CHANGED)

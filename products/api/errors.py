@@ -1,5 +1,6 @@
 """Every error in one form: application/problem+json (RFC 9457). Views have no `try`; `exception_handler` does it."""
 
+import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
@@ -18,7 +19,7 @@ from rest_framework.serializers import as_serializer_error
 from products import metrics
 from products.api import throttling
 from products.audit_log import SecurityEvent, record
-from products.db.errors import is_unavailable, was_rolled_back
+from products.db.errors import cause_of, is_unavailable, was_rolled_back
 from products.models import (
     DomainError,
     IdempotencyKeyConflict,
@@ -34,6 +35,8 @@ from products.models import (
     UsernameTaken,
     Violation,
 )
+
+logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 1
@@ -128,8 +131,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
             # A value that exceeds its column is the client's mistake, although a field should have rejected it.
             status, body = 400, {"code": "value_out_of_range", "detail": "A value is too large or too long."}
         case _ if is_unavailable(exc):
-            metrics.count_database_error(exc)
-            status, body, headers = 503, {"detail": outage(exc, request)}, {"Retry-After": str(RETRY_AFTER)}
+            status, body, headers = 503, {"detail": report_outage(exc, request)}, {"Retry-After": str(RETRY_AFTER)}
         case _:
             return None
     document = problem_document(status, getattr(request, "id", None), **body)
@@ -158,11 +160,22 @@ def problem_response(status: int, request: HttpRequest, **members: Any) -> JsonR
     return JsonResponse(document, status=status, content_type=MEDIA_TYPE)
 
 
-def outage(error: BaseException | None, request: HttpRequest | Request) -> str:
-    """Return the detail of a 503: whether it is certain that nothing was changed."""
-    if request.method in SAFE_METHODS or was_rolled_back(error):
-        return NOTHING_CHANGED
-    return MAYBE_CHANGED
+def report_outage(error: BaseException, request: HttpRequest | Request) -> str:
+    """Count an unavailable database, log the cause, and return the detail of the 503: NOTHING_CHANGED if certain."""
+    metrics.count_database_error(error)
+    cause, is_certain = cause_of(error), nothing_changed(error, request)
+    facts = {"event": "database.unavailable", **cause._asdict(), "nothing_changed": is_certain}
+    text = "%(event)s: %(error)s, code %(code)s, nothing changed %(nothing_changed)s: %(message)s"
+    logger.warning(text, facts, extra={"facts": facts})
+    return NOTHING_CHANGED if is_certain else MAYBE_CHANGED
+
+
+def nothing_changed(error: BaseException, request: HttpRequest | Request) -> bool:
+    """Return whether it is certain that a request which ends with this error has changed nothing."""
+    if request.method in SAFE_METHODS:
+        return True
+    outcome = getattr(request, "outcome", None)  # Only behind the project's middleware.
+    return was_rolled_back(error) if outcome is None else outcome.is_nothing(error)
 
 
 def error_entries(violations: Iterable[Violation], data: Any) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ OperationalErrors are programming errors.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
 
@@ -19,21 +20,48 @@ ROLLED_BACK = CONFLICTS | {"57014", "25006", "53100"}
 UNAVAILABLE_INTERNAL = {"25006", "25P03"}
 # SQLite's result codes, https://www.sqlite.org/rescode.html: SQLITE_ERROR, SQLITE_MISUSE and SQLITE_RANGE are bugs.
 SQLITE_BUGS = {1, 21, 25}
-SQLITE_BUSY = 5
+# SQLITE_BUSY, SQLITE_LOCKED, SQLITE_READONLY, SQLITE_FULL and SQLITE_CANTOPEN are found before a commit is complete.
+# SQLITE_IOERR may be about the last step of one.
+SQLITE_ROLLED_BACK = {5, 6, 8, 13, 14}
+
+MAX_MESSAGE = 300
+"""Characters of a message that are logged."""
+
+
+class Cause(NamedTuple):
+    """Why the database was unavailable, for the log."""
+
+    error: str
+    """The class of the driver's exception, or Django's where there is none."""
+    code: str | None
+    """PostgreSQL's SQLSTATE or the name of SQLite's result code; None if no server has answered."""
+    message: str
+    """The first line. The following ones of PostgreSQL quote the statement and its values."""
 
 
 def is_unavailable(error: BaseException | None) -> bool:
     """Return whether the error means that the database is busy, unreachable or read-only now; otherwise it is a bug."""
-    return any(_is_outage(each) for each in _chain(error))
+    return any(_is_outage(each) for each in causes(error))
 
 
 def was_rolled_back(error: BaseException | None) -> bool:
     """Return whether an error for which is_unavailable() holds also guarantees that nothing was committed."""
-    causes = [each for each in _chain(error) if _is_outage(each)]
-    return bool(causes) and all(sqlstate(each) in ROLLED_BACK or _sqlite_code(each) == SQLITE_BUSY for each in causes)
+    outages = [each for each in causes(error) if _is_outage(each)]
+    return bool(outages) and all(
+        sqlstate(each) in ROLLED_BACK or _sqlite_code(each) in SQLITE_ROLLED_BACK for each in outages
+    )
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def cause_of(error: BaseException) -> Cause:
+    """Return the database's part in an error for which is_unavailable() holds, otherwise the error itself."""
+    outage = next((each for each in causes(error) if _is_outage(each)), error)
+    driver = outage.__cause__ or outage
+    code = sqlstate(outage) or getattr(driver, "sqlite_errorname", None)
+    first_line = str(driver).strip().partition("\n")[0]
+    return Cause(type(driver).__name__, code, first_line[:MAX_MESSAGE])
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
     """Yield the error and its causes; Django, templates and the admin wrap the driver's error in their own."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:

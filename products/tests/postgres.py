@@ -195,6 +195,36 @@ class PostgresServer:
         return process
 
 
+class Standby(PostgresServer):
+    """A hot standby of `primary`, copied by pg_basebackup and streaming from it."""
+
+    def __init__(self, primary: PostgresServer) -> None:
+        super().__init__(tcp=True, settings=primary.settings)
+        self.primary, self.password = primary, primary.password
+        if not (self.binaries.folder / "pg_basebackup").exists():
+            raise NoPostgres("This PostgreSQL has no pg_basebackup.")
+
+    def _make_cluster(self) -> None:
+        if os.getuid() == 0:
+            os.chown(self.home, *the_unprivileged())
+        words = ["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--dbname", self.primary.url]
+        copying = self._popen("pg_basebackup", "-D", self.home / "data", *words, stdout=-1, stderr=subprocess.STDOUT)
+        said, _ = copying.communicate()
+        if copying.returncode:
+            raise NoPostgres(f"pg_basebackup failed:\n{said.decode(errors='replace')}")
+
+    def _make_database(self) -> None:
+        """It has the primary's."""
+
+    def _is_ready(self) -> bool:
+        """Whether it answers; a standby's pid file says "standby" and not "ready"."""
+        try:
+            psycopg2.connect(self.url).close()
+        except psycopg2.OperationalError:
+            return False
+        return True
+
+
 def the_unprivileged() -> tuple[int, int]:
     """The user and group that root has PostgreSQL run as."""
     nobody = pwd.getpwnam("nobody")

@@ -33,11 +33,14 @@ class RequestIdFilter(logging.Filter):
         return True
 
 
-class TracebackFilter(logging.Filter):
-    """Keep only records that have a traceback."""
+class BugFilter(logging.Filter):
+    """Keep only Django's records of bugs: those with a traceback.
+
+    A 503 has one too, for an unavailable database, of which products.api.errors logs the cause.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return bool(record.exc_info)
+        return bool(record.exc_info) and getattr(record, "status_code", None) != 503
 
 
 class JsonLines(JsonFormatter):
@@ -122,7 +125,7 @@ def config(*, level: str, as_json: bool) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"request_id": {"()": RequestIdFilter}, "traceback": {"()": TracebackFilter}},
+        "filters": {"request_id": {"()": RequestIdFilter}, "bugs": {"()": BugFilter}},
         "formatters": {"line": {"()": JsonLines} if as_json else text},
         "handlers": {
             "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]},
@@ -132,7 +135,7 @@ def config(*, level: str, as_json: bool) -> dict[str, Any]:
             # Django's default handlers would write every line twice and mail errors to an empty list.
             "django": {"handlers": [], "level": level, "propagate": True},
             # Only bugs, with their tracebacks. The access log already has a line for every 4xx and 5xx response.
-            "django.request": {"level": "ERROR", "filters": ["traceback"]},
+            "django.request": {"level": "ERROR", "filters": ["bugs"]},
             # runserver's access log, which includes query strings.
             "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
             # gunicorn's own --log-level sets their level.

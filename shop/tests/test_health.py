@@ -1,10 +1,20 @@
 """What the platform's probes get."""
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
+from products.tests.side_by_side import on_postgresql
+
 pytestmark = pytest.mark.django_db
+
+ROOT = Path(__file__).resolve().parents[2]
 
 READY = {"database": "ok", "migrations": "ok"}
 
@@ -43,7 +53,7 @@ def test_a_good_word_about_the_migrations_is_remembered(client, django_assert_nu
         assert client.get("/health/ready").status_code == 200
 
 
-def test_without_a_database_it_is_alive_but_not_ready_and_keeps_the_reason_to_itself(client):
+def test_without_a_database_it_is_alive_but_not_ready_and_keeps_the_reason_to_itself(client, logged):
     with connection.execute_wrapper(out_of_reach):
         live, ready = client.get("/health/live"), client.get("/health/ready")
 
@@ -51,9 +61,13 @@ def test_without_a_database_it_is_alive_but_not_ready_and_keeps_the_reason_to_it
     assert (ready.status_code, ready["Retry-After"]) == (503, "1")
     checks = {"database": "out of reach", "migrations": "unknown"}
     assert ready.json() == {"status": "not ready", "checks": checks}
+    assert [line["message"] for line in logged("shop.health")] == [
+        "Not ready: the database is out of reach: could not connect to server db.internal: user shop, no such thing"
+        " (OperationalError)"
+    ]
 
 
-def test_code_that_is_ahead_of_its_database_is_not_ready_until_that_has_followed(client):
+def test_code_that_is_ahead_of_its_database_is_not_ready_until_that_has_followed(client, logged):
     newest = MigrationRecorder(connection).migration_qs.filter(app="products").latest("name")
     newest.delete()
 
@@ -61,8 +75,53 @@ def test_code_that_is_ahead_of_its_database_is_not_ready_until_that_has_followed
     MigrationRecorder(connection).record_applied("products", newest.name)
     after = client.get("/health/ready")
 
+    [line] = logged("shop.health")
     assert (before.status_code, before.json()["checks"]) == (503, READY | {"migrations": "not applied"})
+    assert line["message"] == "Not ready: Migrations are not applied; run manage.py migrate."
     assert (after.status_code, after.json()["checks"]) == (200, READY)
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_only_reads_is_not_ready_until_it_writes_again(client, logged):
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+        before = client.get("/health/ready")
+        cursor.execute("SET default_transaction_read_only = off")
+    after = client.get("/health/ready")
+
+    [line] = logged("shop.health")
+    assert (before.status_code, before.json()["checks"]) == (503, READY | {"database": "read-only"})
+    assert line["message"].startswith("Not ready: The database only reads: default_transaction_read_only is on")
+    assert (after.status_code, after.json()["checks"]) == (200, READY)
+
+
+ASK = """
+from django.conf import settings
+from django.test import Client
+settings.ALLOWED_HOSTS = ["testserver"]
+print(Client().get("/health/ready").content.decode())
+"""
+READ_ONLY_MOUNT = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"'
+
+
+def test_a_file_of_sqlite_that_may_not_be_written_to_is_not_ready(tmp_path):
+    file = tmp_path / "shop.sqlite3"
+    environment = {"DATABASE_URL": f"sqlite:///{file}", "PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1"}
+    manage = [sys.executable, "manage.py"]
+    subprocess.run([*manage, "migrate", "--verbosity", "0"], cwd=ROOT, env=environment, check=True)
+    command = [*manage, "shell", "--verbosity", "0", "--command", ASK]
+    if os.getuid() == 0:  # who may write to every file, but not on a disk that is read-only
+        if subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode:
+            pytest.skip("root without the right to mount cannot be refused a file")
+        command = ["unshare", "-m", "sh", "-c", READ_ONLY_MOUNT, "sh", str(file), *command]
+    else:
+        file.chmod(0o400)
+
+    process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+
+    assert json.loads(process.stdout)["checks"] == READY | {"database": "read-only file"}
+    assert "Not ready: The shop may not write to SQLite's file" in process.stderr
 
 
 @pytest.mark.parametrize("kind", ["live", "ready"])

@@ -4,6 +4,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from rest_framework.request import Request
 
+from products.db.outcome import Outcome
 from products.models import ApiToken
 
 
@@ -14,6 +15,8 @@ class ShopRequest(HttpRequest):
     """The X-Request-Id."""
     auth: ApiToken | None
     """The token that authenticated the request; DRF sets it."""
+    outcome: Outcome
+    """What the request has changed so far."""
     session_user_id: int | None
     """The user who is logged in to the admin. Always None for the API, which has no sessions."""
 

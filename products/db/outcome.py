@@ -1,0 +1,57 @@
+"""What a request has changed in the database by the time an error ends it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import Error
+
+from products.db.errors import causes, is_unavailable, was_rolled_back
+
+READING = ("SELECT ", "(SELECT ", "EXPLAIN ", "BEGIN", "SAVEPOINT ", "RELEASE ", "ROLLBACK ")
+
+
+class Outcome:
+    """A wrapper for `connection.execute_wrapper()` that follows the statements of one request.
+
+    It sees neither connecting nor COMMIT. An error in one of these has changed something only if a statement wrote
+    before it.
+    """
+
+    __slots__ = ("failed_inside_transaction", "has_written", "may_have_committed")
+
+    def __init__(self) -> None:
+        self.has_written = self.may_have_committed = False
+        self.failed_inside_transaction: BaseException | None = None
+
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        connection = context["connection"]
+        writes = may_write(sql)
+        if writes:
+            self.has_written = True  # Before it is sent: a statement that is not answered may have been executed.
+        try:
+            result = execute(sql, params, many, context)
+        except Error as error:
+            if connection.in_atomic_block:
+                self.failed_inside_transaction = error
+            elif writes and is_unavailable(error) and not was_rolled_back(error):
+                self.may_have_committed = True
+            raise
+        if writes:
+            connection.on_commit(self._note_commit)  # At once where the statement was a transaction of its own.
+        return result
+
+    def is_nothing(self, error: BaseException | None) -> bool:
+        """Return whether it is certain that the request, which ends with this error, has changed nothing."""
+        if self.may_have_committed:
+            return False
+        # A transaction that never got as far as its COMMIT is rolled back, also if the connection is lost.
+        is_undone = self.failed_inside_transaction is not None and self.failed_inside_transaction in causes(error)
+        return is_undone or not self.has_written or was_rolled_back(error)
+
+    def _note_commit(self) -> None:
+        self.may_have_committed = True
+
+
+def may_write(sql: str) -> bool:
+    """Return whether the statement may change a row. A SELECT without FROM calls a function, which may."""
+    return not sql.startswith(READING) or (sql.startswith("SELECT ") and " FROM " not in sql)

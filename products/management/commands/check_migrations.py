@@ -1,0 +1,45 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import ProjectState
+
+from products.db.compatibility import breaking_changes
+
+APP = "products"
+
+EXEMPT = {
+    "0003_product_search": "Older than this check, and applied in every shop that runs.",
+}
+"""Migrations that are let be although they would break a running release, each with the reason."""
+
+
+def refused_migrations() -> dict[str, list[str]]:
+    """Return, for each of the app's migrations that the running release would not survive, the sentences that say why.
+
+    The exempt ones are among them.
+    """
+    graph = MigrationLoader(None).graph
+    [newest] = graph.leaf_nodes(APP)
+    state, refused = ProjectState(), {}
+    for key in graph.forwards_plan(newest):
+        migration = graph.nodes[key]
+        if key[0] == APP and (changes := breaking_changes(migration, state)):
+            refused[key[1]] = changes
+        state = migration.mutate_state(state, preserve=False)
+    return refused
+
+
+class Command(BaseCommand):
+    help = "Refuse migrations that would break the running release during a deployment."
+
+    def handle(self, **options: Any) -> None:
+        refused = [
+            f"{name} {change}"
+            for name, changes in refused_migrations().items()
+            if name not in EXEMPT
+            for change in changes
+        ]
+        if refused:
+            raise CommandError("\n".join([*refused, "CONTRIBUTING.md says how to change a table in several steps."]))
+        self.stdout.write("No migration breaks the running release.")
