@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
-from django.db.models import F
+from django.db.models import Case, F, Value, When
 
 from products import currencies
 from products.models import Category, Order, Product, Status
@@ -68,7 +68,7 @@ def test_a_product_is_validated_when_it_is_changed(mug, values, words):
     assert getattr(mug.refreshed(), name) == getattr(Product(**GOOD), name) or name == "price"
 
 
-@pytest.mark.parametrize("price", [Decimal("1.005"), -1, "NaN"])
+@pytest.mark.parametrize("price", [Decimal("1.005"), -1, "NaN", Value(Decimal("1.005"))])
 def test_a_price_is_validated_by_an_update_too(mug, price):
     with pytest.raises(ValidationError):
         Product.objects.update(price=price)
@@ -80,6 +80,38 @@ def test_a_computed_price_has_the_decimals_of_the_currency(mug):
     Product.objects.update(price=F("price") * Decimal("1.111"))
 
     assert mug.refreshed().price == Decimal("5.00")
+
+
+@pytest.mark.parametrize("price", [Value(Decimal("1.006")) * 1, Decimal("1.006")])
+def test_the_price_of_a_case_has_the_decimals_of_the_currency_on_every_database(mug, price):
+    Product.objects.update(price=Case(When(sku="MUG", then=price), default=F("price")))
+
+    assert mug.refreshed().price == Decimal("1.01")
+
+
+@pytest.mark.parametrize(("price", "stored"), [("1E+2", "100.00"), (Decimal("-0.00"), "0.00"), (5, "5.00")])
+def test_the_object_and_the_event_have_the_price_as_it_is_stored(price, stored):
+    mug = Product.objects.create(**GOOD | {"price": price})
+
+    assert (str(mug.price), str(mug.refreshed().price)) == (stored, stored)
+    assert mug.events.get().facts == {"price": stored}
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda mug: mug.save(),
+        lambda mug: mug.save(update_fields=["price"]),
+        lambda mug: Product.objects.bulk_update([mug], ["price"]),
+    ],
+)
+def test_an_expression_is_for_an_update(mug, write):
+    mug.price = F("price") + 1
+
+    with pytest.raises(TypeError, match=r"^price is an expression.*Product\.objects\.filter\(…\)\.update\(price=…\)"):
+        write(mug)
+
+    assert mug.refreshed().price == Decimal("4.50")
 
 
 def test_a_float_means_what_it_says():
@@ -101,6 +133,12 @@ def test_a_category_is_validated(a_category):
         lambda alice, mug, text: Order.objects.place_once(customer=alice, items=[(mug, 1)], key=text),
         lambda alice, mug, text: Order.objects.get().pay(reference=text),
         lambda alice, mug, text: Order.objects.update(tracking_number=text),
+        lambda alice, mug, text: Order.objects.update(tracking_number=Value(text)),
+        lambda alice, mug, text: Order.objects.bulk_update([with_tracking(text)], ["tracking_number"]),
+        lambda alice, mug, text: Order.objects.bulk_update([with_tracking(Value(text))], ["tracking_number"]),
+        lambda alice, mug, text: with_tracking(text).save(),
+        lambda alice, mug, text: with_tracking(text).save(update_fields=["tracking_number"]),
+        lambda alice, mug, text: Order.objects.update_or_create(defaults={"tracking_number": text}),
         lambda alice, mug, text: mug.receive(1, note=text),
         lambda alice, mug, text: mug.correct(1, key=text),
         lambda alice, mug, text: mug.count(3, note=text),
@@ -115,6 +153,36 @@ def test_a_text_that_is_too_long_is_refused_alike(alice, bob, mug, write):
     order.refresh_from_db()
     assert (order.status, order.tracking_number) == (Status.PLACED, "")
     assert (mug.stock, mug.refreshed().stock, Order.objects.count()) == (10, 9, 1)
+
+
+def with_tracking(text):
+    order = Order.objects.get()
+    order.tracking_number = text
+    return order
+
+
+@pytest.mark.parametrize("key", ["", "a\x00b", "\ud800"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda alice, mug, key: Order.objects.place_once(customer=alice, items=[(mug, 1)], key=key),
+        lambda alice, mug, key: Order.objects.create(customer=alice, status=Status.CART, idempotency_key=key),
+        lambda alice, mug, key: Order.objects.cart_of(alice).place(key=key),
+        lambda alice, mug, key: with_key(Order.objects.cart_of(alice), key).save(),
+        lambda alice, mug, key: mug.receive(1, key=key),
+    ],
+)
+def test_a_key_that_a_database_cannot_store_or_that_is_none_is_refused(alice, mug, write, key):
+    with pytest.raises(ValidationError) as error:
+        write(alice, mug, key)
+
+    assert list(error.value.message_dict) == ["idempotency_key"]
+    assert mug.refreshed().stock == 10
+
+
+def with_key(order, key):
+    order.idempotency_key = key
+    return order
 
 
 # The stock and the search
@@ -139,6 +207,8 @@ def test_an_upsert_keeps_the_search_right(mug):
 
     with pytest.raises(TypeError, match=r"^Name all of name, SKU and description"):
         Product.objects.bulk_create([new], **options, update_fields=["name"])
+    with pytest.raises(TypeError, match=r"^Name all of name, SKU and description"):
+        Product.objects.bulk_create([new], **options, update_fields=["search_text"])
     Product.objects.bulk_create([new], **options, update_fields=["name", "description", "price"])
 
     assert Product.objects.search("zebra").get().stock == 10
@@ -156,16 +226,56 @@ def test_a_bulk_update_keeps_the_search_and_the_moment_right(mug):
     assert mug.refreshed().updated_at > mug.updated_at
 
 
-@pytest.mark.parametrize("values", [{"name": "Zebra"}, {"sku": "ZEBRA"}, {"description": "Zebra"}])
+def test_the_search_text_is_not_set_but_follows(mug):
+    mug.search_text = "zebra"
+
+    for write in (
+        mug.save,
+        lambda: mug.save(update_fields=["search_text"]),
+        lambda: Product.objects.bulk_update([mug], ["search_text"]),
+    ):
+        write()
+
+    assert mug.refreshed().search_text == "mug\nmug\n"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"name": "Zebra"},
+        {"sku": "ZEBRA"},
+        {"description": "Zebra"},
+        {"search_text": "zebra"},
+        {"name": "Zebra", "search_text": "zebra"},
+    ],
+)
 def test_an_update_of_what_is_searched_in_is_refused(mug, values):
     with pytest.raises(TypeError, match=r"^update\(\) cannot keep the search right"):
         Product.objects.update(**values)
 
 
-def test_an_update_counts_as_a_change(mug):
-    Product.objects.update(price="5.00")
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda mug: Product.objects.update(price="5.00"),
+        lambda mug: mug.save(),
+        lambda mug: mug.save(update_fields=["name"]),
+        lambda mug: Product.objects.update_or_create(sku="MUG", defaults={"name": "Zebra"}),
+        lambda mug: Category.objects.create(slug="kitchen", name="Kitchen").products.add(mug),
+    ],
+)
+def test_what_is_written_counts_as_a_change(mug, write):
+    before = mug.updated_at
 
-    assert mug.refreshed().updated_at > mug.updated_at
+    write(mug)
+
+    assert mug.refreshed().updated_at > before
+
+
+def test_saving_no_field_is_no_change(mug):
+    mug.save(update_fields=[])
+
+    assert mug.refreshed().updated_at == mug.updated_at
 
 
 # Items
@@ -181,6 +291,10 @@ def test_an_update_counts_as_a_change(mug):
         lambda p: "MUG",
         lambda p: {p.pk: 1},
         lambda p: [(None, 1)],
+        lambda p: [(True, 1)],
+        lambda p: [(p, 1, 1)],
+        lambda p: b"MUG",
+        lambda p: 5,
     ],
 )
 def test_items_that_are_no_pairs_are_refused_with_an_example(alice, mug, items):
