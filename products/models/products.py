@@ -300,6 +300,12 @@ class Product(models.Model):
                 raise SkuTaken(taken.pk, taken.sku) from None
             raise
 
+    def clean(self) -> None:
+        """Validate the price by the shop's currency, for forms. Raises ValidationError."""
+        super().clean()
+        if self.price is not None:
+            check_price(self.price)
+
     @property
     def category_slug(self) -> str | None:
         return self.category.slug if self.category else None

@@ -40,6 +40,16 @@ def test_receiving_adds_stock_with_note_and_user(staff, client_of, messages_of, 
     ]
 
 
+@pytest.mark.parametrize("values", [{"note": "a\x07b"}, {"key": "a\x07b"}])
+def test_a_text_with_control_characters_is_refused_in_the_form(staff, client_of, a_product, values):
+    mug = a_product(stock=2)
+
+    answer = send(client_of(staff), mug, "receive", {"quantity": "40"} | values)
+
+    assert errors(answer) == {"__all__": ["Control characters cannot be printed."]}
+    assert mug.refreshed().stock == 2
+
+
 def test_correcting_removes_stock_with_a_note(staff, client_of, messages_of, a_product):
     mug = a_product(stock=5, sku="MUG", name="Mug")
 
