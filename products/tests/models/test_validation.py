@@ -118,12 +118,33 @@ def test_a_float_means_what_it_says():
     assert Product.objects.create(**GOOD | {"price": 4.1}).refreshed().price == Decimal("4.10")
 
 
-def test_a_category_is_validated(a_category):
-    for values in ({"slug": "two words", "name": "x"}, {"slug": "x", "name": ""}, {"slug": "x", "name": "x" * 101}):
-        with pytest.raises(ValidationError):
-            Category.objects.create(**values)
-    with pytest.raises(ValidationError):
-        Category.objects.update(name="")
+@pytest.mark.parametrize(
+    "values", [{"slug": "two words"}, {"slug": "x" * 61}, {"name": ""}, {"name": "x" * 101}, {"name": "a\tb"}]
+)
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda values: Category.objects.create(**{"slug": "x", "name": "x"} | values),
+        lambda values: Category.objects.bulk_create([Category(**{"slug": "x", "name": "x"} | values)]),
+        lambda values: Category.objects.update(**values),
+        lambda values: Category.objects.bulk_update([changed(Category.objects.get(), values)], values),
+        lambda values: changed(Category.objects.get(), values).save(),
+        lambda values: changed(Category.objects.get(), values).save(update_fields=[*values]),
+        lambda values: Category.objects.update_or_create(slug="kitchen", defaults=values),
+    ],
+)
+def test_a_category_is_validated(a_category, write, values):
+    with pytest.raises(ValidationError) as error:
+        write(values)
+
+    assert list(error.value.message_dict) == list(values)
+    assert Category.objects.values_list("slug", "name").get() == ("kitchen", "Kitchen")
+
+
+def changed(row, values):
+    for name, value in values.items():
+        setattr(row, name, value)
+    return row
 
 
 @pytest.mark.parametrize(
@@ -156,9 +177,7 @@ def test_a_text_that_is_too_long_is_refused_alike(alice, bob, mug, write):
 
 
 def with_tracking(text):
-    order = Order.objects.get()
-    order.tracking_number = text
-    return order
+    return changed(Order.objects.get(), {"tracking_number": text})
 
 
 @pytest.mark.parametrize("key", ["", "a\x00b", "\ud800"])
@@ -168,7 +187,7 @@ def with_tracking(text):
         lambda alice, mug, key: Order.objects.place_once(customer=alice, items=[(mug, 1)], key=key),
         lambda alice, mug, key: Order.objects.create(customer=alice, status=Status.CART, idempotency_key=key),
         lambda alice, mug, key: Order.objects.cart_of(alice).place(key=key),
-        lambda alice, mug, key: with_key(Order.objects.cart_of(alice), key).save(),
+        lambda alice, mug, key: changed(Order.objects.cart_of(alice), {"idempotency_key": key}).save(),
         lambda alice, mug, key: mug.receive(1, key=key),
     ],
 )
@@ -178,11 +197,6 @@ def test_a_key_that_a_database_cannot_store_or_that_is_none_is_refused(alice, mu
 
     assert list(error.value.message_dict) == ["idempotency_key"]
     assert mug.refreshed().stock == 10
-
-
-def with_key(order, key):
-    order.idempotency_key = key
-    return order
 
 
 # The stock and the search
