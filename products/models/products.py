@@ -303,7 +303,7 @@ class Product(models.Model):
     def clean(self) -> None:
         """Validate the price by the shop's currency, for forms. Raises ValidationError."""
         super().clean()
-        if self.price is not None:
+        if isinstance(self.price, Decimal) and self.price.is_finite():  # Otherwise its field has refused it already.
             check_price(self.price)
 
     @property
@@ -388,9 +388,10 @@ class Product(models.Model):
         product.loaded_stock = product.__dict__.get("stock")
         return product
 
-    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
-        super().refresh_from_db(*args, **kwargs)
-        self.loaded_stock = self.__dict__.get("stock")
+    def refresh_from_db(self, using: str | None = None, fields: Any = None, from_queryset: Any = None) -> None:
+        super().refresh_from_db(using, fields, from_queryset)
+        if fields is None or "stock" in fields:
+            self.loaded_stock = self.__dict__.get("stock")
 
     def set_stock(self, stock: int) -> None:
         """Set the attribute to the stock that the ledger has come to; only for the code that moves it."""

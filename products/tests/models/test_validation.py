@@ -9,7 +9,7 @@ from django.core.management.base import SystemCheckError
 from django.db.models import Case, F, Value, When
 
 from products import currencies
-from products.models import Category, Order, Product, Status
+from products.models import Cart, Category, Order, Product, Status
 from products.tests.rewriting import rewrite
 
 pytestmark = pytest.mark.django_db
@@ -76,13 +76,17 @@ def test_a_price_is_validated_by_an_update_too(mug, price):
     assert mug.refreshed().price == Decimal("4.50")
 
 
-def test_a_computed_price_has_the_decimals_of_the_currency(mug):
-    Product.objects.update(price=F("price") * Decimal("1.111"))
+@pytest.mark.parametrize(("currency", "price"), [("EUR", "4.55"), ("JPY", "5.00")])
+def test_a_computed_price_has_the_decimals_of_the_currency(settings, mug, currency, price):
+    settings.CURRENCY = currency
 
-    assert mug.refreshed().price == Decimal("5.00")
+    Product.objects.update(price=F("price") * Decimal("1.011"))
+
+    # Not as it is read, which rounds too.
+    assert Product.objects.filter(price=Decimal(price)).get() == mug
 
 
-@pytest.mark.parametrize("price", [Value(Decimal("1.006")) * 1, Decimal("1.006")])
+@pytest.mark.parametrize("price", [Value(Decimal("1.005")) * 1, Decimal("1.005")])
 def test_the_price_of_a_case_has_the_decimals_of_the_currency_on_every_database(mug, price):
     Product.objects.update(price=Case(When(sku="MUG", then=price), default=F("price")))
 
@@ -315,6 +319,12 @@ def test_items_that_are_no_pairs_are_refused_with_an_example(alice, mug, items):
     for take in (lambda: Order(customer=alice, items=items(mug)), lambda: Order.objects.quote(items(mug))):
         with pytest.raises(TypeError, match=r"^Write the items as pairs of a product"):
             take()
+
+
+@pytest.mark.parametrize("product", [None, True, b"MUG", {"product": 1}])
+def test_what_is_no_product_is_refused_by_the_cart_too(alice, product):
+    with pytest.raises(TypeError, match=r"^Write the items as pairs of a product"):
+        Cart(alice).put(product, 1)
 
 
 # The currency
