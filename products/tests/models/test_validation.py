@@ -244,15 +244,18 @@ def test_a_bulk_update_keeps_the_search_and_the_moment_right(mug):
     assert mug.refreshed().updated_at > mug.updated_at
 
 
-def test_the_search_text_is_not_set_but_follows(mug):
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda mug: mug.save(),
+        lambda mug: mug.save(update_fields=["search_text"]),
+        lambda mug: Product.objects.bulk_update([mug], ["search_text"]),
+    ],
+)
+def test_the_search_text_is_not_set_but_follows(mug, write):
     mug.search_text = "zebra"
 
-    for write in (
-        mug.save,
-        lambda: mug.save(update_fields=["search_text"]),
-        lambda: Product.objects.bulk_update([mug], ["search_text"]),
-    ):
-        write()
+    write(mug)
 
     assert mug.refreshed().search_text == "mug\nmug\n"
 
@@ -291,9 +294,11 @@ def test_what_is_written_counts_as_a_change(mug, write):
 
 
 def test_saving_no_field_is_no_change(mug):
+    before = mug.updated_at
+
     mug.save(update_fields=[])
 
-    assert mug.refreshed().updated_at == mug.updated_at
+    assert mug.refreshed().updated_at == before
 
 
 # Items
@@ -330,11 +335,30 @@ def test_what_is_no_product_is_refused_by_the_cart_too(alice, product):
 # The currency
 
 
-def test_the_currency_decides_the_decimals_of_a_price(settings):
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda mug, price: Product.objects.create(sku="NEW", name="New", price=price),
+        lambda mug, price: Product.objects.bulk_create([Product(sku="NEW", name="New", price=price)]),
+        lambda mug, price: Product.objects.update(price=price),
+        lambda mug, price: Product.objects.bulk_update([changed(mug, {"price": price})], ["price"]),
+        lambda mug, price: changed(mug, {"price": price}).save(),
+        lambda mug, price: changed(mug, {"price": price}).save(update_fields=["price"]),
+        lambda mug, price: changed(mug, {"price": price}).full_clean(),
+    ],
+)
+def test_a_price_with_decimals_is_refused_where_the_currency_has_none(settings, mug, write):
     settings.CURRENCY = "JPY"
 
-    with pytest.raises(ValidationError, match="An amount in JPY has no decimals"):
-        Product.objects.create(**GOOD | {"price": "705.50"})
+    with pytest.raises(ValidationError, match="An amount in JPY has no decimals") as error:
+        write(mug, Decimal("705.50"))
+
+    assert list(error.value.message_dict) == ["price"]
+    assert Product.objects.get().price == Decimal("4.50")
+
+
+def test_a_price_without_decimals_suits_every_currency(settings):
+    settings.CURRENCY = "JPY"
 
     assert Product.objects.create(**GOOD | {"price": "705"}).price == 705
 
