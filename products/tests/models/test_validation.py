@@ -233,6 +233,15 @@ def test_an_upsert_keeps_the_search_right(mug):
     assert mug.refreshed().updated_at > mug.updated_at
 
 
+def test_a_bulk_update_searches_in_what_is_stored_and_not_in_what_is_stale(mug):
+    stale = Product.objects.get()
+    changed(mug, {"description": "Holds tea"}).save()
+
+    Product.objects.bulk_update([changed(stale, {"name": "Zebra"})], ["name"])
+
+    assert mug.refreshed().search_text == "zebra\nmug\nholds tea"
+
+
 def test_a_bulk_update_keeps_the_search_and_the_moment_right(mug):
     stale = Product.objects.only("name").get()
 
