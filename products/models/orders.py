@@ -60,8 +60,8 @@ FROZEN_FIELDS = ("customer", "idempotency_key", "created_at", *SET_BY_PLACING)
 DEADLINE_CAN_CHANGE = (Status.CART, Status.PLACED)
 """The statuses in which pay_by can be changed."""
 
-DETAILS = ("payment_reference", "carrier", "tracking_number")
-"""The texts that verbs write."""
+TEXTS = ("idempotency_key", "payment_reference", "carrier", "tracking_number")
+"""The texts that come from outside."""
 
 
 class OrderQuerySet(ValidatedQuerySet["Order"]):
@@ -333,10 +333,10 @@ class Order(models.Model):
         super().save(**options)
 
     def _check_new(self) -> None:
-        if self.total or self.currency or self.placed_at is not None:
+        if self.total or self.currency or self.placed_at is not None or self.request_digest:
             raise TypeError(PLACING_SETS)
-        if self.idempotency_key or self.payment_reference or self.carrier or self.tracking_number:
-            clean_fields(self, ("idempotency_key", *DETAILS))
+        if self.idempotency_key is not None or self.payment_reference or self.carrier or self.tracking_number:
+            clean_fields(self, TEXTS)
 
     def _transition(self, to: str, by: Any, **details: str | None) -> None:
         details = clean_values(Order, details)
@@ -374,7 +374,7 @@ class Order(models.Model):
         written = {field.name for field in self._meta.concrete_fields} - self.get_deferred_fields()
         if fields is not None:
             written &= {*fields}
-        clean_fields(self, written.intersection(DETAILS))
+        clean_fields(self, written.intersection(TEXTS))
         names = FROZEN_FIELDS if stored.placed_at is not None else SET_BY_PLACING
         changed = [name for name in names if name in written and self._differs(stored, name)]
         if changed:
