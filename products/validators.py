@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
-from django.db.models import Field, Model
+from django.db.models import Field, Model, Value
 
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 LINE_BREAKS = re.compile(r"[\t\n\r\u2028\u2029]")
@@ -82,12 +82,13 @@ def validators_of(model: type[Model], name: str) -> list[Callable[[Any], None]]:
 
 
 def clean_values(model: type[Model], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values as their fields convert and validate them; expressions and relations as they are.
+    """Return the values as their fields convert and validate them; relations, and expressions but Value(), as they are.
 
     Raises ValidationError with the sentences of every field at fault.
     """
-    cleaned, errors = dict(values), {}
-    for name, value in values.items():
+    cleaned = {name: value.value if isinstance(value, Value) else value for name, value in values.items()}
+    errors = {}
+    for name, value in cleaned.items():
         field = model._meta.get_field(name)
         if not isinstance(field, Field) or field.is_relation or hasattr(value, "resolve_expression"):
             continue
@@ -108,6 +109,10 @@ def clean_fields(instance: Model, names: Iterable[str]) -> None:
 
 
 def _clean(field: "Field[Any, Any]", value: Any) -> Any:
+    if isinstance(value, str):
+        printable(value)  # No text of any field may hold NUL or a lone surrogate, which PostgreSQL cannot store.
+        if not value and field.null:
+            raise ValidationError("This field cannot be blank; leave it out or give None.", code="blank")
     if isinstance(value, float):
         value = repr(value)  # 4.1 means 4.1 and not the binary fraction next to it
     if value in field.empty_values and field.blank and value is not None:

@@ -42,7 +42,7 @@ class ObjectAction(forms.Form, Generic[Object]):
         return True
 
     def execute(self, by: Any) -> str:
-        """Call the verb and return a sentence that says what was done. Raises DomainError."""
+        """Call the verb and return a sentence that says what was done. Raises DomainError and ValidationError."""
         raise NotImplementedError
 
     def add_domain_error(self, error: DomainError) -> None:
@@ -134,7 +134,7 @@ class ObjectActionAdmin(admin.ModelAdmin):
             return False
         except ValidationError as error:  # a text that the model refuses, such as a note of invisible characters
             form.obj.refresh_from_db()
-            form.add_error(None, error.messages)
+            form.add_error(None, error.messages)  # The model's fields are named otherwise than the form's.
             return False
         self.log_change(request, form.obj, done)
         self.message_user(request, done, messages.SUCCESS)

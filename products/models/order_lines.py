@@ -1,6 +1,6 @@
 """Order lines."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -44,13 +44,21 @@ class OrderLineQuerySet(models.QuerySet["OrderLine"]):
         except ProtectedError:  # by the ledger, which has a movement for every line that was placed
             raise TypeError(LINES_ARE_FROZEN) from None
 
-    def bulk_create(self, objs: Iterable["OrderLine"], *arguments: Any, **options: Any) -> "list[OrderLine]":
+    def bulk_create(
+        self,
+        objs: Iterable["OrderLine"],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        update_fields: Collection[str] | None = None,
+        unique_fields: Collection[str] | None = None,
+    ) -> "list[OrderLine]":
         lines = list(objs)
         orders = OrderLine._meta.get_field("order").related_model._base_manager
         placed = orders.filter(pk__in={line.order_id for line in lines}).exclude(status="CART")
-        if any(line.has_snapshot for line in lines) or options.get("update_conflicts") or placed.exists():
+        if any(line.has_snapshot for line in lines) or update_conflicts or placed.exists():
             raise TypeError(LINES_ARE_FROZEN)
-        return super().bulk_create(lines, *arguments, **options)
+        return super().bulk_create(lines, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields)
 
 
 class OrderLine(models.Model):

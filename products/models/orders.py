@@ -79,8 +79,8 @@ FROZEN_FIELDS = ("customer", "number", "idempotency_key", "created_at", *SET_BY_
 DEADLINE_CAN_CHANGE = (Status.CART, Status.PLACED)
 """The statuses in which pay_by can be changed."""
 
-DETAILS = ("payment_reference", "carrier", "tracking_number")
-"""The texts that verbs write."""
+TEXTS = ("idempotency_key", "payment_reference", "carrier", "tracking_number")
+"""The texts that come from outside."""
 
 PHONE = RegexValidator(r"^[0-9+(][0-9 ()./-]{2,38}\Z", "Not a phone number such as +49 30 1234567.", "invalid_phone")
 
@@ -443,10 +443,10 @@ class Order(models.Model):
         super().save(**options)
 
     def _check_new(self) -> None:
-        if self.total or self.currency or self.placed_at is not None:
+        if self.total or self.currency or self.placed_at is not None or self.request_digest:
             raise TypeError(PLACING_SETS)
-        if self.idempotency_key or self.payment_reference or self.carrier or self.tracking_number:
-            clean_fields(self, ("idempotency_key", *DETAILS))
+        if self.idempotency_key is not None or self.payment_reference or self.carrier or self.tracking_number:
+            clean_fields(self, TEXTS)
         if self.details:
             self.clean_details()
 
@@ -486,7 +486,7 @@ class Order(models.Model):
         written = {field.name for field in self._meta.concrete_fields} - self.get_deferred_fields()
         if fields is not None:
             written &= {*fields}
-        clean_fields(self, written.intersection(DETAILS))
+        clean_fields(self, written.intersection(TEXTS))
         self.clean_details(written.intersection(CUSTOMER_DETAILS))
         names = FROZEN_FIELDS if stored.placed_at is not None else SET_BY_PLACING
         changed = [name for name in names if name in written and self._differs(stored, name)]

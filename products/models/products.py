@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, MinValueValidator, RegexValidator
 from django.db import IntegrityError, models, transaction
-from django.db.models import Case, F, Q, Sum
+from django.db.models import F, Q, Sum, Value
 from django.db.models.functions import Coalesce, Round, StrIndex
 from django.db.models.lookups import GreaterThan
 from django.utils import timezone
@@ -29,7 +29,10 @@ from products.validators import clean_fields, clean_values, printable, printable
 STOCK_IS_READ_ONLY = "Stock moves through receive(), correct(), count() and orders, which write the ledger."
 SEARCH_FOLLOWS = (
     "update() cannot keep the search right when it sets a name, SKU or description; use bulk_update(), or save() of "
-    "each product."
+    "each product. The search text follows from the three and is not set."
+)
+EXPRESSIONS_ARE_FOR_UPDATE = (
+    "{name} is an expression, which only the database can compute: Product.objects.filter(…).update({name}=…)."
 )
 UPSERT_NAMES_ALL_TEXTS = (
     "Name all of name, SKU and description among update_fields and unique_fields, or none of them: what is searched "
@@ -43,6 +46,7 @@ Movement = tuple[Any, int, int]
 """What moves for an order: (line id, product id, pieces)."""
 
 SEARCHED_FIELDS = ("name", "sku", "description")
+TEXTS_OF_THE_SEARCH = {*SEARCHED_FIELDS, "search_text"}
 DERIVED_FIELDS = {"updated_at", "search_text"}
 """Columns that follow from the others, so that a change of them alone is no event."""
 
@@ -156,15 +160,16 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
         """
         if "stock" in values:
             raise TypeError(STOCK_IS_READ_ONLY)
-        if set(SEARCHED_FIELDS) & set(values) and "search_text" not in values:
+        # bulk_update() ends here too, with an expression that has the search text of each product.
+        if TEXTS_OF_THE_SEARCH & set(values) and not hasattr(values.get("search_text"), "resolve_expression"):
             raise TypeError(SEARCH_FOLLOWS)
         if set(values) - DERIVED_FIELDS:
             values.setdefault("updated_at", timezone.now())
         price = values.get("price")
-        if price is not None and hasattr(price, "resolve_expression") and not isinstance(price, Case):
-            # SQLite would keep all decimals of the result.
+        if price is not None and hasattr(price, "resolve_expression") and not isinstance(price, Value):
+            # SQLite would cut off the decimals that PostgreSQL rounds.
             values["price"] = Round(price, precision=currencies.decimals(settings.CURRENCY))
-        elif price is not None and not isinstance(price, Case):
+        elif price is not None:
             check_price(clean_values(self.model, {"price": price})["price"])
         return super().update(**values)
 
@@ -176,7 +181,7 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
         for product in products:
             product.clean_for_writing(names)
         with transaction.atomic(using=self.db):
-            if names & set(SEARCHED_FIELDS):
+            if names & TEXTS_OF_THE_SEARCH:
                 names.add("search_text")
                 stored = self.model.objects.using(self.db).locked().in_bulk([product.pk for product in products])
                 for product in products:
@@ -204,7 +209,7 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
             raise TypeError(STOCK_IS_READ_ONLY)
         if any(product.stock for product in products):
             raise TypeError("New products in bulk have no stock yet; receive() it, which writes the ledger.")
-        if updated & set(SEARCHED_FIELDS):
+        if updated & TEXTS_OF_THE_SEARCH:
             if not set(SEARCHED_FIELDS) <= updated | set(unique_fields or ()):
                 raise TypeError(UPSERT_NAMES_ALL_TEXTS)
             updated.add("search_text")
@@ -330,6 +335,12 @@ class Product(models.Model):
                 raise SkuTaken(taken.pk, taken.sku) from None
             raise
 
+    def clean(self) -> None:
+        """Validate the price by the shop's currency, for forms. Raises ValidationError."""
+        super().clean()
+        if isinstance(self.price, Decimal) and self.price.is_finite():  # Otherwise its field has refused it already.
+            check_price(self.price)
+
     @property
     def category_slug(self) -> str | None:
         return self.category.slug if self.category else None
@@ -389,10 +400,14 @@ class Product(models.Model):
     # Mechanics
 
     def clean_for_writing(self, names: Iterable[str]) -> None:
-        """Convert and validate these fields. Raises ValidationError."""
+        """Convert and validate these fields. Raises ValidationError, and TypeError for an expression such as F()."""
+        for name in names:
+            if hasattr(self.__dict__.get(name), "resolve_expression"):
+                raise TypeError(EXPRESSIONS_ARE_FOR_UPDATE.format(name=name))
         clean_fields(self, {*names} & {*validated_fields(Product)})
         if "price" in names:
             check_price(self.price)
+            self.price = round(self.price, currencies.PRICE_DECIMALS) + 0  # as it is stored; and -0 is 0
 
     def searched_text(self, names: Collection[str], stored: "Product") -> str:
         """Return what the search looks into once `names` are written over `stored`, the product as it is there now."""
@@ -408,9 +423,10 @@ class Product(models.Model):
         product.loaded_stock = product.__dict__.get("stock")
         return product
 
-    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
-        super().refresh_from_db(*args, **kwargs)
-        self.loaded_stock = self.__dict__.get("stock")
+    def refresh_from_db(self, using: str | None = None, fields: Any = None, from_queryset: Any = None) -> None:
+        super().refresh_from_db(using, fields, from_queryset)
+        if fields is None or "stock" in fields:
+            self.loaded_stock = self.__dict__.get("stock")
 
     def set_stock(self, stock: int) -> None:
         """Set the attribute to the stock that the ledger has come to; only for the code that moves it."""
@@ -439,7 +455,7 @@ class Product(models.Model):
         before = Product.objects.locked().get(pk=self.pk)
         self.search_text = self.searched_text({*fields}, before)
         # updated_at too where the caller has named other fields only: it says that they have changed.
-        super().save(**{**options, "update_fields": {*fields, *DERIVED_FIELDS}})
+        super().save(**{**options, "update_fields": {*fields, *DERIVED_FIELDS} if fields else fields})
         changed = sorted(name for name in {*fields} - DERIVED_FIELDS if self._differs(before, name))
         if changed:
             Event.objects.create(kind="product.changed", product=self, by=by, facts={"fields": changed})

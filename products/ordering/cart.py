@@ -9,7 +9,7 @@ from products.models.order_lines import OrderLine
 from products.models.order_status import Status
 from products.models.orders import Order, OrderQuerySet
 from products.models.products import Product
-from products.ordering.validation import MAX_LINES, OrderDraft, RequestedItem, too_many_lines
+from products.ordering.validation import MAX_LINES, OrderDraft, RequestedItem, checked_items, too_many_lines
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -48,7 +48,7 @@ class Cart:
 
     def put(self, product: Product | int | str, quantity: int) -> None:
         """Set the quantity of a product in the cart. Raises InvalidOrder."""
-        draft = OrderDraft([(product, quantity)])
+        draft = OrderDraft(checked_items([(product, quantity)]))
         draft.load_products()
         draft.check_lines()
         [line] = draft.lines

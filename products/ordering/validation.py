@@ -59,13 +59,17 @@ class DraftLine:
 
 def checked_items(items: Iterable[RequestedItem]) -> list[RequestedItem]:
     """Return the items as a list. Raises TypeError for one that is not a pair of product and quantity."""
-    if isinstance(items, str | Mapping | Product):
+    if not isinstance(items, Iterable) or isinstance(items, str | bytes | Mapping):
         raise TypeError(WRITE_PAIRS.format(item=items))
     checked = list(items)
     for item in checked:
-        if not isinstance(item, tuple | list) or len(item) != 2 or not isinstance(item[0], IDENTIFIES):
+        if not isinstance(item, tuple | list) or len(item) != 2 or not _identifies(item[0]):
             raise TypeError(WRITE_PAIRS.format(item=item))
     return checked
+
+
+def _identifies(product: Any) -> bool:
+    return isinstance(product, IDENTIFIES) and not isinstance(product, bool)
 
 
 class OrderDraft:

@@ -49,6 +49,15 @@ def test_an_order_is_paid_shipped_and_delivered_from_its_page(staff, client_of, 
     assert [entry.user for entry in LogEntry.objects.filter(object_id=str(order.pk))] == [staff] * 3
 
 
+def test_a_reference_with_control_characters_is_refused_in_the_form(staff, client_of, an_order):
+    order = an_order()
+
+    answer = client_of(staff).post(page(order, "pay"), {"reference": "a\x07b"})
+
+    assert answer.context["form"].errors == {"__all__": ["Control characters cannot be printed; remove U+0007 (control character)."]}
+    assert refreshed(order).status == "PLACED"
+
+
 def test_cancelling_puts_the_stock_back(staff, client_of, a_product, an_order):
     mug = a_product(stock=3)
     order = an_order(mug, 2)

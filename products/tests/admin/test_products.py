@@ -238,3 +238,21 @@ def test_the_event_of_a_bulk_action_names_its_user(staff, client_of, a_product):
     client_of(staff).post(PRODUCTS, {"action": "retire_selected", "_selected_action": [mug.pk]})
 
     assert Event.objects.latest("id").by == staff
+
+
+@pytest.mark.parametrize("name", ["add", "change"])
+def test_a_price_that_the_currency_does_not_have_is_refused_in_the_form(staff, client_of, a_product, settings, name):
+    mug = a_product(price="5.00")
+    settings.CURRENCY = "JPY"
+    url = f"{PRODUCTS}add/" if name == "add" else page(mug)
+
+    answer = client_of(staff).post(url, form(mug, sku="NEW", price="705.50"))
+
+    assert answer.context["adminform"].errors == {"price": ["An amount in JPY has no decimals."]}
+    assert [product.price for product in Product.objects.all()] == [Decimal("5.00")]
+
+
+def test_a_new_product_without_a_price_is_refused_in_the_form(staff, client_of, a_product):
+    answer = client_of(staff).post(f"{PRODUCTS}add/", form(a_product(), sku="NEW", price=""))
+
+    assert answer.context["adminform"].errors == {"price": ["This field is required."]}

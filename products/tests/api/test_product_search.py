@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from products.api import product_search
@@ -113,7 +114,7 @@ def test_the_index_is_used_if_a_scan_does_not_fill_the_page():
     lamps(2_000)
     PRODUCTS.estimate.sample(Product.objects.all())
     first = Product.objects.search("walnut").order_by("pk")[:600]
-    Product.objects.filter(pk__in=first).update(search_text="gone")
+    QuerySet(Product).filter(pk__in=first).update(search_text="gone")
     plain = list(Product.objects.search("walnut lamp").order_by("pk").values_list("pk", flat=True)[:11])
 
     with CaptureQueriesContext(connection) as captured:
@@ -184,7 +185,7 @@ def test_a_sample_has_existing_products_despite_gaps_in_the_ids():
 def test_the_probe_is_of_all_products_and_not_of_the_oldest():
     lamps(1_200)
     newest = Product.objects.order_by("-pk")[:300]
-    Product.objects.filter(pk__in=newest).update(search_text="brand new")
+    QuerySet(Product).filter(pk__in=newest).update(search_text="brand new")
     estimate = SelectivityEstimate()
 
     estimate.sample(Product.objects.all())

@@ -6,7 +6,9 @@ from decimal import Decimal
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.core import serializers
 from django.db import IntegrityError, connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from products.db import triggers
@@ -105,6 +107,24 @@ def test_the_database_refuses_to_change_the_lines_of_a_placed_order(order, bob, 
 
     with pytest.raises(IntegrityError, match=r"^The lines of a placed order are frozen: product, quantity, SKU, name"):
         execute(change)
+
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "order_id = (SELECT id FROM products_order WHERE status = 'PLACED')",
+        "unit_price = 0.01",
+        "id = '00000000000000000000000000000001'",
+    ],
+)
+def test_the_database_refuses_to_make_the_line_of_a_cart_one_of_a_placed_order(order, bob, lamp, change):
+    Cart(bob).put(lamp, 1)
+    before = everything()
+
+    with pytest.raises(IntegrityError, match=r"^The lines of a placed order are frozen"):
+        execute(f"UPDATE products_orderline SET {change} WHERE unit_price IS NULL")
 
     assert everything() == before
 
@@ -213,6 +233,27 @@ def test_the_database_refuses_to_empty_the_orders(order, table):
     assert everything() == before
 
 
+@pytest.mark.parametrize(
+    ("model", "values"),
+    [
+        (OrderLine, {"quantity": 5}),
+        (Order, {"total": "0.00"}),
+        (Order, {"status": "PAID", "placed_at": None}),
+        (StockMovement, {"delta": 99}),
+        (Event, {"kind": "order.paid"}),
+    ],
+)
+def test_a_fixture_cannot_write_over_them_either(order, model, values):
+    before = everything()
+    [data] = serializers.serialize("python", [model.objects.latest("pk")])
+    [fixture] = serializers.deserialize("python", [data | {"fields": data["fields"] | values}])
+
+    with pytest.raises(IntegrityError, match=r"frozen|TRANSITIONS|append-only"), transaction.atomic():
+        fixture.save()
+
+    assert everything() == before
+
+
 def test_a_cart_is_free_until_it_is_placed(alice, mug, lamp):
     cart = Cart(alice)
     cart.put(mug, 1)
@@ -243,6 +284,17 @@ def test_the_snapshot_of_a_line_is_not_written_even_in_a_cart(alice, mug, values
 
     with pytest.raises(TypeError, match=r"^The lines of a placed order are frozen"):
         OrderLine.objects.update(**values)
+
+
+@pytest.mark.parametrize("arguments", [[None, False, True, ["quantity"], ["id"]], [None, True, True]])
+def test_the_lines_of_a_cart_are_not_written_over_in_bulk(alice, mug, arguments):
+    Cart(alice).put(mug, 1)
+    line = changed(OrderLine.objects.get(), quantity=2)
+
+    with pytest.raises(TypeError, match=r"^The lines of a placed order are frozen"):
+        OrderLine.objects.bulk_create([line], *arguments)
+
+    assert OrderLine.objects.get().quantity == 1
 
 
 @pytest.mark.parametrize("status", [Status.PLACED, Status.PAID])
@@ -293,6 +345,12 @@ def finish(work: Coroutine):
         lambda order, lamp: OrderLine.objects.create(order_id=order.pk, product=lamp, quantity=1),
         lambda order, lamp: OrderLine.objects.bulk_create([OrderLine(order=order, product=lamp, quantity=1)]),
         lambda order, lamp: order.lines.bulk_create([OrderLine(order=order, product=lamp, quantity=1)]),
+        lambda order, lamp: finish(order.lines.abulk_create([OrderLine(order=order, product=lamp, quantity=1)])),
+        lambda order, lamp: finish(changed(order.lines.get(), quantity=5).asave()),
+        lambda order, lamp: finish(order.lines.aupdate_or_create(sku="MUG", defaults={"quantity": 5})),
+        lambda order, lamp: finish(order.lines.all().adelete()),
+        lambda order, lamp: order.lines.set([]),
+        lambda order, lamp: order.lines.update(quantity=F("quantity") + 3),
         lambda order, lamp: order.lines.get_or_create(product=lamp, quantity=1),
         lambda order, lamp: order.lines.update_or_create(sku="MUG", defaults={"quantity": 5}),
         lambda order, lamp: order.lines.add(order.lines.get()),
@@ -394,7 +452,9 @@ def test_an_order_that_is_saved_asynchronously_is_held_to_the_same(order):
         finish(changed(order, total=0).asave())
 
 
-@pytest.mark.parametrize("values", [{"total": "1.00"}, {"currency": "USD"}, {"placed_at": timezone.now()}])
+@pytest.mark.parametrize(
+    "values", [{"total": "1.00"}, {"currency": "USD"}, {"placed_at": timezone.now()}, {"request_digest": "another"}]
+)
 @pytest.mark.parametrize("status", [Status.PLACED, Status.CART])
 def test_what_placing_sets_cannot_be_given(alice, mug, values, status):
     before = everything()

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db.models import ProtectedError
+from django.db.models import F, ProtectedError
 
 from products.models import (
     Category,
@@ -271,6 +271,9 @@ def test_saving_a_product_writes_every_column_that_a_caller_may_set(a_product, a
         lambda mug: mug.save(update_fields=["stock"]),
         lambda mug: Product.objects.update(stock=50),
         lambda mug: mug.save(update_fields=["name", "stock"]),
+        lambda mug: Product.objects.update(stock=F("stock") + 1),
+        lambda mug: Product.objects.bulk_update([mug], ["stock"]),
+        lambda mug: Product.objects.update_or_create(sku=mug.sku, defaults={"stock": 50}),
     ],
 )
 def test_whoever_tries_to_write_the_stock_is_told_of_the_verbs(a_product, write):
@@ -282,6 +285,19 @@ def test_whoever_tries_to_write_the_stock_is_told_of_the_verbs(a_product, write)
 
     assert str(error.value) == "Stock moves through receive(), correct(), count() and orders, which write the ledger."
     assert mug.refreshed().stock == 3
+
+
+def test_a_stock_that_was_assigned_is_not_forgotten_when_other_fields_are_refreshed(a_product):
+    mug = a_product(stock=3)
+    mug.stock = 50
+    mug.refresh_from_db(fields=["name"])
+
+    with pytest.raises(TypeError, match=r"^Stock moves through receive\(\)"):
+        mug.save()
+
+    mug.refresh_from_db()
+    mug.save()
+    assert (mug.stock, mug.refreshed().stock) == (3, 3)
 
 
 # The rest of a product

@@ -6,10 +6,10 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
-from django.db.models import F
+from django.db.models import Case, F, Value, When
 
 from products import currencies
-from products.models import ApiToken, Category, Order, Product, Status
+from products.models import ApiToken, Cart, Category, Order, Product, Status
 from products.tests.rewriting import rewrite
 
 pytestmark = pytest.mark.django_db
@@ -80,7 +80,7 @@ def test_a_product_is_validated_when_it_is_changed(mug, values, words):
     assert getattr(mug.refreshed(), name) == getattr(Product(**GOOD), name) or name == "price"
 
 
-@pytest.mark.parametrize("price", [Decimal("1.005"), -1, "NaN"])
+@pytest.mark.parametrize("price", [Decimal("1.005"), -1, "NaN", Value(Decimal("1.005"))])
 def test_a_price_is_validated_by_an_update_too(mug, price):
     with pytest.raises(ValidationError):
         Product.objects.update(price=price)
@@ -88,22 +88,79 @@ def test_a_price_is_validated_by_an_update_too(mug, price):
     assert mug.refreshed().price == Decimal("4.50")
 
 
-def test_a_computed_price_has_the_decimals_of_the_currency(mug):
-    Product.objects.update(price=F("price") * Decimal("1.111"))
+@pytest.mark.parametrize(("currency", "price"), [("EUR", "4.55"), ("JPY", "5.00")])
+def test_a_computed_price_has_the_decimals_of_the_currency(settings, mug, currency, price):
+    settings.CURRENCY = currency
 
-    assert mug.refreshed().price == Decimal("5.00")
+    Product.objects.update(price=F("price") * Decimal("1.011"))
+
+    # Not as it is read, which rounds too.
+    assert Product.objects.filter(price=Decimal(price)).get() == mug
+
+
+@pytest.mark.parametrize("price", [Value(Decimal("1.005")) * 1, Decimal("1.005")])
+def test_the_price_of_a_case_has_the_decimals_of_the_currency_on_every_database(mug, price):
+    Product.objects.update(price=Case(When(sku="MUG", then=price), default=F("price")))
+
+    assert mug.refreshed().price == Decimal("1.01")
+
+
+@pytest.mark.parametrize(("price", "stored"), [("1E+2", "100.00"), (Decimal("-0.00"), "0.00"), (5, "5.00")])
+def test_the_object_and_the_event_have_the_price_as_it_is_stored(price, stored):
+    mug = Product.objects.create(**GOOD | {"price": price})
+
+    assert (str(mug.price), str(mug.refreshed().price)) == (stored, stored)
+    assert mug.events.get().facts == {"price": stored}
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda mug: mug.save(),
+        lambda mug: mug.save(update_fields=["price"]),
+        lambda mug: Product.objects.bulk_update([mug], ["price"]),
+    ],
+)
+def test_an_expression_is_for_an_update(mug, write):
+    mug.price = F("price") + 1
+
+    with pytest.raises(TypeError, match=r"^price is an expression.*Product\.objects\.filter\(…\)\.update\(price=…\)"):
+        write(mug)
+
+    assert mug.refreshed().price == Decimal("4.50")
 
 
 def test_a_float_means_what_it_says():
     assert Product.objects.create(**GOOD | {"price": 4.1}).refreshed().price == Decimal("4.10")
 
 
-def test_a_category_is_validated(a_category):
-    for values in ({"slug": "two words", "name": "x"}, {"slug": "x", "name": ""}, {"slug": "x", "name": "x" * 101}):
-        with pytest.raises(ValidationError):
-            Category.objects.create(**values)
-    with pytest.raises(ValidationError):
-        Category.objects.update(name="")
+@pytest.mark.parametrize(
+    "values", [{"slug": "two words"}, {"slug": "x" * 61}, {"name": ""}, {"name": "x" * 101}, {"name": "a\tb"}]
+)
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda values: Category.objects.create(**{"slug": "x", "name": "x"} | values),
+        lambda values: Category.objects.bulk_create([Category(**{"slug": "x", "name": "x"} | values)]),
+        lambda values: Category.objects.update(**values),
+        lambda values: Category.objects.bulk_update([changed(Category.objects.get(), values)], values),
+        lambda values: changed(Category.objects.get(), values).save(),
+        lambda values: changed(Category.objects.get(), values).save(update_fields=[*values]),
+        lambda values: Category.objects.update_or_create(slug="kitchen", defaults=values),
+    ],
+)
+def test_a_category_is_validated(a_category, write, values):
+    with pytest.raises(ValidationError) as error:
+        write(values)
+
+    assert list(error.value.message_dict) == list(values)
+    assert Category.objects.values_list("slug", "name").get() == ("kitchen", "Kitchen")
+
+
+def changed(row, values):
+    for name, value in values.items():
+        setattr(row, name, value)
+    return row
 
 
 @pytest.mark.parametrize("text", ["\u200b", " \t", "\r\n", "\ufeff", "\u3164"])
@@ -144,6 +201,12 @@ def test_a_note_may_be_empty_have_lines_and_join_characters(mug, note):
         lambda alice, mug, text: Order.objects.place_once(customer=alice, items=[(mug, 1)], key=text),
         lambda alice, mug, text: Order.objects.get().pay(reference=text),
         lambda alice, mug, text: Order.objects.update(tracking_number=text),
+        lambda alice, mug, text: Order.objects.update(tracking_number=Value(text)),
+        lambda alice, mug, text: Order.objects.bulk_update([with_tracking(text)], ["tracking_number"]),
+        lambda alice, mug, text: Order.objects.bulk_update([with_tracking(Value(text))], ["tracking_number"]),
+        lambda alice, mug, text: with_tracking(text).save(),
+        lambda alice, mug, text: with_tracking(text).save(update_fields=["tracking_number"]),
+        lambda alice, mug, text: Order.objects.update_or_create(defaults={"tracking_number": text}),
         lambda alice, mug, text: mug.receive(1, note=text),
         lambda alice, mug, text: mug.correct(1, key=text),
         lambda alice, mug, text: mug.count(3, note=text),
@@ -158,6 +221,29 @@ def test_a_text_that_is_too_long_is_refused_alike(alice, bob, mug, write):
     order.refresh_from_db()
     assert (order.status, order.tracking_number) == (Status.PLACED, "")
     assert (mug.stock, mug.refreshed().stock, Order.objects.count()) == (10, 9, 1)
+
+
+def with_tracking(text):
+    return changed(Order.objects.get(), {"tracking_number": text})
+
+
+@pytest.mark.parametrize("key", ["", "a\x00b", "\ud800"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda alice, mug, key: Order.objects.place_once(customer=alice, items=[(mug, 1)], key=key),
+        lambda alice, mug, key: Order.objects.create(customer=alice, status=Status.CART, idempotency_key=key),
+        lambda alice, mug, key: Order.objects.cart_of(alice).place(key=key),
+        lambda alice, mug, key: changed(Order.objects.cart_of(alice), {"idempotency_key": key}).save(),
+        lambda alice, mug, key: mug.receive(1, key=key),
+    ],
+)
+def test_a_key_that_a_database_cannot_store_or_that_is_none_is_refused(alice, mug, write, key):
+    with pytest.raises(ValidationError) as error:
+        write(alice, mug, key)
+
+    assert list(error.value.message_dict) == ["idempotency_key"]
+    assert mug.refreshed().stock == 10
 
 
 # The stock and the search
@@ -182,10 +268,21 @@ def test_an_upsert_keeps_the_search_right(mug):
 
     with pytest.raises(TypeError, match=r"^Name all of name, SKU and description"):
         Product.objects.bulk_create([new], **options, update_fields=["name"])
+    with pytest.raises(TypeError, match=r"^Name all of name, SKU and description"):
+        Product.objects.bulk_create([new], **options, update_fields=["search_text"])
     Product.objects.bulk_create([new], **options, update_fields=["name", "description", "price"])
 
     assert Product.objects.search("zebra").get().stock == 10
     assert mug.refreshed().updated_at > mug.updated_at
+
+
+def test_a_bulk_update_searches_in_what_is_stored_and_not_in_what_is_stale(mug):
+    stale = Product.objects.get()
+    changed(mug, {"description": "Holds tea"}).save()
+
+    Product.objects.bulk_update([changed(stale, {"name": "Zebra"})], ["name"])
+
+    assert mug.refreshed().search_text == "zebra\nmug\nholds tea"
 
 
 def test_a_bulk_update_keeps_the_search_and_the_moment_right(mug):
@@ -199,16 +296,61 @@ def test_a_bulk_update_keeps_the_search_and_the_moment_right(mug):
     assert mug.refreshed().updated_at > mug.updated_at
 
 
-@pytest.mark.parametrize("values", [{"name": "Zebra"}, {"sku": "ZEBRA"}, {"description": "Zebra"}])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda mug: mug.save(),
+        lambda mug: mug.save(update_fields=["search_text"]),
+        lambda mug: Product.objects.bulk_update([mug], ["search_text"]),
+    ],
+)
+def test_the_search_text_is_not_set_but_follows(mug, write):
+    mug.search_text = "zebra"
+
+    write(mug)
+
+    assert mug.refreshed().search_text == "mug\nmug\n"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"name": "Zebra"},
+        {"sku": "ZEBRA"},
+        {"description": "Zebra"},
+        {"search_text": "zebra"},
+        {"name": "Zebra", "search_text": "zebra"},
+    ],
+)
 def test_an_update_of_what_is_searched_in_is_refused(mug, values):
     with pytest.raises(TypeError, match=r"^update\(\) cannot keep the search right"):
         Product.objects.update(**values)
 
 
-def test_an_update_counts_as_a_change(mug):
-    Product.objects.update(price="5.00")
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda mug: Product.objects.update(price="5.00"),
+        lambda mug: mug.save(),
+        lambda mug: mug.save(update_fields=["name"]),
+        lambda mug: Product.objects.update_or_create(sku="MUG", defaults={"name": "Zebra"}),
+        lambda mug: Category.objects.create(slug="kitchen", name="Kitchen").products.add(mug),
+    ],
+)
+def test_what_is_written_counts_as_a_change(mug, write):
+    before = mug.updated_at
 
-    assert mug.refreshed().updated_at > mug.updated_at
+    write(mug)
+
+    assert mug.refreshed().updated_at > before
+
+
+def test_saving_no_field_is_no_change(mug):
+    before = mug.updated_at
+
+    mug.save(update_fields=[])
+
+    assert mug.refreshed().updated_at == before
 
 
 # Items
@@ -224,6 +366,10 @@ def test_an_update_counts_as_a_change(mug):
         lambda p: "MUG",
         lambda p: {p.pk: 1},
         lambda p: [(None, 1)],
+        lambda p: [(True, 1)],
+        lambda p: [(p, 1, 1)],
+        lambda p: b"MUG",
+        lambda p: 5,
     ],
 )
 def test_items_that_are_no_pairs_are_refused_with_an_example(alice, mug, items):
@@ -232,14 +378,39 @@ def test_items_that_are_no_pairs_are_refused_with_an_example(alice, mug, items):
             take()
 
 
+@pytest.mark.parametrize("product", [None, True, b"MUG", {"product": 1}])
+def test_what_is_no_product_is_refused_by_the_cart_too(alice, product):
+    with pytest.raises(TypeError, match=r"^Write the items as pairs of a product"):
+        Cart(alice).put(product, 1)
+
+
 # The currency
 
 
-def test_the_currency_decides_the_decimals_of_a_price(settings):
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda mug, price: Product.objects.create(sku="NEW", name="New", price=price),
+        lambda mug, price: Product.objects.bulk_create([Product(sku="NEW", name="New", price=price)]),
+        lambda mug, price: Product.objects.update(price=price),
+        lambda mug, price: Product.objects.bulk_update([changed(mug, {"price": price})], ["price"]),
+        lambda mug, price: changed(mug, {"price": price}).save(),
+        lambda mug, price: changed(mug, {"price": price}).save(update_fields=["price"]),
+        lambda mug, price: changed(mug, {"price": price}).full_clean(),
+    ],
+)
+def test_a_price_with_decimals_is_refused_where_the_currency_has_none(settings, mug, write):
     settings.CURRENCY = "JPY"
 
-    with pytest.raises(ValidationError, match="An amount in JPY has no decimals"):
-        Product.objects.create(**GOOD | {"price": "705.50"})
+    with pytest.raises(ValidationError, match="An amount in JPY has no decimals") as error:
+        write(mug, Decimal("705.50"))
+
+    assert list(error.value.message_dict) == ["price"]
+    assert Product.objects.get().price == Decimal("4.50")
+
+
+def test_a_price_without_decimals_suits_every_currency(settings):
+    settings.CURRENCY = "JPY"
 
     assert Product.objects.create(**GOOD | {"price": "705"}).price == 705
 
