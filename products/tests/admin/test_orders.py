@@ -54,7 +54,8 @@ def test_a_reference_with_control_characters_is_refused_in_the_form(staff, clien
 
     answer = client_of(staff).post(page(order, "pay"), {"reference": "a\x07b"})
 
-    assert answer.context["form"].errors == {"__all__": ["Control characters cannot be printed; remove U+0007 (control character)."]}
+    [sentence] = answer.context["form"].errors["__all__"]
+    assert sentence == "Control characters cannot be printed; remove U+0007 (control character)."
     assert refreshed(order).status == "PLACED"
 
 
