@@ -284,6 +284,17 @@ def test_the_snapshot_of_a_line_is_not_written_even_in_a_cart(alice, mug, values
         OrderLine.objects.update(**values)
 
 
+@pytest.mark.parametrize("values", [{"unit_price": 1}, {"sku": "OTHER"}, {"name": "Other"}])
+@pytest.mark.parametrize("write", [lambda line: line.save(), lambda line: OrderLine.objects.bulk_create([line])])
+def test_the_line_of_a_cart_is_not_given_a_snapshot_when_it_is_made(alice, mug, write, values):
+    line = OrderLine(order=Order.objects.cart_of(alice), product=mug, quantity=1, **values)
+
+    with pytest.raises(TypeError, match=r"^The lines of a placed order are frozen"):
+        write(line)
+
+    assert not OrderLine.objects.exists()
+
+
 @pytest.mark.parametrize("arguments", [[None, False, True, ["quantity"], ["id"]], [None, True, True]])
 def test_the_lines_of_a_cart_are_not_written_over_in_bulk(alice, mug, arguments):
     Cart(alice).put(mug, 1)
