@@ -319,6 +319,30 @@ def test_what_is_not_agreed_can_still_be_written(in_status, status):
     assert (order.status, order.carrier, order.tracking_number) == (status, "Parcel Post", "00340434161094015902")
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda order: Order.objects.update(pay_by=timezone.now()),
+        lambda order: Order.objects.bulk_update([changed(order, pay_by=timezone.now())], ["pay_by"]),
+        lambda order: changed(order, pay_by=timezone.now()).save(),
+    ],
+)
+def test_the_deadline_of_a_paid_order_is_not_written_from_python(order, write):
+    order.pay()
+    before = everything()
+
+    with pytest.raises(TypeError, match=r"^pay_by can be changed only while the order is PLACED"):
+        write(order)
+
+    assert everything() == before
+
+
+@pytest.mark.parametrize("name", ["id", "pk"])
+def test_an_order_keeps_its_id(order, name):
+    with pytest.raises(TypeError, match=rf"^{name} of a placed order cannot be changed"):
+        Order.objects.update(**{name: "00000000-0000-0000-0000-000000000001"})
+
+
 def test_the_deadline_of_a_placed_order_can_be_moved(order):
     later = timezone.now() + timedelta(days=2)
 
