@@ -522,6 +522,15 @@ def test_orders_are_not_made_in_bulk(alice, mug):
     assert mug.refreshed().stock == 10
 
 
+def test_a_cart_that_was_placed_meanwhile_is_a_refused_move_and_no_mistake(alice, mug):
+    Cart(alice).put(mug, 1)
+    stale = Order.objects.get()
+    Cart(alice).place()
+
+    with pytest.raises(InvalidTransition):
+        stale.save()
+
+
 def test_an_order_that_has_moved_meanwhile_is_a_refused_move_and_no_mistake(order):
     stale = Order.objects.get(pk=order.pk)
     order.cancel()
