@@ -220,3 +220,18 @@ def test_it_takes_so_many_statements_however_much_there_is(alice, mug):
         counts.append(len(captured))
 
     assert counts == [6, 6]
+
+
+def test_a_free_order_whose_lines_are_gone_is_found_too(found, alice, a_product):
+    order = Order.objects.create(customer=alice, items=[(a_product(stock=1, price="0.00"), 1)])
+    execute("DELETE FROM products_stockmovement WHERE line_id IS NOT NULL")
+    execute("DELETE FROM products_orderline")
+
+    assert found()[1:] == [f"Order {order.pk}: it has no lines, and its total is 0.00."]
+
+
+def test_a_cart_that_was_given_a_moment_is_found(found, alice):
+    cart = Order.objects.cart_of(alice)
+    rewrite(cart, placed_at=cart.created_at)
+
+    assert f"Order {cart.pk}: it is a cart, and was placed at {cart.created_at:%Y-%m-%dT%H:%M:%SZ}." in found()

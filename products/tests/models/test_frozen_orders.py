@@ -286,6 +286,17 @@ def test_the_snapshot_of_a_line_is_not_written_even_in_a_cart(alice, mug, values
         OrderLine.objects.update(**values)
 
 
+@pytest.mark.parametrize("values", [{"unit_price": 1}, {"sku": "OTHER"}, {"name": "Other"}])
+@pytest.mark.parametrize("write", [lambda line: line.save(), lambda line: OrderLine.objects.bulk_create([line])])
+def test_the_line_of_a_cart_is_not_given_a_snapshot_when_it_is_made(alice, mug, write, values):
+    line = OrderLine(order=Order.objects.cart_of(alice), product=mug, quantity=1, **values)
+
+    with pytest.raises(TypeError, match=r"^The lines of a placed order are frozen"):
+        write(line)
+
+    assert not OrderLine.objects.exists()
+
+
 @pytest.mark.parametrize("arguments", [[None, False, True, ["quantity"], ["id"]], [None, True, True]])
 def test_the_lines_of_a_cart_are_not_written_over_in_bulk(alice, mug, arguments):
     Cart(alice).put(mug, 1)
@@ -308,6 +319,30 @@ def test_what_is_not_agreed_can_still_be_written(in_status, status):
 
     order.refresh_from_db()
     assert (order.status, order.carrier, order.tracking_number) == (status, "Parcel Post", "00340434161094015902")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda order: Order.objects.update(pay_by=timezone.now()),
+        lambda order: Order.objects.bulk_update([changed(order, pay_by=timezone.now())], ["pay_by"]),
+        lambda order: changed(order, pay_by=timezone.now()).save(),
+    ],
+)
+def test_the_deadline_of_a_paid_order_is_not_written_from_python(order, write):
+    order.pay()
+    before = everything()
+
+    with pytest.raises(TypeError, match=r"^pay_by can be changed only while the order is PLACED"):
+        write(order)
+
+    assert everything() == before
+
+
+@pytest.mark.parametrize("name", ["id", "pk"])
+def test_an_order_keeps_its_id(order, name):
+    with pytest.raises(TypeError, match=rf"^{name} of a placed order cannot be changed"):
+        Order.objects.update(**{name: "00000000-0000-0000-0000-000000000001"})
 
 
 def test_the_deadline_of_a_placed_order_can_be_moved(order):
@@ -487,6 +522,15 @@ def test_orders_are_not_made_in_bulk(alice, mug):
             write()
 
     assert mug.refreshed().stock == 10
+
+
+def test_a_cart_that_was_placed_meanwhile_is_a_refused_move_and_no_mistake(alice, mug):
+    Cart(alice).put(mug, 1)
+    stale = Order.objects.get()
+    Cart(alice).place()
+
+    with pytest.raises(InvalidTransition):
+        stale.save()
 
 
 def test_an_order_that_has_moved_meanwhile_is_a_refused_move_and_no_mistake(order):

@@ -432,6 +432,12 @@ def test_another_currency_than_the_orders_were_placed_in_is_an_error(settings, a
         call_command("check", databases=["default"])
 
 
+def test_a_cart_has_no_currency_that_the_check_could_miss(alice, mug):
+    Cart(alice).put(mug, 1)
+
+    call_command("check", databases=["default"])
+
+
 def test_a_price_that_the_database_has_otherwise_is_shown_by_the_check(settings, mug):
     rewrite(mug, price=5)
     settings.CURRENCY = "JPY"
