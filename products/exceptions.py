@@ -64,9 +64,15 @@ class StockHasMoved(DomainError):
 
     code = "stock_has_moved"
 
-    def __init__(self, product: int, sku: str, *, expected: int | None, stock: int) -> None:
+    def __init__(self, product: int, sku: str, *, expected: int | None, stock: int, waiting: int | None = None) -> None:
+        """`waiting` is set for a count of the shelf: the pieces there that are sold, and part of `expected`."""
         facts = {"product": product, "sku": sku, "expected": expected, "stock": stock}
         detail = f"The stock of {sku} is now {stock}, not {expected}; count again."
+        if waiting is not None:
+            facts["waiting"] = waiting
+            detail = (
+                f"There should be {stock + waiting} pieces of {sku} on the shelf now, and not {expected}; count again."
+            )
         super().__init__(Violation(self.code, detail, facts=facts))
 
 

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from products import policies
 from products.admin.actions import ObjectAction, ObjectActionAdmin
+from products.admin.stale_forms import ChangedFieldsAdmin, StaleFieldsForm
 from products.admin.stock import Correct, Count, Receive
 from products.models import Category, Product
 from products.models.products import ProductQuerySet
@@ -41,7 +42,7 @@ class BringBack(ObjectAction[Product]):
 
 
 @admin.register(Category)
-class CategoryAdmin(admin.ModelAdmin):
+class CategoryAdmin(ChangedFieldsAdmin):
     list_display = ["name", "slug"]
     search_fields = ["name", "slug"]
     prepopulated_fields = {"slug": ["name"]}
@@ -57,17 +58,9 @@ class OnSaleFilter(admin.SimpleListFilter):
         return {"on": queryset.on_sale, "retired": queryset.retired}.get(self.value() or "", queryset.all)()
 
 
-class ProductForm(forms.ModelForm):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            # With the values that it showed, changed_data is what this user changed, not what others did since.
-            field.show_hidden_initial = True
-
-
 @admin.register(Product)
 class ProductAdmin(ObjectActionAdmin):
-    form = ProductForm
+    form = StaleFieldsForm
     object_actions = [Receive, Correct, Count, Retire, BringBack]
     actions = ["retire_selected", "bring_back_selected"]
 

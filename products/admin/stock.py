@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminIntegerFieldWidget
 
 from products import policies
 from products.admin.actions import ObjectAction, ReadOnlyMixin
@@ -78,28 +79,46 @@ class Correct(StockAction):
 
 
 class Count(StockAction):
-    name, label = "count", "Count"
-    explanation = "Enter the result of a stock count. Do not count pieces that are sold and wait to be shipped."
+    """A count of the shelf. It is based on what the page showed, and after a refusal it has to be entered anew."""
 
-    counted = forms.IntegerField(min_value=0, max_value=MAX_STOCK, help_text="Number of pieces that can be sold.")
+    name, label = "count", "Count"
+    explanation = "Enter the result of a stock count. Count every piece, also those that are sold and not yet shipped."
+
+    # Without autocomplete, as a browser would put what was entered on an earlier page beside what this one expects.
+    counted = forms.IntegerField(min_value=0, widget=AdminIntegerFieldWidget(attrs={"autocomplete": "off"}))
     note = NoteField(required=False)
-    # The stock that the page showed, so that a count begun before a sale cannot bring the sold pieces back.
-    expected = forms.IntegerField(widget=forms.HiddenInput)
+    expected = forms.IntegerField(widget=forms.HiddenInput(attrs={"autocomplete": "off"}))
 
     def __init__(self, obj: Product, data: Any = None) -> None:
         super().__init__(obj, data)
-        self.fields["expected"].initial = obj.stock
+        self._show_shelf()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if self.errors and cleaned.get("expected") != self.shelf.total:
+            # The page is shown again with other numbers than the ones that this count was based on.
+            self._begin_again()
+        return cleaned
 
     def adjust(self, **arguments: Any) -> str:
-        movement = self.obj.count(**arguments)
+        movement = self.obj.count_shelf(arguments.pop("counted"), **arguments)
         if movement is None:
             return f"Counted {self.obj}. The stock of {self.obj.stock} is correct."
         return f"Counted {self.obj}: {movement.delta:+d}. Stock is now {self.obj.stock}."
 
     def add_domain_error(self, error: DomainError) -> None:
         super().add_domain_error(error)
-        # The next attempt is based on the stock that this page shows.
-        self.data = dict(self.data.items(), expected=self.obj.stock)
+        self._show_shelf()
+        self._begin_again()
+
+    def _show_shelf(self) -> None:
+        self.shelf = self.obj.shelf()
+        self.fields["expected"].initial = self.shelf.total
+        self.fields["counted"].help_text = f"On the shelf: {self.shelf}."
+
+    def _begin_again(self) -> None:
+        """Empty the form's count: whoever sends this page again has to look at the new numbers first."""
+        self.data = dict(self.data.items(), expected=self.shelf.total, counted="")
 
 
 @admin.register(StockMovement)

@@ -39,6 +39,9 @@ RESTOCKS = {
 }
 """The statuses that put the stock back, and the reason that the ledger gives for it."""
 
+WAITING_TO_BE_SHIPPED = (Status.PLACED, Status.PAID)
+"""The statuses of an order whose pieces are sold, and still on the shelf."""
+
 
 def check_transition(before: str | None, after: str) -> None:
     """Raise InvalidTransition unless an order in status `before` may become `after`."""

@@ -4,13 +4,13 @@ import functools
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, MinValueValidator, RegexValidator
 from django.db import IntegrityError, models, transaction
-from django.db.models import F, Q, Sum, Value
+from django.db.models import F, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, Round, StrIndex
 from django.db.models.lookups import GreaterThan
 from django.utils import timezone
@@ -21,9 +21,10 @@ from products.db.compiled_queries import Param, compile_once
 from products.db.retry import InstanceState, atomic_with_retry
 from products.exceptions import SkuTaken
 from products.models.events import Event
+from products.models.order_status import WAITING_TO_BE_SHIPPED
 from products.models.querysets import ValidatedQuerySet, validated_fields
 from products.models.stock import Reason, StockMovement
-from products.ordering.stock_adjustment import Person, StockAdjustment
+from products.ordering.stock_adjustment import Person, ShelfCount, StockAdjustment
 from products.validators import clean_fields, clean_values, printable, printable_line, visible, wholly_visible
 
 STOCK_IS_READ_ONLY = "Stock moves through receive(), correct(), count() and orders, which write the ledger."
@@ -49,6 +50,20 @@ SEARCHED_FIELDS = ("name", "sku", "description")
 TEXTS_OF_THE_SEARCH = {*SEARCHED_FIELDS, "search_text"}
 DERIVED_FIELDS = {"updated_at", "search_text"}
 """Columns that follow from the others, so that a change of them alone is no event."""
+
+
+class Shelf(NamedTuple):
+    """The pieces of a product that should be on the shelf: those that can be sold, and those of unshipped orders."""
+
+    free: int
+    waiting: int
+
+    @property
+    def total(self) -> int:
+        return self.free + self.waiting
+
+    def __str__(self) -> str:
+        return f"{self.free} free + {self.waiting} sold and waiting"
 
 
 def searchable(*texts: str) -> str:
@@ -384,6 +399,24 @@ class Product(models.Model):
         at which the count began: the count may or may not include what has moved since.
         """
         return StockAdjustment(self, Reason.COUNTED, counted, expected=expected, by=by, note=note, key=key).execute()
+
+    def shelf(self) -> Shelf:
+        """Return how many pieces should be on the shelf now, by what the database says."""
+        sold = Product.objects.filter(pk=OuterRef("pk"), order_lines__order__status__in=WAITING_TO_BE_SHIPPED)
+        waiting = Subquery(sold.order_by().values("pk").values_list(Sum("order_lines__quantity")))
+        # In one statement, so that a sale meanwhile is in both numbers or in neither.
+        return Shelf(*Product.objects.filter(pk=self.pk).values_list("stock", Coalesce(waiting, 0)).get())
+
+    def count_shelf(
+        self, counted: int, *, expected: int, by: Person = None, note: str = "", key: str | None = None
+    ) -> StockMovement | None:
+        """Book a count of the shelf, where the sold pieces lie that are not shipped yet; None if nothing is missing.
+
+        `expected` is the `shelf().total` at which the count began. Raises InvalidStockAdjustment if `counted` is
+        negative, StockHasMoved if that many pieces are no longer expected, and InsufficientStock if there are fewer
+        than are sold.
+        """
+        return ShelfCount(self, Reason.COUNTED, counted, expected=expected, by=by, note=note, key=key).execute()
 
     def retire(self, *, by: Person = None) -> None:
         """Take the product off sale; its stock and history stay. Retiring a retired product changes nothing."""

@@ -93,12 +93,15 @@ class StockAdjustment:
         earlier = StockMovement.objects.filter(by=self.by, idempotency_key=self.key).first()
         if earlier is None:
             return None
-        number = earlier.stock_after() if self.reason == Reason.COUNTED else earlier.delta
-        same = (earlier.product_id, earlier.reason, number, earlier.note)
+        same = (earlier.product_id, earlier.reason, self._number_of(earlier), earlier.note)
         if same != (self.product.pk, self.reason, self.number, self.note):
             raise IdempotencyKeyConflict
         earlier.replayed = True
         return earlier
+
+    def _number_of(self, earlier: StockMovement) -> int:
+        """Return the number that an adjustment like this one was made with if it made this movement."""
+        return earlier.stock_after() if self.reason == Reason.COUNTED else earlier.delta
 
     def _delta(self, stock: int) -> int:
         if self.expected is not None and self.expected != stock:
@@ -128,3 +131,27 @@ class StockAdjustment:
         )
         movement.write_row()
         return movement
+
+
+class ShelfCount(StockAdjustment):
+    """A count of what is on the shelf: the pieces that can be sold, and those that are sold and not yet shipped.
+
+    `number` is the counted pieces and `expected` those that should have been there, so their difference is what moves.
+    A sale meanwhile leaves the shelf as it is, and so does not make a count wrong; a shipment does.
+    """
+
+    def _number_of(self, earlier: StockMovement) -> int:
+        assert self.expected is not None  # noqa: S101 - for mypy: Product.count_shelf() requires it
+        return self.expected + earlier.delta
+
+    def _delta(self, stock: int) -> int:
+        # Read under the lock of the product, which whoever sells a piece or puts one back waits for.
+        product = self.product
+        waiting: int = product.shelf().waiting
+        if self.expected != stock + waiting:
+            raise StockHasMoved(product.pk, product.sku, expected=self.expected, stock=stock, waiting=waiting)
+        if self.number < waiting:
+            facts = {"product": product.pk, "sku": product.sku, "requested": waiting, "available": self.number}
+            detail = f"{product.sku}: {waiting} sold pieces wait to be shipped, more than the {self.number} counted."
+            raise InsufficientStock(Violation("insufficient_stock", detail, facts=facts))
+        return self.number - (stock + waiting)

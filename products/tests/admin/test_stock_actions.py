@@ -2,9 +2,11 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import transaction
 
 from products.models import Order, Product
 from products.models.stock import MAX_STOCK
+from products.tests.side_by_side import meanwhile, on_postgresql
 
 
 def page(product, name):
@@ -80,23 +82,128 @@ def test_a_count_that_equals_the_stock_moves_nothing(staff, client_of, messages_
     assert mug.movements.count() == 1
 
 
-def test_a_count_begun_before_a_sale_does_not_restore_the_sold_stock(staff, client_of, alice, a_product):
-    mug = a_product(stock=50, sku="MUG")
-    opened = client_of(staff).get(page(mug, "count")).context["form"]
-    Order.objects.create(customer=alice, items=[(mug, 7)])
+def shown(answer):
+    """Return what the page of a count says of the shelf, what it expects, and what its field has."""
+    form = answer.context["form"]
+    return form["counted"].help_text, form["expected"].value(), form["counted"].value()
 
-    answer = send(client_of(staff), mug, "count", {"counted": "50", "expected": opened["expected"].value()})
 
-    assert errors(answer) == {"__all__": ["The stock of MUG is now 43, not 50; count again."]}
-    assert (mug.refreshed().stock, mug.movements.count()) == (43, 2)
-    assert answer.context["summary"] == "In stock: 43."
+def test_the_sold_pieces_that_wait_to_be_shipped_are_counted_with_the_others(staff, client_of, alice, a_product):
+    mug = a_product(stock=20, sku="MUG")
+    Order.objects.create(customer=alice, items=[(mug, 1)])
+    Order.objects.create(customer=alice, items=[(mug, 2)]).pay()
+    shipped, cancelled = (Order.objects.create(customer=alice, items=[(mug, 4)]) for _ in range(2))
+    shipped.pay()
+    shipped.ship()
+    cancelled.cancel()
+    Order.objects.create(customer=alice, items=[(mug, 5)], status=Order.Status.CART)
 
-    again = send(
-        client_of(staff), mug, "count", {"counted": "42", "expected": answer.context["form"]["expected"].value()}
-    )
+    page_of_mug = client_of(staff).get(page(mug, "count"))
+    send(client_of(staff), mug, "count", {"counted": "15", "expected": "16"})
+
+    assert shown(page_of_mug) == ("On the shelf: 13 free + 3 sold and waiting.", 16, None)
+    assert mug.refreshed().stock == 12
+    assert last_movement(mug) == (-1, "COUNTED", staff, "")
+
+
+def test_a_sale_during_a_count_makes_it_neither_wrong_nor_stale(staff, client_of, messages_of, alice, a_product):
+    mug = a_product(stock=20, sku="MUG", name="Mug")
+    _, expected, _ = shown(client_of(staff).get(page(mug, "count")))
+    Order.objects.create(customer=alice, items=[(mug, 3)])
+
+    answer = send(client_of(staff), mug, "count", {"counted": "20", "expected": expected})
+
+    assert messages_of(answer) == ["Counted Mug (MUG). The stock of 17 is correct."]
+    assert (mug.refreshed().stock, mug.movements.count()) == (17, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "says", "shelf"),
+    [
+        (lambda mug, order: order.ship(), "17 pieces of MUG", ("On the shelf: 17 free + 0 sold and waiting.", 17)),
+        (lambda mug, order: mug.receive(5), "25 pieces of MUG", ("On the shelf: 22 free + 3 sold and waiting.", 25)),
+    ],
+    ids=["shipped", "received"],
+)
+def test_a_count_of_a_shelf_that_has_changed_is_refused_until_it_is_entered_anew(
+    staff, client_of, alice, a_product, change, says, shelf
+):
+    mug = a_product(stock=20, sku="MUG")
+    order = Order.objects.create(customer=alice, items=[(mug, 3)])
+    order.pay()
+    key = client_of(staff).get(page(mug, "count")).context["form"]["key"].value()
+    sent = {"counted": "20", "expected": "20", "key": key}
+    change(mug, order)
+    before = mug.movements.count()
+
+    refused = [client_of(staff).post(page(mug, "count"), sent) for _ in range(2)]
+    answer = refused[0]
+    form = answer.context["form"]
+    unseen = client_of(staff).post(page(mug, "count"), {name: form[name].value() or "" for name in form.fields})
+
+    sentence = f"There should be {says} on the shelf now, and not 20; count again."
+    assert [errors(answer) for answer in refused] == [{"__all__": [sentence]}] * 2
+    assert shown(answer) == (*shelf, "")
+    assert errors(unseen) == {"counted": ["This field is required."]}
+    assert mug.movements.count() == before
+
+    again = send(client_of(staff), mug, "count", {"counted": shelf[1] - 1, "expected": shelf[1]})
 
     assert again.status_code == 302
-    assert mug.refreshed().stock == 42
+    assert last_movement(mug) == (-1, "COUNTED", staff, "")
+
+
+def test_a_count_with_a_mistake_has_to_be_entered_anew_if_the_page_shows_another_shelf(staff, client_of, a_product):
+    mug = a_product(stock=20)
+    sent = {"counted": "20", "expected": "20", "note": "a\0b"}
+
+    same = send(client_of(staff), mug, "count", sent)
+    mug.receive(5)
+    other = send(client_of(staff), mug, "count", sent)
+
+    assert shown(same) == ("On the shelf: 20 free + 0 sold and waiting.", "20", "20")
+    assert shown(other) == ("On the shelf: 25 free + 0 sold and waiting.", 25, "")
+
+
+def test_a_count_of_fewer_pieces_than_are_sold_is_refused(staff, client_of, alice, a_product):
+    mug = a_product(stock=5, sku="MUG")
+    Order.objects.create(customer=alice, items=[(mug, 3)])
+
+    answer = send(client_of(staff), mug, "count", {"counted": "2", "expected": "5"})
+
+    assert errors(answer) == {"__all__": ["MUG: 3 sold pieces wait to be shipped, more than the 2 counted."]}
+    assert (mug.refreshed().stock, mug.movements.count()) == (2, 2)
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_count_waits_for_a_sale_that_is_just_being_made(staff, client_of, messages_of, alice, a_product):
+    mug = a_product(stock=20)
+    sent = {"counted": "20", "expected": "20"}
+    with transaction.atomic():
+        Order.objects.create(customer=alice, items=[(mug, 3)])
+        counting = meanwhile(lambda: send(client_of(staff), mug, "count", sent))
+        assert counting.waits()
+
+    assert messages_of(counting.outcome()) == [f"Counted {mug}. The stock of 17 is correct."]
+    assert (mug.refreshed().stock, mug.movements.count()) == (17, 2)
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_count_that_waits_sees_what_is_shipped_before_its_turn(staff, client_of, alice, a_product):
+    mug = a_product(stock=20, sku="MUG")
+    order = Order.objects.create(customer=alice, items=[(mug, 3)])
+    order.pay()
+    with transaction.atomic():
+        Product.objects.locked().get(pk=mug.pk)
+        counting = meanwhile(lambda: send(client_of(staff), mug, "count", {"counted": "20", "expected": "20"}))
+        assert counting.waits()
+        order.ship()
+
+    sentence = "There should be 17 pieces of MUG on the shelf now, and not 20; count again."
+    assert errors(counting.outcome()) == {"__all__": [sentence]}
+    assert mug.refreshed().stock == 17
 
 
 def test_a_count_requires_the_expected_stock(staff, client_of, a_product):

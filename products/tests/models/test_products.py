@@ -9,6 +9,7 @@ from django.db.models import F, ProtectedError
 
 from products.models import (
     Category,
+    IdempotencyKeyConflict,
     InsufficientStock,
     InvalidStockAdjustment,
     Order,
@@ -135,6 +136,44 @@ def test_a_count_of_what_has_moved_since_is_refused(alice, a_product):
     [violation] = refusal.value.violations
     assert violation.facts == {"product": mug.pk, "sku": "MUG", "expected": 3, "stock": 2}
     assert mug.refreshed().stock == 2
+
+
+def test_a_count_of_the_shelf_includes_what_is_sold_and_not_yet_shipped(alice, staff, a_product):
+    mug, lamp = a_product(stock=20), a_product(stock=5)
+    Order.objects.create(customer=alice, items=[(mug, 3), (lamp, 1)])
+
+    moved = mug.count_shelf(18, expected=mug.shelf().total, by=staff, note="Inventory", key="k")
+    Order.objects.create(customer=alice, items=[(mug, 4)])
+    again = mug.count_shelf(18, expected=20, by=staff, note="Inventory", key="k")
+
+    assert (moved.replayed, again) == (False, moved)
+    assert again.replayed
+    assert ledger(mug)[1:] == [(-3, "SOLD", None, ""), (-2, "COUNTED", staff, "Inventory"), (-4, "SOLD", None, "")]
+    assert (mug.refreshed().shelf(), mug.shelf().total) == ((11, 7), 18)
+    assert mug.count_shelf(18, expected=18) is None
+
+
+def test_a_count_of_another_shelf_than_the_expected_one_is_refused(alice, a_product):
+    mug = a_product(stock=20, sku="MUG")
+    mug.correct(-1)
+    Order.objects.create(customer=alice, items=[(mug, 4)])
+
+    with pytest.raises(StockHasMoved) as refusal:
+        mug.count_shelf(20, expected=20)
+
+    [violation] = refusal.value.violations
+    assert violation.facts == {"product": mug.pk, "sku": "MUG", "expected": 20, "stock": 15, "waiting": 4}
+    assert mug.refreshed().stock == 15
+
+
+def test_the_key_of_a_count_of_the_shelf_is_for_no_other_count(alice, a_product):
+    mug = a_product(stock=20)
+    mug.count_shelf(19, expected=20, key="k")
+
+    with pytest.raises(IdempotencyKeyConflict):
+        mug.count_shelf(20, expected=20, key="k")
+
+    assert mug.refreshed().stock == 19
 
 
 def test_verbs_go_by_what_is_there_and_not_by_what_somebody_has_in_hand(alice, a_product):
