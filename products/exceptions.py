@@ -8,12 +8,14 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class Violation:
-    """One broken rule: its `code`, a sentence, the 0-based `positions` of the lines it concerns, and facts."""
+    """One broken rule: its `code`, a sentence, and facts. It concerns the lines at the 0-based `positions`, or `about`,
+    another field of the order."""
 
     code: str
     detail: str
     positions: tuple[int, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
+    about: str | None = None
 
 
 class DomainError(Exception):
@@ -137,3 +139,22 @@ class NotInCart(DomainError):
     def __init__(self, product: int) -> None:
         facts = {"product": product}
         super().__init__(Violation(self.code, "This product is not in the cart.", facts=facts))
+
+
+class TooManyAddresses(DomainError):
+    """The customer keeps as many addresses as there can be."""
+
+    code = "too_many_addresses"
+
+    def __init__(self, maximum: int) -> None:
+        detail = f"A customer keeps at most {maximum} addresses; remove one first."
+        super().__init__(Violation(self.code, detail, facts={"maximum": maximum}))
+
+
+class UsernameTaken(DomainError):
+    """Another user has this name."""
+
+    code = "username_taken"
+
+    def __init__(self, username: str) -> None:
+        super().__init__(Violation(self.code, f"There is a user with the name {username} already.", about="username"))

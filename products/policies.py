@@ -9,12 +9,16 @@ if TYPE_CHECKING:
 
 Actor = Union["User", "AnonymousUser"]
 
+ADD_ORDERS = "products.add_order"
 VIEW_ORDERS = "products.view_order"
 CHANGE_ORDERS = "products.change_order"
 ADD_PRODUCTS = "products.add_product"
 CHANGE_PRODUCTS = "products.change_product"
 ADJUST_STOCK = "products.add_stockmovement"
 VIEW_LEDGER = "products.view_stockmovement"
+VIEW_CUSTOMERS = "auth.view_user"
+ADD_CUSTOMERS = "auth.add_user"
+CHANGE_CUSTOMERS = "auth.change_user"
 
 CUSTOMER_TRANSITIONS = frozenset({Status.CANCELLED})
 """The transitions that customers may make with their own orders; all others need CHANGE_ORDERS."""
@@ -23,6 +27,11 @@ CUSTOMER_TRANSITIONS = frozenset({Status.CANCELLED})
 def is_staff_with(user: Actor, permission: str) -> bool:
     """Return whether the user is staff and has the model permission, such as "products.change_order"."""
     return user.is_staff and user.has_perm(permission)
+
+
+def may_order_for(user: Actor, customer_id: int) -> bool:
+    """Return whether the user may place an order for customer `customer_id`."""
+    return customer_id == user.pk or is_staff_with(user, ADD_ORDERS)
 
 
 def may_see_all_orders(user: Actor) -> bool:

@@ -104,21 +104,21 @@ def _totals() -> Iterator[str]:
 def _statuses() -> Iterator[str]:
     """Compare each order with its moments and with its newest event, where that still exists."""
     newest = Event.objects.filter(order=OuterRef("pk")).order_by("-pk")
-    # Staff may place a customer's cart; nobody else places an order that is not their own.
+    # Staff may place an order for a customer; nobody else places an order that is not their own.
     placed = newest.filter(kind="order.placed", by__is_staff=False)
     sale = StockMovement.objects.filter(line__order=OuterRef("pk"), reason=Reason.SOLD).order_by("pk")
     orders = Order.objects.order_by("pk").annotate(
         told=Subquery(newest.values_list(KT("facts__to"))[:1]),
         told_currency=Subquery(newest.values_list(KT("facts__currency"))[:1]),
-        placed_by=Subquery(placed.values("by")[:1]),
+        placer=Subquery(placed.values("by")[:1]),
         sold_at=Subquery(sale.values("at")[:1]),
     )
     recently = timezone.now() - MIN_RETENTION
     never_placed = Q(status=Status.CART) | Q(status=Status.CANCELLED, placed_at=None)
-    columns = ("pk", "customer", "status", "currency", "placed_by", "created_at", "placed_at", "told", "told_currency")
+    columns = ("pk", "customer", "status", "currency", "placer", "created_at", "placed_at", "told", "told_currency")
     questionable = (
         Q(told__isnull=False) & (~Q(told=F("status")) | ~Q(told_currency=F("currency")))
-        | ~Q(placed_by=F("customer")) & Q(placed_by__isnull=False)
+        | ~Q(placer=F("customer")) & Q(placer__isnull=False)
         | Q(told=None, placed_at__gt=recently)
         | Q(told__isnull=False, status=Status.CART)
         | Q(placed_at__isnull=False, status=Status.CART)
@@ -140,8 +140,8 @@ def _of_status(row: dict[str, Any], recently: Any) -> Iterator[str]:
         yield f"{order}: it is {status}, but its newest event says {row['told']}."
     elif row["told_currency"] != row["currency"]:
         yield f"{order}: its currency is {row['currency']}, but its newest event says {row['told_currency']}."
-    if row["placed_by"] not in (None, row["customer"]):
-        yield f"{order}: it belongs to user {row['customer']}, but user {row['placed_by']} placed it."
+    if row["placer"] not in (None, row["customer"]):
+        yield f"{order}: it belongs to user {row['customer']}, but user {row['placer']} placed it."
     if status == Status.CART and placed_at is not None:
         yield f"{order}: it is a cart, and was placed at {placed_at:%Y-%m-%dT%H:%M:%SZ}."
     if status not in (Status.CART, Status.CANCELLED) and placed_at is None:

@@ -131,6 +131,12 @@ CURRENCY = env.text(
     expected="the ISO 4217 code of a currency with at most two decimals, such as EUR",
 )
 PAY_WITHIN = env.optional_minutes("PAY_WITHIN_MINUTES", minimum=1, maximum=525_600)
+ORDER_REQUIRES = env.names(
+    "ORDER_REQUIRES",
+    default=[],
+    pattern="reference|email|phone|ship_to",
+    expected="some of reference, email, phone and ship_to, separated by commas",
+)
 TOKEN_LIFETIME = env.days("TOKEN_LIFETIME_DAYS", default=30, minimum=1, maximum=3_650)
 # The database itself refuses to delete events younger than 30 days.
 EVENT_RETENTION = env.days("EVENT_RETENTION_DAYS", default=730, minimum=30, maximum=36_500)

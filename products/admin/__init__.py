@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 
+from products.admin.addresses import AddressAdmin
 from products.admin.events import EventAdmin
 from products.admin.orders import OrderAdmin
 from products.admin.products import CategoryAdmin, ProductAdmin
@@ -10,6 +11,7 @@ from products.admin.tokens import ApiTokenAdmin
 from products.admin.users import AdminLoginForm, GroupAdmin, UserAdmin
 
 __all__ = [
+    "AddressAdmin",
     "ApiTokenAdmin",
     "CategoryAdmin",
     "EventAdmin",

@@ -7,12 +7,14 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 
 from products import policies
 from products.admin.actions import ObjectAction, ObjectActionAdmin, ReadOnlyMixin
 from products.models import TRANSITIONS, Event, Order, OrderLine, Status
+from products.order_numbers import format_number, is_number, parse_number
 
 
 class OptionalTextField(forms.CharField):
@@ -33,7 +35,7 @@ class OrderAction(ObjectAction[Order]):
 
     def execute(self, by: Any) -> str:
         self.verb(self.obj, by=by, **self.cleaned_data)
-        return f"Order {self.obj.pk} is {self.obj.get_status_display()}."
+        return f"Order {format_number(self.obj.number)} is {self.obj.get_status_display()}."
 
 
 class Pay(OrderAction):
@@ -109,18 +111,32 @@ class OrderAdmin(OrderIdSearchMixin, ReadOnlyMixin, ObjectActionAdmin):
     actions = ["pay_selected", "ship_selected", "deliver_selected"]
     inlines = [LineInline, EventInline]
 
-    list_display = ["id", "customer", "status", "amount", "placed_at", "pay_by"]
+    list_display = ["shown_number", "customer", "status", "amount", "placed_at", "pay_by"]
     list_filter = ["status", "currency"]
     list_select_related = ["customer"]
-    search_fields = ["customer__username", "=payment_reference", "=tracking_number", "=idempotency_key"]
+    search_fields = [
+        "customer__username",
+        "=email",
+        "=reference",
+        "=payment_reference",
+        "=tracking_number",
+        "=idempotency_key",
+        "ship_to_name",
+        "ship_to_company",
+    ]
+    search_help_text = "By number, user name, e-mail, reference, tracking number, key, or the name on the address."
     date_hierarchy = "placed_at"
     # Newest first, carts included: the ids sort by time and are indexed.
     ordering = ["-id"]
     show_full_result_count = False
 
     fields = [
-        ("status", "amount"),
+        ("shown_number", "status", "amount"),
         "customer",
+        "reference",
+        "note",
+        ("email", "phone"),
+        "address",
         ("created_at", "placed_at", "pay_by"),
         "payment_reference",
         ("carrier", "tracking_number"),
@@ -135,6 +151,23 @@ class OrderAdmin(OrderIdSearchMixin, ReadOnlyMixin, ObjectActionAdmin):
 
     def summary(self, obj: Order) -> str:
         return f"{obj.customer}, {obj.get_status_display()}, {self.amount(obj)}."
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        term = search_term.strip()
+        number = parse_number(term)
+        # Through the indexes, and with the spaces that a reference may have.
+        exactly = Q(number=number) if is_number(number) else Q(reference=term)
+        if term and (found := queryset.filter(exactly)).exists():
+            return found, False
+        return super().get_search_results(request, queryset, search_term)
+
+    @admin.display(description="number", ordering="number")
+    def shown_number(self, order: Order) -> str:
+        return format_number(order.number)
+
+    @admin.display(description="ship to")
+    def address(self, order: Order) -> str:
+        return format_html_join("\n", "{}<br>", [(part,) for part in (order.ship_to or {}).values() if part])
 
     @admin.display(description="total", ordering="total")
     def amount(self, order: Order) -> str:

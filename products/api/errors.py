@@ -30,7 +30,9 @@ from products.models import (
     PaymentOverdue,
     SkuTaken,
     StockHasMoved,
+    TooManyAddresses,
     TooManyLogins,
+    UsernameTaken,
     Violation,
 )
 
@@ -49,6 +51,8 @@ STATUS_OF: dict[type[DomainError], int] = {
     NotInCart: 404,
     SkuTaken: 409,
     StockHasMoved: 412,
+    TooManyAddresses: 409,
+    UsernameTaken: 409,
 }
 """The HTTP status of each domain error; 400 for those that are not listed."""
 
@@ -80,6 +84,9 @@ MAYBE_CHANGED = (
     "The database is temporarily unavailable, and it is unknown whether the change was made."
     " A request with an Idempotency-Key can safely be retried with the same key."
 )
+
+DETAILS_OF_ORDER = ("reference", "note", "email", "phone", "ship_to", "address")
+"""Members of an order's body beside its lines, which a body that would be accepted has too."""
 
 ABOUT_THE_PRODUCT = {"unknown_product", "retired_product"}
 """Codes of violations that point at a line's product; all others point at its quantity."""
@@ -176,7 +183,7 @@ def error_entries(violations: Iterable[Violation], data: Any) -> list[dict[str, 
     return [
         {"pointer": pointer, "code": violation.code, "detail": violation.detail, **violation.facts}
         for violation in violations
-        for pointer in [_pointer(violation.code, position, data) for position in violation.positions] or [""]
+        for pointer in _pointers(violation, data)
     ]
 
 
@@ -188,10 +195,16 @@ def _domain_error(error: DomainError, request: Request) -> dict[str, Any]:
     }
     if isinstance(error, InsufficientStock):
         lines = [{"product": product_id, "quantity": quantity} for product_id, quantity in error.acceptable]
-        body["acceptable"] = {"lines": lines} if lines else None
+        details = {name: value for name, value in dict(request.data).items() if name in DETAILS_OF_ORDER}
+        body["acceptable"] = {"lines": lines, **details} if lines else None
     if isinstance(error, InvalidTransition):
         body["allowed"] = error.allowed
     return body
+
+
+def _pointers(violation: Violation, data: Any) -> list[str]:
+    lines = [_pointer(violation.code, position, data) for position in violation.positions]
+    return lines or [f"/{violation.about}" if violation.about else ""]
 
 
 def _pointer(code: str, position: int, data: Any) -> str:

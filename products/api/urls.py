@@ -3,7 +3,9 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from products.api.views.addresses import AddressViewSet
 from products.api.views.cart import CartViewSet
+from products.api.views.customers import CustomerViewSet
 from products.api.views.docs import DocsView, SchemaView
 from products.api.views.orders import OrderViewSet
 from products.api.views.products import ProductViewSet
@@ -13,10 +15,12 @@ from products.api.views.tokens import OwnTokenViewSet, TokenView
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("api/products", ProductViewSet, "product")
 router.register("api/orders", OrderViewSet, "order")
+router.register("api/addresses", AddressViewSet, "address")
+router.register("api/customers", CustomerViewSet, "customer")
 
 urlpatterns = [
     *router.urls,  # First, because the first match is used and most requests are for these.
-    path("api/cart", CartViewSet.as_view({"get": "show", "delete": "empty"}), name="cart"),
+    path("api/cart", CartViewSet.as_view({"get": "show", "patch": "describe", "delete": "empty"}), name="cart"),
     path("api/cart/checkout", CartViewSet.as_view({"post": "checkout"}), name="checkout"),
     path(
         "api/cart/lines/<int:product>",

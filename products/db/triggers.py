@@ -19,12 +19,25 @@ ORDERS, LINES = "products_order", "products_orderline"
 FROZEN_COLUMNS = (
     "id",
     "customer_id",
+    "number",
     "total",
     "currency",
     "idempotency_key",
     "request_digest",
     "created_at",
     "placed_at",
+    "reference",
+    "note",
+    "email",
+    "phone",
+    "ship_to_name",
+    "ship_to_company",
+    "ship_to_line1",
+    "ship_to_line2",
+    "ship_to_postal_code",
+    "ship_to_city",
+    "ship_to_region",
+    "ship_to_country",
 )
 """The columns of an order that never change once it was placed."""
 
@@ -52,8 +65,8 @@ LINES_ARE_FROZEN = (
 )
 NO_LATE_LINES = "No line can be added to an order whose stock has been taken; place another order."
 ORDER_IS_FROZEN = (
-    "Id, customer, total, currency, idempotency key, request digest, created_at and placed_at of a placed order are "
-    "frozen. Cancel or return the order and place another one."
+    "Id, number, customer, total, currency, idempotency key, request digest, created_at, placed_at, reference, note, "
+    "e-mail, phone and address of a placed order are frozen. Cancel or return the order and place another one."
 )
 STATUS_IS_BOUND = (
     "The status of an order changes only as TRANSITIONS allows: by place(), pay(), ship(), deliver(), cancel(), "
@@ -107,7 +120,7 @@ ORDER_RULES = [
         ORDERS,
         "UPDATE",
         ORDER_IS_FROZEN,
-        f"OLD.placed_at IS NOT NULL AND {_differs(FROZEN_COLUMNS)}",
+        "OLD.placed_at IS NOT NULL AND {frozen_differ}",
     ),
     Rule(
         f"{ORDERS}_status",
@@ -212,20 +225,28 @@ def _create_rules(connection: BaseDatabaseWrapper, rules: list[Rule]) -> Iterato
                 f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
                 f"EXECUTE FUNCTION products_refuse('{table}{APPEND_ONLY}')"
             )
+    frozen_differ = _differs(_existing_columns(connection, ORDERS, FROZEN_COLUMNS))
     for rule in rules:
+        ago = _AGO[connection.vendor]
+        when = f"WHEN ({rule.when.format(thirty_days_ago=ago, frozen_differ=frozen_differ)})" if rule.when else ""
         sentence = rule.sentence.replace("'", "''")
         if connection.vendor == "postgresql":
-            when = f"WHEN ({rule.when.format(thirty_days_ago=_AGO['postgresql'])})" if rule.when else ""
             yield (
                 f"CREATE TRIGGER {rule.name} BEFORE {rule.action} ON {rule.table} FOR EACH ROW {when} "
                 f"EXECUTE FUNCTION products_refuse('{sentence}')"
             )
         else:
-            when = f"WHEN {rule.when.format(thirty_days_ago=_AGO['sqlite'])}" if rule.when else ""
             yield (
                 f"CREATE TRIGGER {rule.name} BEFORE {rule.action} ON {rule.table} "
                 f"{when.replace('IS DISTINCT FROM', 'IS NOT')} BEGIN SELECT RAISE(ABORT, '{sentence}'); END"
             )
+
+
+def _existing_columns(connection: BaseDatabaseWrapper, table: str, columns: Iterable[str]) -> list[str]:
+    """Return the columns that the table has; a migration before a column is added installs triggers too."""
+    with connection.cursor() as cursor:
+        existing = {column.name for column in connection.introspection.get_table_description(cursor, table)}
+    return [name for name in columns if name in existing]
 
 
 def _drop_all(connection: BaseDatabaseWrapper) -> Iterator[str]:

@@ -13,8 +13,11 @@ from products.exceptions import (
     PaymentOverdue,
     SkuTaken,
     StockHasMoved,
+    TooManyAddresses,
+    UsernameTaken,
     Violation,
 )
+from products.models.addresses import Address
 from products.models.events import Event
 from products.models.login_attempts import LoginCounter, TooManyLogins
 from products.models.order_lines import OrderLine
@@ -27,6 +30,7 @@ from products.ordering.cart import Cart
 
 __all__ = [
     "TRANSITIONS",
+    "Address",
     "ApiToken",
     "Cart",
     "Category",
@@ -50,6 +54,8 @@ __all__ = [
     "Status",
     "StockHasMoved",
     "StockMovement",
+    "TooManyAddresses",
     "TooManyLogins",
+    "UsernameTaken",
     "Violation",
 ]

@@ -1,18 +1,21 @@
 """Orders: what a customer wants, from the cart to the delivery. `Order.save()` is how every order is written."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Never
 from uuid import UUID
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import IntegrityError, models
 from django.db.models import Q, Sum
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from products import policies
+from products.countries import validate_country
 from products.db.bulk_sql import execute_batch, insert_sql
 from products.db.compiled_queries import Param, compile_once
 from products.exceptions import (
@@ -23,15 +26,17 @@ from products.exceptions import (
     NotOverdue,
     Violation,
 )
+from products.models.addresses import PARTS, Address, check_complete, is_complete, optional_line
 from products.models.events import Event
 from products.models.order_lines import OrderLine
 from products.models.order_status import RESTOCKS, Status, check_deadline, check_transition
 from products.models.products import Product
 from products.models.querysets import ValidatedQuerySet
 from products.models.stock import StockMovement
+from products.order_numbers import LENGTH, RandomNumber, format_number, new_number
 from products.ordering import placement
 from products.ordering.validation import OrderDraft, RequestedItem, checked_items
-from products.validators import clean_fields, clean_values, printable_line, visible
+from products.validators import clean_fields, clean_values, printable, printable_line, visible
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -54,7 +59,21 @@ ONE_BY_ONE = (
 SET_BY_PLACING = ("total", "currency", "placed_at", "request_digest")
 """What nobody but placing sets."""
 
-FROZEN_FIELDS = ("customer", "idempotency_key", "created_at", *SET_BY_PLACING)
+SHIP_TO = tuple(f"ship_to_{part}" for part in PARTS)
+"""The address that the order is shipped to, a copy: the customer may change theirs."""
+
+CUSTOMER_DETAILS = ("reference", "note", "email", "phone", *SHIP_TO)
+"""What the customer says about the order beside its lines."""
+
+REQUIRABLE = {
+    "reference": "a reference, such as the number of your purchase order",
+    "email": "an e-mail address",
+    "phone": "a phone number",
+    "ship_to": "an address to ship it to",
+}
+"""The details that settings.ORDER_REQUIRES may name, as its sentences call them."""
+
+FROZEN_FIELDS = ("customer", "number", "idempotency_key", "created_at", *SET_BY_PLACING, *CUSTOMER_DETAILS)
 """What never changes once the order is placed; the database holds the same (products.db.triggers)."""
 
 DEADLINE_CAN_CHANGE = (Status.CART, Status.PLACED)
@@ -62,6 +81,8 @@ DEADLINE_CAN_CHANGE = (Status.CART, Status.PLACED)
 
 TEXTS = ("idempotency_key", "payment_reference", "carrier", "tracking_number")
 """The texts that come from outside."""
+
+PHONE = RegexValidator(r"^[0-9+(][0-9 ()./-]{2,38}\Z", "Not a phone number such as +49 30 1234567.", "invalid_phone")
 
 
 class OrderQuerySet(ValidatedQuerySet["Order"]):
@@ -108,6 +129,8 @@ class OrderQuerySet(ValidatedQuerySet["Order"]):
         placed_before: datetime | None = None,
         key: str | None = None,
         customer: int | None = None,
+        number: str | None = None,
+        reference: str | None = None,
     ) -> "OrderQuerySet":
         """Return the orders that match every given condition; `placed_after` is inclusive, `placed_before` is not."""
         conditions = {
@@ -115,6 +138,8 @@ class OrderQuerySet(ValidatedQuerySet["Order"]):
             "placed_at__gte": placed_after,
             "placed_at__lt": placed_before,
             "idempotency_key": key,
+            "number": number,
+            "reference": reference,
             "customer__id": customer,  # not "customer", which raises for an id that is larger than any
         }
         return self.filter(**{name: value for name, value in conditions.items() if value is not None})
@@ -151,12 +176,15 @@ class OrderQuerySet(ValidatedQuerySet["Order"]):
         lines = OrderLine.objects.filter(order__in=self, product__in=product_ids).order_by()
         return dict(lines.values_list("product").annotate(Sum("quantity")))
 
-    def quote(self, items: Iterable[RequestedItem]) -> OrderDraft:
+    def quote(self, items: Iterable[RequestedItem], **details: Any) -> OrderDraft:
         """Return the draft that placing `items` now would check, with everything that prevents it; writes nothing.
 
-        Stock that overdue orders hold counts as available, because placing would expire them.
+        `details` are the customer's, such as `email` and `ship_to`. Stock that overdue orders hold counts as available,
+        because placing would expire them. Raises ValidationError for a detail that is not valid.
         """
-        draft = OrderDraft(checked_items(items))
+        order = Order(**details)
+        order.clean_details()
+        draft = OrderDraft(checked_items(items), details=order.details, missing=order.missing_details())
         draft.load_products()
         overdue = self.overdue().quantities_of(line.product.pk for line in draft.lines)
         for line in draft.lines:
@@ -206,6 +234,9 @@ class Order(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     customer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders", db_index=False)
+    number = models.CharField(
+        max_length=LENGTH, unique=True, default=new_number, db_default=RandomNumber(), editable=False
+    )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PLACED)
     total = models.DecimalField(max_digits=14, decimal_places=2, default=Decimal("0.00"), editable=False)
     currency = models.CharField(max_length=3, editable=False, help_text="ISO 4217")
@@ -215,6 +246,25 @@ class Order(models.Model):
     payment_reference = models.CharField(max_length=200, blank=True, default="", validators=[printable_line, visible])
     carrier = models.CharField(max_length=100, blank=True, default="", validators=[printable_line, visible])
     tracking_number = models.CharField(max_length=100, blank=True, default="", validators=[printable_line, visible])
+    reference = optional_line(100)
+    note = models.CharField(max_length=1_000, blank=True, default="", db_default="", validators=[printable, visible])
+    email = models.EmailField("e-mail", max_length=254, blank=True, default="", db_default="")
+    phone = models.CharField(max_length=40, blank=True, default="", db_default="", validators=[PHONE])
+    ship_to_name = optional_line(100)
+    ship_to_company = optional_line(100)
+    ship_to_line1 = optional_line(200, "ship to line 1")
+    ship_to_line2 = optional_line(200, "ship to line 2")
+    ship_to_postal_code = optional_line(20)
+    ship_to_city = optional_line(100)
+    ship_to_region = optional_line(100)
+    ship_to_country = models.CharField(
+        max_length=2,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_country],
+        help_text="ISO 3166-1 alpha-2",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     placed_at = models.DateTimeField(null=True, blank=True, editable=False)
     pay_by = models.DateTimeField(null=True, blank=True, help_text="Past this moment an unpaid order is void.")
@@ -223,6 +273,7 @@ class Order(models.Model):
     """The lines as this instance has just placed them, to show without another query; None on a loaded order."""
 
     _items: list[RequestedItem] | None = None
+    _placed_by: "User | None" = None
 
     objects = OrderQuerySet.as_manager()
 
@@ -236,6 +287,8 @@ class Order(models.Model):
             models.Index(
                 fields=["pay_by"], condition=Q(status="PLACED", pay_by__isnull=False), name="orders_to_be_paid"
             ),
+            models.Index(fields=["reference"], condition=Q(reference__gt=""), name="orders_by_reference"),
+            models.Index(fields=["email"], condition=Q(email__gt=""), name="orders_by_email"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(total__gte=0), name="total_is_not_negative"),
@@ -243,6 +296,10 @@ class Order(models.Model):
             models.CheckConstraint(
                 condition=Q(status__in=[Status.CART, Status.CANCELLED]) | Q(placed_at__isnull=False),
                 name="a_placed_order_knows_when",
+            ),
+            models.CheckConstraint(
+                condition=Q(**dict.fromkeys(SHIP_TO, "")) | is_complete("ship_to_"),
+                name="an_order_has_a_complete_address_or_none",
             ),
             models.UniqueConstraint(fields=["customer"], condition=Q(status="CART"), name="one_cart_per_customer"),
             models.UniqueConstraint(
@@ -253,7 +310,7 @@ class Order(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_status_display()} order {self.pk}"
+        return f"{self.get_status_display()} order {format_number(self.number)}"
 
     def save(self, **options: Any) -> None:
         """Write the order and everything that its status brings: all or nothing.
@@ -281,6 +338,37 @@ class Order(models.Model):
     @items.setter
     def items(self, items: Iterable[RequestedItem] | None) -> None:
         self._items = None if items is None else checked_items(items)
+
+    @property
+    def placed_by(self) -> "User":
+        """The user who places the order, whom its event names: the customer, or staff for the customer."""
+        return self._placed_by or self.customer
+
+    @placed_by.setter
+    def placed_by(self, user: "User") -> None:
+        self._placed_by = user
+
+    @property
+    def ship_to(self) -> dict[str, str] | None:
+        """The address that the order is shipped to, {part: text} with all of addresses.PARTS; None if it has none.
+
+        Assign an Address, or a mapping with some of the parts.
+        """
+        parts: dict[str, str] = {part: getattr(self, f"ship_to_{part}") for part in PARTS}
+        return parts if any(parts.values()) else None
+
+    @ship_to.setter
+    def ship_to(self, address: Address | Mapping[str, str] | None) -> None:
+        parts = address.parts if isinstance(address, Address) else address or {}
+        if unknown := set(parts) - set(PARTS):
+            raise TypeError(f"An address has no {', '.join(sorted(unknown))}; its parts are {', '.join(PARTS)}.")
+        for part in PARTS:
+            setattr(self, f"ship_to_{part}", parts.get(part, ""))
+
+    @property
+    def details(self) -> dict[str, str]:
+        """The customer's details that are not blank: {field: text}."""
+        return {name: value for name in CUSTOMER_DETAILS if (value := getattr(self, name))}
 
     @property
     def movements(self) -> models.QuerySet[StockMovement]:
@@ -328,6 +416,28 @@ class Order(models.Model):
             same = earlier.request_digest == self.request_digest
             raise IdempotentReplay(earlier) if same else IdempotencyKeyConflict
 
+    def number_is_taken(self) -> bool:
+        """Return whether another order has this one's number."""
+        return Order.objects.filter(number=self.number).exclude(pk=self.pk).exists()
+
+    def missing_details(self) -> list[Violation]:
+        """Return a violation for each detail that settings.ORDER_REQUIRES names and that is blank."""
+        return [
+            Violation("required", f"This order needs {REQUIRABLE[name]}.", about=name)
+            for name in settings.ORDER_REQUIRES
+            if not getattr(self, name)
+        ]
+
+    def clean_details(self, names: Collection[str] = CUSTOMER_DETAILS) -> None:
+        """Convert and validate the customer's details, those of `names`. Raises ValidationError."""
+        given = [name for name in names if getattr(self, name)]
+        clean_fields(self, given)
+        if self.ship_to is not None and not {*SHIP_TO}.isdisjoint(names):
+            try:
+                check_complete(self.ship_to)
+            except ValidationError as error:
+                raise ValidationError({f"ship_to_{part}": each for part, each in error.error_dict.items()}) from None
+
     def write_row(self, **options: Any) -> None:
         """Write the order's own row, without checks and effects. For the steps of placing, not for callers."""
         super().save(**options)
@@ -337,6 +447,8 @@ class Order(models.Model):
             raise TypeError(PLACING_SETS)
         if self.idempotency_key is not None or self.payment_reference or self.carrier or self.tracking_number:
             clean_fields(self, TEXTS)
+        if self.details:
+            self.clean_details()
 
     def _transition(self, to: str, by: Any, **details: str | None) -> None:
         details = clean_values(Order, details)
@@ -375,6 +487,7 @@ class Order(models.Model):
         if fields is not None:
             written &= {*fields}
         clean_fields(self, written.intersection(TEXTS))
+        self.clean_details(written.intersection(CUSTOMER_DETAILS))
         names = FROZEN_FIELDS if stored.placed_at is not None else SET_BY_PLACING
         changed = [name for name in names if name in written and self._differs(stored, name)]
         if changed:
@@ -397,7 +510,7 @@ class Order(models.Model):
             return
         check_deadline(self.status, self.pay_by)
         if self.status == Status.PLACED:
-            placement.place_under_lock(self, before, by or self.customer)
+            placement.place_under_lock(self, before, by or self.placed_by)
             return
         self.write_row(**options)
         restock = []

@@ -1,7 +1,7 @@
 """The cart: what a customer has selected and not ordered yet."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from products.db.retry import atomic_with_retry
 from products.exceptions import IdempotentReplay, InvalidOrder, InvalidTransition, NotInCart
@@ -13,6 +13,9 @@ from products.ordering.validation import MAX_LINES, OrderDraft, RequestedItem, c
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+DESCRIPTION = ("reference", "note", "email", "phone", "ship_to")
+"""What the customer says about an order, by the names that Order takes."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,15 @@ class Cart:
 
     def quote(self) -> OrderDraft:
         """Return what placing the cart now would come to, with everything that prevents it."""
-        return Order.objects.quote(self.items)
+        order = self._orders().first()
+        details = {name: getattr(order, name) for name in DESCRIPTION} if order else {}
+        return Order.objects.quote(self.items if order else [], **details)
+
+    def describe(self, **details: Any) -> None:
+        """Set some of `reference`, `note`, `email`, `phone` and `ship_to`. Raises ValidationError."""
+        if unknown := details.keys() - {*DESCRIPTION}:
+            raise TypeError(f"A cart has no {', '.join(sorted(unknown))} to set; it has {', '.join(DESCRIPTION)}.")
+        atomic_with_retry(lambda: self._describe(details))
 
     def put(self, product: Product | int | str, quantity: int) -> None:
         """Set the quantity of a product in the cart. Raises InvalidOrder."""
@@ -70,6 +81,12 @@ class Cart:
 
     def _orders(self) -> OrderQuerySet:
         return Order.objects.of(self.customer).filter(status=Status.CART)
+
+    def _describe(self, details: dict[str, Any]) -> None:
+        order = Order.objects.locked().cart_of(self.customer)
+        for name, value in details.items():
+            setattr(order, name, value)
+        order.save()
 
     def _set(self, product: Product, quantity: int) -> None:
         order = Order.objects.locked().cart_of(self.customer)

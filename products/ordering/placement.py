@@ -18,6 +18,7 @@ from products.models.events import Event
 from products.models.order_lines import OrderLine
 from products.models.order_status import Status
 from products.models.products import Product
+from products.order_numbers import new_number
 from products.ordering import single_statement
 from products.ordering.validation import OrderDraft, RequestedItem
 
@@ -35,7 +36,7 @@ def place(order: Order) -> None:
     and SQLite's only one: lock the products, check them under the lock, and write.
     Raises InvalidOrder, InsufficientStock, IdempotentReplay and IdempotencyKeyConflict.
     """
-    run(order, lambda: place_under_lock(order, None, order.customer), first=lambda: place_optimistically(order))
+    run(order, lambda: place_under_lock(order, None, order.placed_by), first=lambda: place_optimistically(order))
 
 
 def place_under_lock(order: Order, before: str | None, by: Any) -> None:
@@ -93,18 +94,29 @@ def run(order: Order, work: Callable[[], None], *, first: Callable[[], bool] | N
     """
     state = InstanceState(order, "items")
     try:
-        try:
-            _run_expiring_overdue(order, partial(_restored, state, work), first)
-        except IntegrityError:
-            # The idempotency key is taken: by an earlier try, or by a request that did not wait for our product locks.
-            if order.status == Status.PLACED:
-                order.check_idempotency_key()
-            raise
+        _run_with_free_number(order, state, work, first)
     except BaseException as error:
         if order.status == Status.PLACED and isinstance(error, DomainError):
             metrics.count_not_placed(error.code, len(error.violations))
         state.restore()
         raise
+
+
+def _run_with_free_number(
+    order: Order, state: InstanceState, work: Callable[[], None], first: Callable[[], bool] | None
+) -> None:
+    while True:
+        try:
+            return _run_expiring_overdue(order, partial(_restored, state, work), first)
+        except IntegrityError:
+            # The idempotency key is taken: by an earlier try, or by a request that did not wait for our product locks.
+            if order.status == Status.PLACED:
+                order.check_idempotency_key()
+            if not (state.adding and order.number_is_taken()):
+                raise
+            # Another order has drawn the same number: draw again.
+            state.values["number"] = new_number()
+            state.restore()
 
 
 def _run_expiring_overdue(order: Order, work: Callable[[], None], first: Callable[[], bool] | None) -> None:
@@ -171,7 +183,7 @@ def _draft(order: Order, before: str | None) -> OrderDraft:
     items: list[RequestedItem] = order.items or []
     if order.items is None and before == Status.CART:
         items = list(order.lines.values_list("product_id", "quantity"))
-    draft = OrderDraft(items)
+    draft = OrderDraft(items, details=order.details, missing=order.missing_details())
     order.request_digest = draft.digest if before is None else FROM_CART
     return draft
 

@@ -1,4 +1,4 @@
-"""Placing an order in one statement: `SELECT products_place_order_1(…)`, a function of migration 0011.
+"""Placing an order in one statement: `SELECT products_place_order_2(…)`, a function of migration 0020.
 
 The function locks the products in id order, checks that they still are as they were looked up and that every line is
 in stock, and writes order, lines, stock, ledger and event; PostgreSQL commits all of it as one statement. That takes
@@ -17,12 +17,13 @@ from products.db.compiled_queries import fetch_all
 from products.models.events import Event
 from products.models.order_lines import OrderLine
 
-FUNCTION = "products_place_order_1"
+FUNCTION = "products_place_order_2"
 """Another signature gets another number, so that the running release keeps its own during a deployment."""
 
 ORDER_COLUMNS = (
     "id",
     "customer_id",
+    "number",
     "status",
     "total",
     "currency",
@@ -35,8 +36,24 @@ ORDER_COLUMNS = (
     "placed_at",
     "pay_by",
 )
+DETAIL_COLUMNS = (
+    "reference",
+    "note",
+    "email",
+    "phone",
+    "ship_to_name",
+    "ship_to_company",
+    "ship_to_line1",
+    "ship_to_line2",
+    "ship_to_postal_code",
+    "ship_to_city",
+    "ship_to_region",
+    "ship_to_country",
+)
+"""The columns of the order that pass as one array; as NULL where all are blank, so that such an order costs no more."""
 LINE_COLUMNS = ("id", "product_id", "quantity", "sku", "name", "unit_price")
-"""The parameters of the function, in order: the order's columns, an array for each column of its lines, event facts."""
+"""The function's parameters, in order: the order's columns, the array of its details, an array for each column of its
+lines, and the event's facts and user."""
 
 
 @functools.cache
@@ -46,7 +63,8 @@ def writes_all_columns_of(order_model: type[models.Model]) -> bool:
     It does not know a column that was added later; such a model is placed step by step until the function has a new
     version.
     """
-    return set(insertable_columns(order_model)) == set(ORDER_COLUMNS) and set(insertable_columns(OrderLine)) == {
+    of_order = {*ORDER_COLUMNS, *DETAIL_COLUMNS}
+    return set(insertable_columns(order_model)) == of_order and set(insertable_columns(OrderLine)) == {
         *LINE_COLUMNS,
         "order_id",
     }
@@ -66,12 +84,15 @@ def execute(order: Any, lines: Sequence[OrderLine]) -> bool:
     """Write the order and everything that placing it brings; False, and nothing changed, if a product has changed."""
     model: type[models.Model] = type(order)
     of_order = dict(zip(insertable_columns(model), insert_values(model, vars(order)), strict=True))
-    event = Event.transition_row(order, None, order.customer)
+    event = Event.transition_row(order, None, order.placed_by)
     of_event = dict(zip(insertable_columns(Event), insert_values(Event, event), strict=True))
+    details = [of_order[name] for name in DETAIL_COLUMNS]
     values = [
         *(of_order[name] for name in ORDER_COLUMNS),
+        details if any(details) else None,
         *([getattr(line, name) for line in lines] for name in LINE_COLUMNS),
         of_event["facts"],
+        of_event["by_id"],
     ]
     database = connections[DEFAULT_DB_ALIAS]
     try:
@@ -87,8 +108,10 @@ def execute(order: Any, lines: Sequence[OrderLine]) -> bool:
 def _call(order_model: type[models.Model]) -> str:
     casts = [
         *(_cast(order_model, name) for name in ORDER_COLUMNS),
+        "::text[]",
         *(f"{_cast(OrderLine, name)}[]" for name in LINE_COLUMNS),
         _cast(Event, "facts"),
+        _cast(Event, "by_id"),
     ]
     return f"SELECT {FUNCTION}({', '.join(f'%s{cast}' for cast in casts)})"
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -75,11 +75,18 @@ def _identifies(product: Any) -> bool:
 class OrderDraft:
     """The lines an order is going to have.
 
-    Call `load_products` first and `check` next; `lines` and `total` then are what the order will contain.
+    Call `load_products` first and `check` next; `lines` and `total` then are what the order will contain. `details` are
+    the customer's, {field: text}, and `missing` are violations for those that the shop requires.
     """
 
-    def __init__(self, items: Iterable[RequestedItem]) -> None:
-        self.items = list(items)
+    def __init__(
+        self,
+        items: Iterable[RequestedItem],
+        *,
+        details: Mapping[str, str] | None = None,
+        missing: Sequence[Violation] = (),
+    ) -> None:
+        self.items, self.details, self.missing = list(items), dict(details or {}), list(missing)
         self.lines: list[DraftLine] = []
         self._violations: list[Violation] = []
 
@@ -98,8 +105,10 @@ class OrderDraft:
 
     @property
     def digest(self) -> str:
-        """A SHA-256 fingerprint (hex) of the requested lines, to tell a retry from a different request."""
-        requested = [[_key(product), quantity] for product, quantity in self.items]
+        """A SHA-256 fingerprint (hex) of the request, to tell a retry from a different request."""
+        requested: Any = [[_key(product), quantity] for product, quantity in self.items]
+        if self.details:
+            requested = [requested, self.details]
         return hashlib.sha256(_encode(requested).encode()).hexdigest()
 
     @property
@@ -114,13 +123,13 @@ class OrderDraft:
             raise InsufficientStock(*short, acceptable=self._acceptable())
 
     def check_lines(self) -> None:
-        """Raise InvalidOrder with every invalid line, regardless of stock."""
+        """Raise InvalidOrder with every invalid line, regardless of stock, and with every missing detail."""
         if violations := self.violations():
             raise InvalidOrder(*violations)
 
     def violations(self) -> list[Violation]:
         """Return every reason, other than stock, why this order cannot be placed."""
-        violations = self._violations + [each for line in self.lines for each in _line_violations(line)]
+        violations = self.missing + self._violations + [each for line in self.lines for each in _line_violations(line)]
         if not violations and self.total > MAX_TOTAL:
             return [Violation("total_too_large", f"The total of an order is at most {MAX_TOTAL}.")]
         return violations

@@ -8,11 +8,13 @@ from http import HTTPStatus
 from typing import TypeVar
 
 from shop_client import AuthenticatedClient, Client
+from shop_client.api.addresses import addresses_create, addresses_destroy
 from shop_client.api.cart import cart_destroy, cart_line_update, cart_retrieve
 from shop_client.api.orders import (
     orders_cancel,
     orders_create,
     orders_events_list,
+    orders_list,
     orders_pay,
     orders_quote,
     orders_ship,
@@ -21,6 +23,9 @@ from shop_client.api.products import products_list
 from shop_client.api.stock import stock_move, stock_move_in_bulk
 from shop_client.api.tokens import tokens_create, tokens_revoke_current
 from shop_client.models import (
+    Address,
+    AddressRequest,
+    Cart,
     CartLineRequest,
     Credentials,
     EventPage,
@@ -29,6 +34,9 @@ from shop_client.models import (
     LineBySku,
     LinesRequest,
     Order,
+    OrderById,
+    OrderBySku,
+    OrderPage,
     OrderStatus,
     PaymentRequest,
     Problem,
@@ -86,7 +94,7 @@ def read_every_product(client: AuthenticatedClient) -> dict[str, int]:
 
 
 def order_and_cancel(client: AuthenticatedClient, ids: dict[str, int]) -> None:
-    two_mugs = LineById(product=ids["MUG-STONE"], quantity=2)
+    two_mugs = OrderById(product=ids["MUG-STONE"], quantity=2)
     quote = body_of(orders_quote.sync_detailed(client=client, body=two_mugs), Quote)
     assert (quote.acceptable, quote.total) == (True, "25.00")
 
@@ -98,7 +106,7 @@ def order_and_cancel(client: AuthenticatedClient, ids: dict[str, int]) -> None:
     assert body_of(again, Order, 201) == order
     assert again.headers["Idempotency-Replayed"] == "true"
     other = orders_create.sync_detailed(
-        client=client, body=LineBySku(sku="BOWL-OAT", quantity=1), idempotency_key="walk-1"
+        client=client, body=OrderBySku(sku="BOWL-OAT", quantity=1), idempotency_key="walk-1"
     )
     assert problem_of(other, 422).code == "idempotency_key_reused"
 
@@ -127,11 +135,23 @@ def order_what_is_acceptable(client: AuthenticatedClient, ids: dict[str, int]) -
     return order
 
 
+def order_to_an_address(client: AuthenticatedClient, ids: dict[str, int]) -> None:
+    home = AddressRequest(name="Alice", line1="Hauptstr. 1", city="Berlin", country="DE")
+    kept = body_of(addresses_create.sync_detailed(client=client, body=home), Address, 201)
+    one_mug = OrderById(product=ids["MUG-STONE"], quantity=1, email="alice@shop.example", address=kept.id)
+    order = body_of(orders_create.sync_detailed(client=client, body=one_mug), Order, 201)
+    assert order.ship_to
+    assert (order.ship_to.city, order.email) == ("Berlin", "alice@shop.example")
+    found = body_of(orders_list.sync_detailed(client=client, number=order.number), OrderPage)
+    assert [each.id for each in found.results] == [order.id]
+    assert addresses_destroy.sync_detailed(kept.id, client=client).status_code == HTTPStatus.NO_CONTENT
+
+
 def fill_and_empty_the_cart(client: AuthenticatedClient, ids: dict[str, int]) -> None:
     filled = cart_line_update.sync_detailed(ids["BOWL-OAT"], client=client, body=CartLineRequest(quantity=3))
-    assert body_of(filled, Quote).total == "42.00"
+    assert body_of(filled, Cart).total == "42.00"
     assert cart_destroy.sync_detailed(client=client).status_code == HTTPStatus.NO_CONTENT
-    assert body_of(cart_retrieve.sync_detailed(client=client), Quote).lines == []
+    assert body_of(cart_retrieve.sync_detailed(client=client), Cart).lines == []
 
 
 def adjust_the_stock(client: AuthenticatedClient, ids: dict[str, int]) -> None:
@@ -173,6 +193,7 @@ def main(url: str) -> None:
     ids = read_every_product(alice)
     order_and_cancel(alice, ids)
     order = order_what_is_acceptable(alice, ids)
+    order_to_an_address(alice, ids)
     fill_and_empty_the_cart(alice, ids)
     adjust_the_stock(staff, ids)
     pay_and_ship(staff, order)

@@ -27,13 +27,44 @@ PRODUCT = {
     "updated_at": MORNING,
 }
 
+SHIP_TO = {
+    "name": "Alice Example",
+    "company": "",
+    "line1": "Hauptstr. 1",
+    "line2": "",
+    "postal_code": "10827",
+    "city": "Berlin",
+    "region": "",
+    "country": "DE",
+}
+NEW_ADDRESS = {name: part for name, part in SHIP_TO.items() if part}
+ADDRESS = {**SHIP_TO, "id": 3, "is_default": True, "created_at": MORNING}
+DETAILS = {
+    "reference": "PO 4711",
+    "note": "",
+    "email": "alice@shop.example",
+    "phone": "+49 30 1234567",
+    "ship_to": SHIP_TO,
+}
+CUSTOMER = {
+    "id": 7,
+    "username": "alice",
+    "email": "alice@shop.example",
+    "first_name": "Alice",
+    "last_name": "Example",
+    "is_active": True,
+    "date_joined": MORNING,
+}
+
 ORDER = {
     "id": ORDER_ID,
+    "number": "K7QF-3MXP",
     "customer": 7,
     "status": "PLACED",
     "lines": [{"id": LINE_ID, "product": 1, **NAMED, "quantity": 2, "unit_price": "12.50", "amount": "25.00"}],
     "total": "25.00",
     "currency": "EUR",
+    **DETAILS,
     "idempotency_key": KEY,
     "payment_reference": "",
     "carrier": "",
@@ -94,14 +125,24 @@ def page(row: dict[str, Any], path: str) -> dict[str, Any]:
 
 
 EXAMPLES: dict[str, dict[str, Any]] = {
+    "Address": {"address": ADDRESS},
+    "AddressChange": {"move": {"line1": "Nebenstr. 2", "postal_code": "20095", "city": "Hamburg"}},
+    "AddressPage": {"page": page(ADDRESS, "/api/addresses")},
+    "AddressRequest": {"address": NEW_ADDRESS},
+    "Cart": {"cart": {**QUOTE, **DETAILS}},
     "CartLineRequest": {"quantity": {"quantity": 2}},
     "Credentials": {
         "credentials": {"username": "alice", "password": "alice-likes-mugs"},
         "named": {"username": "alice", "password": "alice-likes-mugs", "name": "my laptop"},
     },
+    "Customer": {"customer": CUSTOMER},
+    "CustomerChange": {"close": {"is_active": False}},
+    "CustomerPage": {"page": page(CUSTOMER, "/api/customers")},
+    "DetailsRequest": {"address": {"email": "alice@shop.example", "ship_to": NEW_ADDRESS}},
     "EventPage": {"page": page(EVENT, f"/api/orders/{ORDER_ID}/events")},
     "IssuedToken": {"token": {"token": "shop_Zk3vQ9xR7mZ2wB8nL5cY1jF6hD4gS0pA", "expires_at": "2026-03-02T08:30:00Z"}},
     "LedgerOrStock": {"ledger": page(MOVEMENT, "/api/products/1/stock"), "at_a_moment": STOCK_AT},
+    "NewCustomer": {"customer": {"username": "bruno", "email": "bruno@shop.example", "first_name": "Bruno"}},
     "NewProduct": {"product": {"sku": "MUG-TALL", "name": "Tall mug", "category": "kitchen", "price": "9.50"}},
     "NoDetails": {"nothing": {}},
     "Order": {"order": ORDER},
@@ -109,6 +150,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "OrderRequest": {
         "one_line": {"product": 1, "quantity": 2},
         "several_lines": {"lines": [{"product": 1, "quantity": 2}, {"sku": "LAMP-DESK", "quantity": 1}]},
+        "with_an_address": {
+            "lines": [{"product": 1, "quantity": 2}],
+            "reference": "PO 4711",
+            "email": "alice@shop.example",
+            "ship_to": NEW_ADDRESS,
+        },
     },
     "PaymentRequest": {"payment": {"reference": "PSP-2026-0815"}},
     "Product": {"product": PRODUCT},

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from products.api.openapi.extensions import MAX_DIGITS, digits
+from products.api.schemas.orders import DetailsRequest
 from products.models.stock import MAX_STOCK
 from products.ordering.validation import MAX_LINES
 
@@ -60,6 +61,7 @@ LINE_FORMS = {
     "LineById": Form("A quantity of the product with an id.", ("product", "quantity")),
     "LineBySku": Form("A quantity of the product with a SKU.", ("sku", "quantity")),
 }
+DETAILS = (*DetailsRequest().fields, "customer")
 STOCK_FORMS = {
     "StockReceipt": Form(
         "Pieces that have been delivered.",
@@ -81,10 +83,12 @@ STOCK_FORMS = {
 FORMS: dict[str, dict[str, Form]] = {
     "LineRequest": LINE_FORMS,
     "OrderRequest": {
-        **LINE_FORMS,
+        "OrderById": Form("An order of one product, by its id.", ("product", "quantity"), DETAILS),
+        "OrderBySku": Form("An order of one product, by its SKU.", ("sku", "quantity"), DETAILS),
         "LinesRequest": Form(
             "An order of one or more lines.",
             ("lines",),
+            DETAILS,
             narrowed={"lines": {"type": "array", "items": LINE, "minItems": 1, "maxItems": MAX_LINES}},
         ),
     },
@@ -98,7 +102,7 @@ FORMS: dict[str, dict[str, Form]] = {
         ]
     },
 }
-"""The forms of a component, by their names. They say what the validate() methods of serializers check."""
+"""The forms of a component, by their names. They say what the member_errors() of serializers check."""
 
 
 def split(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:

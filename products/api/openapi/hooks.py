@@ -29,6 +29,8 @@ time, is 400, 408, 417, 431 or 501.
 TAGS = {
     "products": "The catalog.",
     "stock": "The stock of products, and the ledger of its movements; for staff.",
+    "addresses": "The addresses that you keep, to have orders shipped to.",
+    "customers": "The customers; for staff.",
     "cart": "The customer's cart. It reserves no stock and fixes no price.",
     "orders": "Customers see their own orders; staff with the permission to view orders see all.",
     "tokens": "Exchange credentials for a token, and manage your tokens.",

@@ -151,6 +151,16 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "sku_taken": _domain_problem(
         409, "sku_taken", "sku_taken", "A product with the SKU MUG-STONE already exists.", **MUG
     ),
+    "username_taken": _domain_problem(
+        409, "username_taken", "username_taken", "There is a user with the name alice already.", "/username"
+    ),
+    "too_many_addresses": _domain_problem(
+        409,
+        "too_many_addresses",
+        "too_many_addresses",
+        "A customer keeps at most 50 addresses; remove one first.",
+        maximum=50,
+    ),
     "stale": _problem(412, "stale", "The resource has changed since you read it. Read it again before you change it."),
     "stock_has_moved": _domain_problem(
         412,
@@ -186,9 +196,11 @@ NO_SPECIAL_PERMISSION = {AllowAny, IsAuthenticated, MayReadCatalog}
 """Permissions that everybody with a token has. A token can lack any other."""
 
 OWN = {
+    "addresses_create": ["too_many_addresses"],
     "cart_checkout": ["invalid_order", "insufficient_stock"],
     "cart_line_destroy": ["not_in_cart"],
     "cart_line_update": ["invalid_order"],
+    "customers_create": ["username_taken"],
     "orders_cancel": ["forbidden_move"],
     "orders_create": ["invalid_order", "insufficient_stock"],
     "orders_deliver": ["forbidden_move"],

@@ -7,8 +7,10 @@ from rest_framework import serializers
 
 from products.api.errors import error_entries
 from products.api.http.fields import StrictIntegerField, StrictSerializer
+from products.api.schemas.addresses import ShipToResponse, ship_to_body
 from products.api.schemas.output import money
 from products.models import Violation
+from products.models.addresses import PARTS
 from products.models.order_lines import MAX_PER_LINE
 from products.ordering.validation import DraftLine, OrderDraft
 
@@ -52,6 +54,22 @@ class QuoteResponse(serializers.Serializer):
     currency = serializers.CharField(help_text="ISO 4217")
     acceptable = serializers.BooleanField(help_text="Whether the order could be placed now.")
     problems = QuoteProblem(many=True, help_text="Every reason why the order cannot be placed.")
+
+
+class CartResponse(QuoteResponse):
+    reference = serializers.CharField()
+    note = serializers.CharField()
+    email = serializers.CharField()
+    phone = serializers.CharField()
+    ship_to = ShipToResponse(allow_null=True)
+
+
+def cart_body(draft: OrderDraft) -> dict[str, Any]:
+    """Return the quote of a cart, and what the customer has said about it."""
+    details = draft.details
+    texts = {name: details.get(name, "") for name in ("reference", "note", "email", "phone")}
+    ship_to = ship_to_body({part: details.get(f"ship_to_{part}", "") for part in PARTS})
+    return {**quote_body(draft, None), **texts, "ship_to": ship_to}
 
 
 def quote_body(draft: OrderDraft, data: Any) -> dict[str, Any]:

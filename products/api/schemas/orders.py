@@ -14,10 +14,15 @@ from products.api.http.fields import (
     StrictTextField,
     StrictTimestampField,
 )
+from products.api.schemas.addresses import ShipToRequest, ShipToResponse, ship_to_body
 from products.api.schemas.output import Output, money
 from products.api.schemas.pages import NEXT_TIME, PageQuery
-from products.models import Event, Order, Status
+from products.models import Address, Event, Order, Status
+from products.models.addresses import PARTS
 from products.models.order_lines import MAX_PER_LINE
+from products.models.orders import SHIP_TO
+from products.order_numbers import format_number, parse_number
+from products.ordering.cart import DESCRIPTION
 from products.validators import validators_of
 
 LISTED_STATUSES = [status.value for status in Status if status != Status.CART]
@@ -40,6 +45,25 @@ class StatusesField(serializers.Field):
         return ",".join(value)
 
 
+def _detail(name: str, **options: Any) -> StrictTextField:
+    column: Any = Order._meta.get_field(name)
+    return StrictTextField(
+        required=False,
+        allow_blank=True,
+        max_length=column.max_length,
+        validators=validators_of(Order, name),
+        trim_whitespace=name != "note",
+        **options,
+    )
+
+
+class OrderNumberField(StrictTextField):
+    """An order's number as people write it: in lower case, with or without the hyphen."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return parse_number(super().to_internal_value(data))
+
+
 class OrderQuery(PageQuery):
     status = StatusesField(required=False, help_text="One or more, separated by commas.")
     placed_after = StrictTimestampField(required=False, help_text=f"Placed at or after this time. {NEXT_TIME}")
@@ -50,7 +74,34 @@ class OrderQuery(PageQuery):
         trim_whitespace=False,
         help_text="The order's idempotency key.",
     )
+    number = OrderNumberField(required=False, max_length=20, help_text="The order's number, such as K7QF-3MXP.")
+    reference = StrictTextField(required=False, max_length=100, help_text="The customer's own reference.")
     customer = StrictIntegerField(minimum=0, maximum=10**19 - 1, required=False, help_text="The customer's user id.")
+
+
+class DetailsRequest(StrictSerializer):
+    """What the customer says about an order beside its lines."""
+
+    reference = _detail("reference", help_text="Your own, such as the number of your purchase order.")
+    note = _detail("note")
+    email = _detail("email")
+    phone = _detail("phone")
+    ship_to = ShipToRequest(required=False, allow_null=True)
+    address = StrictIntegerField(required=False, help_text="The id of one of your addresses, instead of `ship_to`.")
+
+    def member_errors(self, members: Set[str]) -> Iterator[MemberError]:
+        yield from super().member_errors(members)
+        if {"ship_to", "address"} <= members:
+            yield MemberError("ship_to_or_address", "Give either `ship_to` or `address`.")
+
+    def details_for(self, customer: Any) -> dict[str, Any]:
+        """Return the details as Order takes them, with a copy of the customer's address. Raises ValidationError."""
+        details = {name: self.validated_data[name] for name in DESCRIPTION if name in self.validated_data}
+        if "address" in self.validated_data:
+            details["ship_to"] = Address.objects.of(customer).filter(pk=self.validated_data["address"]).first()
+            if details["ship_to"] is None:
+                raise serializers.ValidationError({"address": ["You keep no such address."]}, "unknown_address")
+        return details
 
 
 class LineRequest(StrictSerializer):
@@ -59,23 +110,29 @@ class LineRequest(StrictSerializer):
     quantity = StrictIntegerField(maximum=MAX_PER_LINE, checked_by_model=True, help_text="1 to 10,000")
 
     def member_errors(self, members: Set[str]) -> Iterator[MemberError]:
+        yield from super().member_errors(members)
         if ("product" in members) == ("sku" in members):
             yield MemberError("product_or_sku", "Give either `product` or `sku`.")
 
 
-class OrderRequest(LineRequest):
+class OrderRequest(LineRequest, DetailsRequest):
     """One line, `{"product": 1, "quantity": 2}`, or several, `{"lines": [{"sku": "MUG-STONE", "quantity": 2}, …]}`."""
 
     quantity = StrictIntegerField(maximum=MAX_PER_LINE, checked_by_model=True, required=False, help_text="1 to 10,000")
     lines = LineRequest(many=True, required=False)
+    customer = StrictIntegerField(
+        required=False, help_text="The user id of the customer that staff place the order for; by default yourself."
+    )
 
     def member_errors(self, members: Set[str]) -> Iterator[MemberError]:
         if "lines" not in members:
             if "quantity" not in members:
                 yield MemberError("required", "This field is required.", "quantity")
             yield from super().member_errors(members)
-        elif members & {"product", "sku", "quantity"}:
-            yield MemberError("lines_or_one_line", "Give either one line or `lines`.")
+        else:
+            yield from DetailsRequest.member_errors(self, members)
+            if members & {"product", "sku", "quantity"}:
+                yield MemberError("lines_or_one_line", "Give either one line or `lines`.")
 
     @property
     def items(self) -> list[tuple[int | str, int]]:
@@ -138,11 +195,17 @@ class OrderLineResponse(serializers.Serializer):
 
 class OrderResponse(serializers.Serializer):
     id = serializers.UUIDField()
+    number = serializers.CharField(help_text="To read out, such as K7QF-3MXP.")
     customer = serializers.IntegerField(source="customer_id", help_text="The customer's user id.")
     status = serializers.ChoiceField(LISTED_STATUSES)
     lines = OrderLineResponse(many=True)
     total = serializers.DecimalField(14, 2)
     currency = serializers.CharField(help_text="ISO 4217")
+    reference = serializers.CharField(help_text="The customer's own.")
+    note = serializers.CharField()
+    email = serializers.CharField()
+    phone = serializers.CharField()
+    ship_to = ShipToResponse(allow_null=True)
     idempotency_key = serializers.CharField(allow_null=True)
     payment_reference = serializers.CharField()
     carrier = serializers.CharField()
@@ -156,7 +219,14 @@ def line_amount(line: Any) -> str | None:
 
 
 LINE = Output(OrderLineResponse, computed={"amount": line_amount}, extra_columns=("order_id",))
-ORDER = Output(OrderResponse)
+ORDER = Output(
+    OrderResponse,
+    computed={
+        "number": lambda row: format_number(row.number),
+        "ship_to": lambda row: ship_to_body({part: getattr(row, f"ship_to_{part}") for part in PARTS}),
+    },
+    extra_columns=("number", *SHIP_TO),
+)
 
 
 def order_body(order: Order) -> dict[str, Any]:

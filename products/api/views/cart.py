@@ -14,8 +14,8 @@ from products.api.http.etags import respond
 from products.api.http.idempotency import IDEMPOTENCY_KEY, read_idempotency_key
 from products.api.http.query_params import read_query
 from products.api.http.request import ApiRequest
-from products.api.schemas.cart import CartLineRequest, QuoteResponse, quote_body
-from products.api.schemas.orders import NoDetails, OrderResponse
+from products.api.schemas.cart import CartLineRequest, CartResponse, cart_body
+from products.api.schemas.orders import DetailsRequest, NoDetails, OrderResponse
 from products.api.schemas.pages import NoQuery
 from products.api.views.orders import placed_response
 from products.models import Cart, Product
@@ -34,10 +34,20 @@ class CartViewSet(ViewSet):
     def cart(self) -> Cart:
         return Cart(self.request.user)
 
-    @extend_schema(operation_id="cart_retrieve", summary="Read the cart", responses=QuoteResponse)
+    @extend_schema(operation_id="cart_retrieve", summary="Read the cart", responses=CartResponse)
     def show(self, request: ApiRequest) -> HttpResponse:
         """Return the cart at current prices and stock, with every reason why it could not be ordered."""
-        return respond(request, quote_body(self.cart.quote(), None))
+        return respond(request, cart_body(self.cart.quote()))
+
+    @extend_schema(
+        operation_id="cart_describe", summary="Describe the cart", request=DetailsRequest, responses=CartResponse
+    )
+    def describe(self, request: ApiRequest) -> HttpResponse:
+        """Set the reference, note, e-mail, phone or address of the order to be; what is left out stays."""
+        serializer = DetailsRequest(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        self.cart.describe(**serializer.details_for(request.user))
+        return Response(cart_body(self.cart.quote()))
 
     @extend_schema(operation_id="cart_destroy", summary="Empty the cart", request=None, responses={204: None})
     def empty(self, request: ApiRequest) -> HttpResponse:
@@ -49,14 +59,14 @@ class CartViewSet(ViewSet):
         operation_id="cart_line_update",
         summary="Set a quantity in the cart",
         request=CartLineRequest,
-        responses=QuoteResponse,
+        responses=CartResponse,
     )
     def put_line(self, request: ApiRequest, product: int) -> HttpResponse:
         """Set the quantity of a product in the cart, whatever it was before. Returns the whole cart."""
         line = CartLineRequest(data=request.data)
         line.is_valid(raise_exception=True)
         self.cart.put(get_object_or_404(Product, pk=product), line.validated_data["quantity"])
-        return Response(quote_body(self.cart.quote(), None))
+        return Response(cart_body(self.cart.quote()))
 
     @extend_schema(
         operation_id="cart_line_destroy", summary="Remove a product from the cart", request=None, responses={204: None}

@@ -4,12 +4,15 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
@@ -45,9 +48,9 @@ from products.db.compiled_queries import Param, compile_once
 from products.db.retry import atomic_with_retry
 from products.models import Order, OrderLine
 from products.models.orders import OrderQuerySet
-from products.policies import may_see_all_orders
+from products.policies import may_order_for, may_see_all_orders
 
-FILTERS = ("status", "placed_after", "placed_before", "key", "customer")
+FILTERS = ("status", "placed_after", "placed_before", "key", "number", "reference", "customer")
 
 
 def transition(name: str, details: type[StrictSerializer]) -> Callable[[Any], Any]:
@@ -121,8 +124,9 @@ class OrderViewSet(GenericViewSet):
     def create(self, request: ApiRequest) -> HttpResponse:
         """Place an order: check it and take its stock, all or nothing."""
         read_query(request, NoQuery)
+        items, details = requested_order(request)
         order, new = Order.objects.place_once(
-            customer=request.user, items=requested_items(request), key=read_idempotency_key(request)
+            items=items, placed_by=request.user, key=read_idempotency_key(request), **details
         )
         return placed_response(request, order, new=new)
 
@@ -136,7 +140,8 @@ class OrderViewSet(GenericViewSet):
     def quote(self, request: ApiRequest) -> HttpResponse:
         """Return what an order would come to, and every reason why it could not be placed. Nothing is written."""
         read_query(request, NoQuery)
-        return Response(quote_body(Order.objects.quote(requested_items(request)), request.data))
+        items, details = requested_order(request)
+        return Response(quote_body(Order.objects.quote(items, **details), request.data))
 
     @extend_schema(
         operation_id="orders_events_list",
@@ -195,14 +200,27 @@ class OrderViewSet(GenericViewSet):
         return respond(request, atomic_with_retry(change_status))
 
 
-def requested_items(request: ApiRequest) -> list[tuple[int | str, int]]:
-    """Return the requested lines: [(product id or SKU, quantity), …]. Raises ValidationError."""
+def requested_order(request: ApiRequest) -> tuple[list[tuple[int | str, int]], dict[str, Any]]:
+    """Return the requested lines, [(product id or SKU, quantity), …], and the customer and their details, by the names
+    that Order takes. Raises ValidationError, and PermissionDenied for an order in somebody else's name.
+    """
     items = parse_simple_order(request.data)
     if items is not None:
-        return items
+        return items, {"customer": request.user}
     serializer = OrderRequest(data=request.data)
     serializer.is_valid(raise_exception=True)
-    return serializer.items
+    customer = requested_customer(request.user, serializer.validated_data.get("customer", request.user.pk))
+    return serializer.items, {"customer": customer, **serializer.details_for(customer)}
+
+
+def requested_customer(user: Any, pk: int) -> Any:
+    """Return the active user with the id `pk`, for whom `user` places an order."""
+    if not may_order_for(user, pk):
+        raise PermissionDenied
+    customer = user if pk == user.pk else User.objects.filter(pk=pk, is_active=True).first()
+    if customer is None:
+        raise ValidationError({"customer": ["There is no such active customer."]}, "unknown_customer")
+    return customer
 
 
 def placed_response(request: ApiRequest, order: Order, *, new: bool) -> HttpResponse:
@@ -234,6 +252,8 @@ ORDERS = ListQuery(
         "placed_after": models.DateTimeField(),
         "placed_before": models.DateTimeField(),
         "key": models.CharField(),
+        "number": models.CharField(),
+        "reference": models.CharField(),
     },
 )
 

@@ -6,6 +6,7 @@ from django.contrib.admin.models import LogEntry
 from django.utils import timezone
 
 from products.models import Order, Status
+from products.order_numbers import format_number
 
 ORDERS = "/admin/products/order/"
 ACTIONS = ["pay", "ship", "deliver", "cancel", "return"]
@@ -32,9 +33,9 @@ def test_an_order_is_paid_shipped_and_delivered_from_its_page(staff, client_of, 
 
     assert (paid.status_code, paid.url) == (302, page(order))
     assert [messages_of(answer) for answer in (paid, shipped, delivered)] == [
-        [f"Order {order.pk} is paid."],
-        [f"Order {order.pk} is shipped."],
-        [f"Order {order.pk} is delivered."],
+        [f"Order {format_number(order.number)} is paid."],
+        [f"Order {format_number(order.number)} is shipped."],
+        [f"Order {format_number(order.number)} is delivered."],
     ]
     done = refreshed(order)
     assert (done.status, done.payment_reference) == ("DELIVERED", "TRANSFER-17")
@@ -127,8 +128,8 @@ def test_a_bulk_action_reports_each_rejected_order(staff, client_of, messages_of
     )
 
     assert messages_of(answer) == [
-        f"cancelled order {cancelled.pk}: An order that is CANCELLED cannot become PAID.",
-        f"paid order {paid.pk}: An order that is PAID cannot become PAID.",
+        f"{refreshed(cancelled)}: An order that is CANCELLED cannot become PAID.",
+        f"{refreshed(paid)}: An order that is PAID cannot become PAID.",
         "Mark as paid: 1 of 3.",
     ]
     assert [refreshed(order).status for order in (placed, paid, cancelled)] == ["PAID", "PAID", "CANCELLED"]
@@ -254,3 +255,33 @@ def test_an_order_is_found_by_its_id_its_customer_and_its_references(staff, clie
 @pytest.mark.parametrize("number", ["99", "x", "00000000-0000-7000-8000-000000000000"])
 def test_an_unknown_order_is_not_found(staff, client_of, number):
     assert client_of(staff).post(f"{ORDERS}{number}/cancel/").status_code == 404
+
+
+def test_an_order_is_found_by_what_people_say_on_the_phone(staff, client_of, alice, a_product):
+    mug = a_product(stock=9)
+    parts = {"name": "Alice Example", "line1": "Hauptstr. 1", "city": "Berlin", "country": "DE"}
+    details = {"reference": "PO 4711", "email": "alice@shop.example", "ship_to": parts}
+    wanted = Order.objects.create(customer=alice, items=[(mug, 1)], **details)
+    Order.objects.create(customer=alice, items=[(mug, 1)], reference="PO 9")
+
+    for said in (
+        format_number(wanted.number),
+        wanted.number.lower(),
+        "PO 4711",
+        "Alice@shop.example",
+        "example",
+        str(wanted.pk),
+    ):
+        answer = client_of(staff).get(ORDERS, {"q": said})
+        assert [order.pk for order in answer.context["cl"].result_list] == [wanted.pk], said
+
+
+def test_an_order_s_page_shows_its_details(staff, client_of, alice, a_product):
+    parts = {"name": "A <b>", "line1": "Hauptstr. 1", "city": "Berlin", "country": "DE"}
+    order = Order.objects.create(customer=alice, items=[(a_product(stock=1), 1)], note="Ring twice.", ship_to=parts)
+
+    answer = client_of(staff).get(page(order))
+
+    shown = answer.content.decode()
+    for text in ("A &lt;b&gt;<br>\nHauptstr. 1<br>\nBerlin<br>\nDE<br>", "Ring twice.", format_number(order.number)):
+        assert text in shown

@@ -3,9 +3,10 @@
 import pytest
 from django.contrib.auth.models import User
 
-from products.models import ApiToken, Category, Order
+from products.models import Address, ApiToken, Category, Order
 
 LISTS = {
+    "address": 6,
     "category": 7,
     "product": 8,
     "order": 9,
@@ -27,6 +28,7 @@ def fill(staff, a_product):
             customer = User.objects.create_user(f"customer-{number}")
             Order.objects.create(customer=customer, items=[(product, 1)]).pay(by=staff)
             ApiToken.objects.issue(customer)
+            Address.objects.create(customer=customer, name="Alice", line1="Hauptstr. 1", city="Berlin", country="DE")
 
     return add
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from ruamel.yaml import YAML
 
 from products.management import demo
-from products.models import Order, Product
+from products.models import Address, Order, Product
 from products.ordering.cart import Cart
 from products.tests.contract import document
 
@@ -70,6 +70,11 @@ def filled_in(path):
         return path.format(id=Order.objects.filter(status=wanted).earliest("pk").pk)
     if path == "/api/cart/checkout":
         Cart(User.objects.get(username="admin")).put("MUG-STONE", 1)
+    if path == "/api/addresses/{id}":
+        parts = {"name": "Admin", "line1": "Hauptstr. 1", "city": "Berlin", "country": "DE"}
+        return path.format(id=Address.objects.create(customer=User.objects.get(username="admin"), **parts).pk)
+    if path == "/api/customers/{id}":
+        return path.format(id=User.objects.get(username="alice").pk)
     mug = Product.objects.get(sku="MUG-STONE")
     return path.format(id=mug.pk, product=mug.pk)
 

@@ -34,6 +34,7 @@ def test_a_customer_orders_one_product(api, alice, a_product):
     assert body.pop("placed_at").endswith("Z")
     assert body == {
         "id": str(order.pk),
+        "number": f"{order.number[:4]}-{order.number[4:]}",
         "customer": alice.pk,
         "status": "PLACED",
         "lines": [
@@ -49,6 +50,11 @@ def test_a_customer_orders_one_product(api, alice, a_product):
         ],
         "total": "9.00",
         "currency": "EUR",
+        "reference": "",
+        "note": "",
+        "email": "",
+        "phone": "",
+        "ship_to": None,
         "idempotency_key": None,
         "payment_reference": "",
         "carrier": "",

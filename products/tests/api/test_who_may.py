@@ -13,7 +13,7 @@ from django.db import transaction
 from django.urls import URLResolver, get_resolver
 from rest_framework.test import APIClient
 
-from products.models import ApiToken, Cart, Order
+from products.models import Address, ApiToken, Cart, Order
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 WHO = ("nobody", "customer", "another", "trainee", "staff", "superuser", "revoked", "expired")
@@ -39,6 +39,22 @@ api/tokens                       GET,HEAD,OPTIONS     401      200     200     2
 api/tokens/<int:pk>              DELETE               401      204     404     404   404       404     401     401
                                  OPTIONS              401      200     200     200   200       200     401     401
                                  others               401      405     405     405   405       405     401     401
+
+api/addresses                    GET,HEAD,OPTIONS     401      200     200     200   200       200     401     401
+                                 POST                 401      201     201     201   201       201     401     401
+                                 others               401      405     405     405   405       405     401     401
+api/addresses/<int:pk>           GET,HEAD             401      200     404     404   404       404     401     401
+                                 OPTIONS              401      200     200     200   200       200     401     401
+                                 PATCH                401      200     404     404   404       404     401     401
+                                 DELETE               401      204     404     404   404       404     401     401
+                                 others               401      405     405     405   405       405     401     401
+
+api/customers                    GET,HEAD,OPTIONS     401      403     403     403   403       200     401     401
+                                 POST                 401      403     403     403   403       201     401     401
+                                 others               401      403     403     403   403       405     401     401
+api/customers/<int:pk>           GET,HEAD,OPTIONS     401      403     403     403   403       200     401     401
+                                 PATCH                401      403     403     403   403       200     401     401
+                                 others               401      403     403     403   403       405     401     401
 
 api/products                     GET,HEAD,OPTIONS     401      200     200     200   200       200     401     401
                                  POST                 401      403     403     403   201       201     401     401
@@ -81,6 +97,7 @@ api/orders/<uuid:pk>/return      POST                 401      403     404     4
                                  others               401      405     405     405   405       405     401     401
 
 api/cart                         GET,HEAD,OPTIONS     401      200     200     200   200       200     401     401
+                                 PATCH                401      200     200     200   200       200     401     401
                                  DELETE               401      204     204     204   204       204     401     401
                                  others               401      405     405     405   405       405     401     401
 api/cart/lines/<int:product>     PUT,OPTIONS          401      200     200     200   200       200     401     401
@@ -91,12 +108,18 @@ api/cart/checkout                POST                 401      201     201     2
                                  others               401      405     405     405   405       405     401     401
 """
 
+AT_HOME = {"name": "Customer", "line1": "Hauptstr. 1", "city": "Berlin", "country": "DE"}
 BODIES = {
     "POST api-token-auth": {"username": "customer", "password": "correct horse"},
     "POST api/products": {"sku": "NEW", "name": "New", "price": "4.50"},
     "PATCH api/products/<int:pk>": {"name": "Another name"},
     "POST api/products/<int:pk>/stock": {"delta": 1},
     "POST api/stock": {"rows": [{"sku": "MUG", "delta": 1}]},
+    "POST api/addresses": AT_HOME,
+    "PATCH api/addresses/<int:pk>": {"city": "Hamburg"},
+    "PATCH api/cart": {"note": "Ring twice."},
+    "POST api/customers": {"username": "new"},
+    "PATCH api/customers/<int:pk>": {"first_name": "Carol"},
     "POST api/orders": {"sku": "MUG", "quantity": 1},
     "POST api/orders/quote": {"sku": "MUG", "quantity": 1},
     "PUT api/cart/lines/<int:product>": {"quantity": 2},
@@ -160,7 +183,9 @@ def shop(db, staff, a_product, settings):
     for person in people.values():
         Cart(person).put(mug, 1)
     order, _ = Order.objects.place_once(customer=customer, items=[(mug, 1)])
-    return SimpleNamespace(mug=mug, order=order, spare=ApiToken.objects.issue(customer)[0], tokens=tokens)
+    address = Address.objects.create(customer=customer, **AT_HOME)
+    spare, _ = ApiToken.objects.issue(customer)
+    return SimpleNamespace(mug=mug, order=order, address=address, spare=spare, tokens=tokens)
 
 
 def address(route, shop):
@@ -168,6 +193,8 @@ def address(route, shop):
     named = {
         "api/orders/<uuid:pk>": f"api/orders/{shop.order.pk}",
         "api/tokens/<int:pk>": f"api/tokens/{shop.spare.pk}",
+        "api/customers/<int:pk>": f"api/customers/{shop.order.customer_id}",
+        "api/addresses/<int:pk>": f"api/addresses/{shop.address.pk}",
         "api/products/<int:pk>": f"api/products/{shop.mug.pk}",
         "api/cart/lines/<int:product>": f"api/cart/lines/{shop.mug.pk}",
     }

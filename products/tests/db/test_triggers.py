@@ -6,12 +6,12 @@ from django.db import connection
 
 from products.db import triggers
 
-LAST_INSTALLED_BY = "0014_frozen_orders"
+LAST_INSTALLED_BY = "0019_require_numbers"
 """The newest migration that calls triggers.install."""
 
 DIGESTS = {
-    "postgresql": "52fed85b6ca278ff75945dadd74c7e6792c8e1ee547dc066ccd75f0bf6cec582",
-    "sqlite": "d363717bfaf13af3c9ee0cd8bf41be956400ebb6de62167541d8f11daa7995cf",
+    "postgresql": "9af2070c2eb9e43f4722b94ddb6dd611a67488ae511c2fbf2e40c0370e199c12",
+    "sqlite": "cf1b9f551fb82b5624d566532195ed391f57591ff8e618f9bcc47f169f8a5a90",
 }
 """Of the SQL with which it creates the triggers."""
 

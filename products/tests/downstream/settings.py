@@ -17,5 +17,6 @@ else:
 # What the models ask of any project.
 CURRENCY = "EUR"
 PAY_WITHIN = None
+ORDER_REQUIRES: list[str] = []
 TOKEN_LIFETIME = timedelta(days=30)
 EVENT_RETENTION = timedelta(days=730)

@@ -165,7 +165,9 @@ def test_the_database_refuses_to_change_what_was_agreed(bob, in_status, status, 
     if change == "idempotency_key = NULL":
         change = "idempotency_key = 'another'"
 
-    with pytest.raises(IntegrityError, match=r"^Id, customer, total, currency, .* of a placed order are frozen"):
+    with pytest.raises(
+        IntegrityError, match=r"^Id, number, customer, total, currency, .* of a placed order are frozen"
+    ):
         execute(f"UPDATE products_order SET {change}")
 
     assert everything() == before

@@ -5,7 +5,7 @@ from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 from django.db.models import UniqueConstraint
 
-from products.models import Order, Status
+from products.models import Address, Order, Status
 from products.testing import triggers_lifted
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +32,18 @@ BREAKS = {
     "total_is_not_negative": ["UPDATE products_order SET total = -0.01"],
     "an_order_has_a_known_status": ["UPDATE products_order SET status = 'LOST' WHERE status = 'PLACED'"],
     "a_placed_order_knows_when": ["UPDATE products_order SET placed_at = NULL"],
+    "an_order_has_a_complete_address_or_none": [
+        "UPDATE products_order SET ship_to_city = 'Berlin' WHERE status = 'CART'",
+        "UPDATE products_order SET ship_to_name = 'Alice', ship_to_line1 = 'Hauptstr. 1', ship_to_city = 'Berlin'",
+        "UPDATE products_order SET ship_to_line1 = 'Hauptstr. 1', ship_to_city = 'Berlin', ship_to_country = 'DE'",
+    ],
+    "an_address_is_complete": [
+        "UPDATE products_address SET line1 = ''",
+        "UPDATE products_address SET city = ''",
+        "UPDATE products_address SET country = ''",
+        "UPDATE products_address SET name = '', company = ''",
+    ],
+    "one_default_address_per_customer": ["UPDATE products_address SET is_default = true"],
     "one_cart_per_customer": ["UPDATE products_order SET status = 'CART'"],
     "one_order_per_customer_and_key": ["UPDATE products_order SET idempotency_key = 'k'"],
     "quantity_is_1_to_10000": [
@@ -69,12 +81,17 @@ BREAKS = {
 
 @pytest.fixture
 def _a_small_world(alice, a_product):
-    """A cart, and a cancelled and a placed order of two lines each; somebody received a mug under the key k."""
+    """A cart, and a cancelled and a placed order of two lines each; somebody received a mug under the key k.
+
+    Alice keeps two addresses.
+    """
     mug, lamp = a_product(stock=5), a_product(stock=5)
     Order.objects.create(customer=alice, items=[(mug, 1), (lamp, 1)]).cancel()
     Order.objects.create(customer=alice, items=[(mug, 1), (lamp, 1)])
     Order.objects.create(customer=alice, status=Status.CART, items=[(mug, 1)])
     mug.receive(1, by=alice, key="k")
+    for line1 in ("Hauptstr. 1", "Nebenstr. 2"):
+        Address.objects.create(customer=alice, name="Alice", line1=line1, city="Berlin", country="DE")
 
 
 def constraints():

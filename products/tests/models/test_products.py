@@ -448,7 +448,7 @@ def test_things_say_what_they_are(alice, a_product, a_category):
     order = Order.objects.create(customer=alice, items=[(mug, 2)])
 
     assert (str(mug), str(a_category)) == ("Mug (MUG)", "Kitchen")
-    assert str(order) == f"placed order {order.pk}"
+    assert str(order) == f"placed order {order.number[:4]}-{order.number[4:]}"
     assert str(order.lines.get()) == "2 x MUG"
     assert [str(movement) for movement in order.movements] == ["-2 sold"]
     assert [str(event) for event in order.events.all()] == ["order.placed"]

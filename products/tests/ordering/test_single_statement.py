@@ -26,7 +26,7 @@ from products.tests.statements import SINGLE_STATEMENT, STEP_BY_STEP, verbs
 
 pytestmark = [on_postgresql, pytest.mark.django_db(transaction=True)]
 
-OF_ITS_OWN = {"id", "pk", "order", "line", "idempotency_key", "at", "created_at", "placed_at"}
+OF_ITS_OWN = {"id", "pk", "number", "order", "line", "idempotency_key", "at", "created_at", "placed_at"}
 """What no two orders can have in common."""
 
 
@@ -61,6 +61,11 @@ def test_it_writes_what_is_written_step_by_step(alice, a_product, request, djang
         "carrier": "Post",
         "tracking_number": "ü 1",
         "pay_by": timezone.now() + timedelta(days=1),
+        "reference": "PO 4711",
+        "note": "Ring twice.\nThe dog is friendly.",
+        "email": "alice@shop.example",
+        "phone": "+49 30 1234567",
+        "ship_to": {"name": "Alice", "line1": "Hauptstr. 1", "city": "Berlin", "country": "DE"},
     }
 
     def place(key):

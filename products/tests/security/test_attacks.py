@@ -95,7 +95,10 @@ def test_somebody_elses_key_and_cursor_open_nothing_of_theirs(api, alice, bob, a
 
 
 MEMBERS = {
-    "POST /api/orders": ["status", "customer", "total", "unit_price", "price", "placed_at", "pay_by", "currency", "id"],
+    # A `customer` is for staff: test_customers.py.
+    "POST /api/orders": ["status", "number", "placed_by", "total", "unit_price", "price", "placed_at", "pay_by", "id"],
+    "PATCH /api/cart": ["status", "customer", "number", "total", "currency", "placed_at"],
+    "POST /api/addresses": ["customer", "id", "created_at"],
     "POST /api/products": ["stock", "id", "created_at", "updated_at", "retired_at", "search_text"],
     "PATCH /api/products/{product}": ["stock", "id", "created_at", "updated_at", "retired_at", "search_text"],
     "POST /api/products/{product}/stock": ["stock", "by", "at", "order", "line"],
@@ -105,6 +108,8 @@ MEMBERS = {
 }
 RIGHT = {
     "POST /api/orders": {"sku": "MUG", "quantity": 1},
+    "PATCH /api/cart": {"note": "Ring twice."},
+    "POST /api/addresses": {"name": "Alice", "line1": "Hauptstr. 1", "city": "Berlin", "country": "DE"},
     "POST /api/products": {"sku": "NEW", "name": "New", "price": "1.00"},
     "PATCH /api/products/{product}": {"name": "Another"},
     "POST /api/products/{product}/stock": {"delta": 1},

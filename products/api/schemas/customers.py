@@ -1,0 +1,80 @@
+"""Customers, as staff see and make them."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError as ModelValidationError
+from django.core.validators import MaxLengthValidator
+from rest_framework import serializers
+from rest_framework.fields import get_error_detail
+
+from products.api.http.fields import FlagField, StrictBooleanField, StrictSerializer, StrictTextField
+from products.api.schemas.pages import PageQuery
+
+
+def _detail(name: str, **options: Any) -> StrictTextField:
+    column: Any = User._meta.get_field(name)
+    validators = [each for each in column.validators if not isinstance(each, MaxLengthValidator)]
+    return StrictTextField(
+        required=not column.blank,
+        allow_blank=column.blank,
+        max_length=column.max_length,
+        validators=validators,
+        **options,
+    )
+
+
+class CustomerQuery(PageQuery):
+    search = StrictTextField(required=False, max_length=100, help_text="The beginning of a user name or an e-mail.")
+    is_active = FlagField(required=False)
+
+
+class NewCustomer(StrictSerializer):
+    """A customer. Without a password, nobody can log in as them until staff set one."""
+
+    username = _detail("username")
+    email = _detail("email")
+    first_name = _detail("first_name")
+    last_name = _detail("last_name")
+    password = StrictTextField(required=False, max_length=1_000, trim_whitespace=False)
+
+    def validate(self, values: dict[str, Any]) -> dict[str, Any]:
+        if "password" in values:
+            described = {name: value for name, value in values.items() if name != "password"}
+            try:
+                validate_password(values["password"], User(**described))
+            except ModelValidationError as error:
+                raise serializers.ValidationError({"password": get_error_detail(error)}) from error
+        return values
+
+
+class CustomerChange(StrictSerializer):
+    email = _detail("email")
+    first_name = _detail("first_name")
+    last_name = _detail("last_name")
+    is_active = StrictBooleanField(
+        required=False, help_text="`false` ends the customer's tokens and sessions; orders stay."
+    )
+
+
+class CustomerResponse(serializers.Serializer):
+    id = serializers.IntegerField()
+    username = serializers.CharField()
+    email = serializers.CharField()
+    first_name = serializers.CharField()
+    last_name = serializers.CharField()
+    is_active = serializers.BooleanField()
+    date_joined = serializers.DateTimeField()
+
+
+def customer_body(user: User) -> dict[str, Any]:
+    return {
+        "id": user.pk,
+        "username": user.username,
+        "email": user.email,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "is_active": user.is_active,
+        "date_joined": user.date_joined,
+    }

@@ -1,0 +1,107 @@
+"""Customers, for staff: the users that are not staff themselves."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.reverse import reverse
+from rest_framework.viewsets import GenericViewSet
+
+from products.api.http.etags import IF_MATCH, check_if_match, etag_of, respond
+from products.api.http.pagination import KeysetPage
+from products.api.http.query_params import read_query
+from products.api.http.request import ApiRequest
+from products.api.permissions import staff_with
+from products.api.schemas.customers import (
+    CustomerChange,
+    CustomerQuery,
+    CustomerResponse,
+    NewCustomer,
+    customer_body,
+)
+from products.api.schemas.pages import NoQuery, page_of
+from products.db.retry import atomic_with_retry
+from products.exceptions import UsernameTaken
+from products.policies import ADD_CUSTOMERS, CHANGE_CUSTOMERS, VIEW_CUSTOMERS
+
+
+class CustomerViewSet(GenericViewSet):
+    """Customers. Staff and superusers are not among them: their accounts are changed in the admin only."""
+
+    request: ApiRequest
+    serializer_class = CustomerResponse
+    lookup_value_converter = "int"
+    staff_permissions = {
+        "create": staff_with(ADD_CUSTOMERS),
+        "partial_update": staff_with(CHANGE_CUSTOMERS),
+    }
+
+    def get_permissions(self) -> list[Any]:
+        return [self.staff_permissions.get(self.action, staff_with(VIEW_CUSTOMERS))()]
+
+    def get_queryset(self) -> QuerySet[User]:
+        customers = User.objects.filter(is_staff=False, is_superuser=False)
+        # Locked before it is read, so that nothing is written back that somebody else has changed since.
+        return customers.select_for_update(no_key=True) if self.action == "partial_update" else customers
+
+    @extend_schema(summary="List customers", parameters=[CustomerQuery], responses=page_of(CustomerResponse))
+    def list(self, request: ApiRequest) -> HttpResponse:
+        """List customers, newest first, filtered and paginated."""
+        query = read_query(request, CustomerQuery)
+        customers = self.get_queryset()
+        if "search" in query:
+            found = Q(username__istartswith=query["search"]) | Q(email__istartswith=query["search"])
+            customers = customers.filter(found)
+        if "is_active" in query:
+            customers = customers.filter(is_active=query["is_active"])
+        return KeysetPage(customers, ["-id"], query).respond(request, customer_body)
+
+    @extend_schema(summary="Read a customer", responses=CustomerResponse)
+    def retrieve(self, request: ApiRequest, pk: int) -> HttpResponse:
+        """Return one customer."""
+        read_query(request, NoQuery)
+        return respond(request, customer_body(self.get_object()))
+
+    @extend_schema(summary="Make a customer", request=NewCustomer, responses={201: CustomerResponse})
+    def create(self, request: ApiRequest) -> HttpResponse:
+        """Make a customer. If the user name is taken, 409 says so; that may be by an earlier try."""
+        read_query(request, NoQuery)
+        serializer = NewCustomer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        user = make_customer(**serializer.validated_data)
+        headers = {"Location": reverse("customer-detail", [user.pk], request=request)}
+        return respond(request, customer_body(user), code=status.HTTP_201_CREATED, headers=headers)
+
+    @extend_schema(
+        summary="Change a customer", request=CustomerChange, responses=CustomerResponse, parameters=[IF_MATCH]
+    )
+    def partial_update(self, request: ApiRequest, pk: int) -> HttpResponse:
+        """Change a customer, or close the account (`is_active`), in the version that `If-Match` names if it is sent."""
+        read_query(request, NoQuery)
+        serializer = CustomerChange(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        change = serializer.validated_data
+
+        def save() -> dict[str, Any]:
+            user: User = self.get_object()
+            check_if_match(request, etag_of(customer_body(user)))
+            for name, value in change.items():
+                setattr(user, name, value)
+            if change:
+                user.save(update_fields=list(change))
+            return customer_body(user)
+
+        return respond(request, atomic_with_retry(save))
+
+
+def make_customer(*, username: str, password: str | None = None, **values: str) -> User:
+    """Make a user who is not staff. Raises UsernameTaken."""
+    try:
+        with transaction.atomic():
+            return User.objects.create_user(username, password=password, **values)
+    except IntegrityError as error:
+        raise UsernameTaken(username) from error

@@ -1,0 +1,124 @@
+"""Postal addresses: those that a customer keeps, and what any address needs to be complete."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from products.countries import validate_country
+from products.exceptions import TooManyAddresses
+from products.models.querysets import ValidatedQuerySet
+from products.validators import clean_fields, printable_line, visible
+
+PARTS = ("name", "company", "line1", "line2", "postal_code", "city", "region", "country")
+"""The parts of an address. `country` is an ISO 3166-1 alpha-2 code."""
+
+NEEDED_PARTS = ("line1", "city", "country")
+"""The parts that every address has; and a name or a company."""
+
+MAX_ADDRESSES = 50
+"""How many addresses a customer can keep."""
+
+
+def optional_line(max_length: int, label: str | None = None) -> "models.CharField[str, str]":
+    """Return a column for a line of text that may be blank."""
+    return models.CharField(
+        label, max_length=max_length, blank=True, default="", db_default="", validators=[printable_line, visible]
+    )
+
+
+def check_complete(parts: Mapping[str, str]) -> None:
+    """Raise ValidationError with every part that is missing; `parts` has all of PARTS, blank where not given."""
+    errors = {
+        name: ValidationError("An address needs this.", "incomplete_address")
+        for name in NEEDED_PARTS
+        if not parts[name]
+    }
+    if not (parts["name"] or parts["company"]):
+        errors["name"] = ValidationError("An address needs a name or a company.", "incomplete_address")
+    if errors:  # With a code of their own: a form replaces the sentence of "required" by its field's.
+        raise ValidationError(errors)
+
+
+def is_complete(prefix: str = "") -> Q:
+    """Return the condition that check_complete() checks, for columns with this prefix."""
+    needed = {f"{prefix}{name}__gt": "" for name in NEEDED_PARTS}
+    return Q(**needed) & (Q(**{f"{prefix}name__gt": ""}) | Q(**{f"{prefix}company__gt": ""}))
+
+
+class AddressQuerySet(ValidatedQuerySet["Address"]):
+    """Queries over addresses."""
+
+    def of(self, customer: Any) -> "AddressQuerySet":
+        return self.filter(customer=customer.pk)
+
+    def lock_all_of(self, customer: Any) -> None:
+        """Keep others from changing any of the customer's addresses until the transaction ends."""
+        get_user_model().objects.select_for_update(no_key=True).only("pk").get(pk=customer.pk)
+
+
+class Address(models.Model):
+    """An address that a customer keeps. An order that is shipped to it has a copy, so a change reaches no order."""
+
+    customer = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="addresses", db_index=False)
+    name = optional_line(100)
+    company = optional_line(100)
+    line1 = models.CharField("line 1", max_length=200, validators=[printable_line, visible])
+    line2 = optional_line(200, "line 2")
+    postal_code = optional_line(20)
+    city = models.CharField(max_length=100, validators=[printable_line, visible])
+    region = optional_line(100)
+    country = models.CharField(max_length=2, validators=[validate_country], help_text="ISO 3166-1 alpha-2")
+    is_default = models.BooleanField(default=False, db_default=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = AddressQuerySet.as_manager()
+
+    class Meta:
+        base_manager_name = "objects"
+        ordering = ["id"]
+        verbose_name_plural = "addresses"
+        indexes = [models.Index(fields=["customer", "id"], name="addresses_of_a_customer")]
+        constraints = [
+            models.CheckConstraint(condition=is_complete(), name="an_address_is_complete"),
+            models.UniqueConstraint(
+                fields=["customer"], condition=Q(is_default=True), name="one_default_address_per_customer"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return ", ".join(filter(None, (getattr(self, name) for name in PARTS)))
+
+    def save(self, **options: Any) -> None:
+        """Write the address. A customer's first one is the default; a new default takes the place of the former.
+
+        Raises ValidationError, and TooManyAddresses beyond MAX_ADDRESSES.
+        """
+        clean_fields(self, PARTS)
+        self.clean()
+        with transaction.atomic():
+            # So that of two that are saved at once one is the default, and the limit holds.
+            Address.objects.lock_all_of(self.customer)
+            others = Address.objects.filter(customer=self.customer_id).exclude(pk=self.pk)
+            if self._state.adding:
+                number = others.count()
+                if number >= MAX_ADDRESSES:
+                    raise TooManyAddresses(MAX_ADDRESSES)
+                self.is_default = self.is_default or number == 0
+            if self.is_default:
+                others.filter(is_default=True).update(is_default=False)
+            super().save(**options)
+
+    def clean(self) -> None:
+        """Raise ValidationError with every part that is missing."""
+        check_complete(self.parts)
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The address itself: {part: text}, blank where it has none."""
+        return {name: getattr(self, name) for name in PARTS}

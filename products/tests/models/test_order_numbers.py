@@ -1,0 +1,87 @@
+"""Order numbers: short, read out on the phone, and no two alike."""
+
+import pytest
+from django.db import connection
+
+from products.models import Cart, Order
+from products.order_numbers import ALPHABET, format_number, new_number, parse_number
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def draws(monkeypatch):
+    """`draws("AAAAAAAA", …)`: the numbers that orders draw next."""
+
+    def next_numbers(*numbers):
+        drawn = iter(numbers)
+        monkeypatch.setattr(Order._meta.get_field("number"), "default", lambda: next(drawn))
+        monkeypatch.setattr("products.ordering.placement.new_number", lambda: next(drawn))
+        # Django looks the default up once.
+        Order._meta.get_field("number").__dict__.pop("_get_default", None)
+
+    yield next_numbers
+    Order._meta.get_field("number").__dict__.pop("_get_default", None)
+
+
+def test_a_number_is_eight_characters_that_nobody_mixes_up():
+    numbers = {new_number() for _ in range(1_000)}
+
+    assert len(numbers) == 1_000
+    assert {len(number) for number in numbers} == {8}
+    assert set("".join(numbers)) == set(ALPHABET)
+    assert set(ALPHABET).isdisjoint("ILOU")
+
+
+@pytest.mark.parametrize("written", ["K7QF-3M1P", "k7qf3m1p", "K7QF 3MlP", "k7qf-3mip"])
+def test_a_number_is_understood_as_people_write_it(written):
+    assert parse_number(written) == "K7QF3M1P"
+    assert format_number("K7QF3M1P") == "K7QF-3M1P"
+
+
+def test_an_order_keeps_the_number_it_had_as_a_cart(alice, a_product):
+    Cart(alice).put(a_product(stock=1), 1)
+    number = Order.objects.get().number
+
+    order, _ = Cart(alice).place()
+
+    assert Order.objects.get(pk=order.pk).number == number
+
+
+@pytest.mark.parametrize("way", ["", "step_by_step"])
+def test_an_order_that_draws_a_taken_number_draws_again(alice, a_product, draws, request, way):
+    if way:
+        request.getfixturevalue(way)
+    mug = a_product(stock=3)
+    draws("AAAAAAAA", "AAAAAAAA", "AAAAAAAA", "BBBBBBBB")
+
+    first = Order.objects.create(customer=alice, items=[(mug, 1)])
+    second = Order.objects.create(customer=alice, items=[(mug, 2)])
+
+    assert (first.number, second.number) == ("AAAAAAAA", "BBBBBBBB")
+    assert sorted(Order.objects.values_list("number", flat=True)) == ["AAAAAAAA", "BBBBBBBB"]
+    assert mug.refreshed().stock == 0
+    assert [event.kind for event in second.events.all()] == ["order.placed"]
+
+
+def test_a_cart_that_draws_a_taken_number_draws_again(alice, bob, draws):
+    draws("AAAAAAAA", "AAAAAAAA", "BBBBBBBB")
+
+    carts = [Order.objects.cart_of(alice), Order.objects.cart_of(bob)]
+
+    assert [cart.number for cart in carts] == ["AAAAAAAA", "BBBBBBBB"]
+
+
+def test_the_database_draws_a_number_for_a_row_without_one(alice):
+    Order.objects.cart_of(alice)
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            INSERT INTO products_order (id, customer_id, status, total, currency, request_digest, payment_reference,
+                carrier, tracking_number, created_at, placed_at)
+            SELECT '01a21de02117719fb7007970b8cecbb8', customer_id, 'PLACED', 0, 'EUR', '', '', '', '', created_at,
+                created_at FROM products_order
+        """)
+
+    [number] = Order.objects.placed().values_list("number", flat=True)
+
+    assert (len(number), set(number) - set(ALPHABET)) == (8, set())
