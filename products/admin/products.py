@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from products import policies
 from products.admin.actions import ObjectAction, ObjectActionAdmin
 from products.admin.stock import Correct, Count, Receive
+from products.admin.versioned_forms import VersionedAdmin
 from products.models import Category, Product
 from products.models.products import ProductQuerySet
 
@@ -41,7 +42,7 @@ class BringBack(ObjectAction[Product]):
 
 
 @admin.register(Category)
-class CategoryAdmin(admin.ModelAdmin):
+class CategoryAdmin(VersionedAdmin):
     list_display = ["name", "slug"]
     search_fields = ["name", "slug"]
     prepopulated_fields = {"slug": ["name"]}
@@ -57,17 +58,8 @@ class OnSaleFilter(admin.SimpleListFilter):
         return {"on": queryset.on_sale, "retired": queryset.retired}.get(self.value() or "", queryset.all)()
 
 
-class ProductForm(forms.ModelForm):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            # With the values that it showed, changed_data is what this user changed, not what others did since.
-            field.show_hidden_initial = True
-
-
 @admin.register(Product)
-class ProductAdmin(ObjectActionAdmin):
-    form = ProductForm
+class ProductAdmin(VersionedAdmin, ObjectActionAdmin):
     object_actions = [Receive, Correct, Count, Retire, BringBack]
     actions = ["retire_selected", "bring_back_selected"]
 
@@ -92,7 +84,6 @@ class ProductAdmin(ObjectActionAdmin):
         if not change:
             obj.save(by=by)
         elif form.changed_data:
-            obj.refresh_from_db(fields=[name for name in form.fields if name not in form.changed_data])
             obj.save(by=by, update_fields=[*form.changed_data, "updated_at"])
 
     def get_actions(self, request: HttpRequest) -> Any:

@@ -14,6 +14,7 @@ from django.db.models import ForeignKey, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from products.admin.versioned_forms import VersionedAdmin
 from products.audit_log import SecurityEvent, record
 from products.models import ApiToken
 from products.models.tokens import ApiTokenQuerySet
@@ -38,7 +39,7 @@ class IssueTokenForm(forms.ModelForm):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(admin.ModelAdmin):
+class ApiTokenAdmin(VersionedAdmin):
     actions = ["revoke_selected"]
 
     list_display = ["prefix", "user", "name", "created_at", "expires_at", "revoked_at", "last_used_on"]
@@ -71,7 +72,7 @@ class ApiTokenAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: forms.ModelForm, change: bool) -> None:
         if change:
-            obj.save(update_fields=form.changed_data)  # and not revoked_at, as it was when the token was read
+            super().save_model(request, obj, form, change)
             return
         # Under the password that is stored now, not the one that was stored when the form was read.
         user = User.objects.select_for_update(no_key=True).get(pk=obj.user_id)

@@ -71,7 +71,8 @@ def loaded(browser, user):
     answer = browser.get(page(user))
     form = answer.context["adminform"].form
     assert f'<input type="hidden" name="version" value="{form["version"].value()}"' in answer.content.decode()
-    values = {name: form[name].value() for name in form.fields if name != "password"}
+    values = {name: form[name].value() for name in form.fields if name not in ("password", "version")}
+    values["version"] = form.fields["version"].prepare_value(form["version"].initial)
     return {name: "on" if value is True else value for name, value in values.items() if value not in (None, False)}
 
 
