@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from django.contrib.admin.forms import AdminPasswordChangeForm as AdminOwnPasswordForm
 from django.contrib.auth.forms import AdminPasswordChangeForm, ReadOnlyPasswordHashWidget, UserChangeForm
 from django.contrib.auth.models import User
-from django.db import transaction
-from django.shortcuts import get_object_or_404
+from django.core.exceptions import ValidationError
+from django.http import Http404
 
 from products.admin.versioned_forms import VersionedForm
+from products.auth import check, save_password
 
 
 class PasswordHashWidget(ReadOnlyPasswordHashWidget):
@@ -36,7 +38,26 @@ class SetPasswordForm(AdminPasswordChangeForm):
         """Raises Http404 if the user has been deleted meanwhile."""
         user: User = super().save(commit=False)
         if commit:
-            with transaction.atomic():
-                get_object_or_404(User.objects.select_for_update(no_key=True), pk=user.pk)
-                user.save(update_fields=["password"])
+            try:
+                save_password(user)
+            except User.DoesNotExist:
+                raise Http404 from None
+        return user
+
+
+class OwnPasswordForm(AdminOwnPasswordForm):
+    """Changes one's own password. It must be validated in a transaction."""
+
+    def clean_old_password(self) -> str:
+        entered: str = self.cleaned_data["old_password"]
+        # Locked, so that neither is a password replaced that was set during the check, nor an old one written back.
+        user = User.objects.select_for_update(no_key=True).filter(pk=self.user.pk).first()
+        if user is None or not check(user, entered)[0]:
+            raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return entered
+
+    def save(self, commit: bool = True) -> User:
+        user: User = super().save(commit=False)
+        if commit:
+            save_password(user)
         return user

@@ -18,6 +18,9 @@ MAX_SHOWN = 200
 """How many characters of a value a message quotes."""
 
 
+SIGNER = signing.Signer(salt=__name__)
+
+
 class VersionField(forms.CharField):
     """A hidden field with the values that the page shows, by field, signed. It is never counted as a change."""
 
@@ -25,13 +28,13 @@ class VersionField(forms.CharField):
     default_error_messages = {"invalid": "Open this page again, and then make your changes."}
 
     def prepare_value(self, value: Any) -> Any:
-        return signing.dumps(value, salt=__name__, compress=True) if isinstance(value, dict) else value
+        return SIGNER.sign_object(value, compress=True) if isinstance(value, dict) else value
 
     def to_python(self, value: Any) -> Any:
         if value in self.empty_values:
             return {}
         try:
-            return signing.loads(value, salt=__name__)
+            return SIGNER.unsign_object(value)
         except signing.BadSignature:
             raise ValidationError(self.error_messages["invalid"], code="invalid") from None
 
