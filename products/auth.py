@@ -6,7 +6,9 @@ from typing import Any
 from django.contrib.auth.backends import BaseBackend, ModelBackend
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.http import HttpRequest
+from django.utils import timezone
 
 from products import metrics
 from products.audit_log import SecurityEvent, record_login
@@ -91,6 +93,22 @@ def check(user: User, password: str) -> tuple[bool, bool]:
         make_password("")  # as much work as for any other user
         return False, False
     return is_right, bool(outdated)
+
+
+def save_password(user: User) -> None:
+    """Write the password that was set on `user`, and no other column: those were read before the slow hashing.
+
+    Raises User.DoesNotExist if the user has been deleted meanwhile.
+    """
+    with transaction.atomic():
+        User.objects.select_for_update(no_key=True).only("pk").get(pk=user.pk)
+        user.save(update_fields=["password"])
+
+
+def record_last_login(*, user: User, **others: Any) -> None:
+    """Record the moment of a login, also of a user who was deleted during it, which Django's receiver cannot."""
+    user.last_login = timezone.now()
+    User.objects.filter(pk=user.pk).update(last_login=user.last_login)
 
 
 def _rehash(user: User, password: str) -> bool:

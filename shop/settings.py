@@ -36,6 +36,7 @@ ALLOWED_HOSTS = env.names(
 # --- Apps and middleware ---------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
+    "products.apps.ProductsConfig",  # First, as it replaces a command and a receiver of django.contrib.auth.
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -45,7 +46,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "products.apps.ProductsConfig",
 ]
 
 MIDDLEWARE = [

@@ -4,12 +4,12 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from products.admin.stale_forms import ChangedFieldsAdmin
+from products.admin.versioned_forms import VersionedAdmin
 from products.models import Address
 
 
 @admin.register(Address)
-class AddressAdmin(ChangedFieldsAdmin):
+class AddressAdmin(VersionedAdmin):
     list_display = ["__str__", "customer", "is_default"]
     list_select_related = ["customer"]
     search_fields = ["customer__username", "name", "company", "=postal_code", "city"]

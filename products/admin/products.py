@@ -9,8 +9,8 @@ from django.http import HttpRequest
 
 from products import policies
 from products.admin.actions import ObjectAction, ObjectActionAdmin
-from products.admin.stale_forms import ChangedFieldsAdmin, StaleFieldsForm
 from products.admin.stock import Correct, Count, Receive
+from products.admin.versioned_forms import VersionedAdmin
 from products.models import Category, Product
 from products.models.products import ProductQuerySet
 
@@ -42,7 +42,7 @@ class BringBack(ObjectAction[Product]):
 
 
 @admin.register(Category)
-class CategoryAdmin(ChangedFieldsAdmin):
+class CategoryAdmin(VersionedAdmin):
     list_display = ["name", "slug"]
     search_fields = ["name", "slug"]
     prepopulated_fields = {"slug": ["name"]}
@@ -59,8 +59,7 @@ class OnSaleFilter(admin.SimpleListFilter):
 
 
 @admin.register(Product)
-class ProductAdmin(ObjectActionAdmin):
-    form = StaleFieldsForm
+class ProductAdmin(VersionedAdmin, ObjectActionAdmin):
     object_actions = [Receive, Correct, Count, Retire, BringBack]
     actions = ["retire_selected", "bring_back_selected"]
 
@@ -85,7 +84,6 @@ class ProductAdmin(ObjectActionAdmin):
         if not change:
             obj.save(by=by)
         elif form.changed_data:
-            obj.refresh_from_db(fields=[name for name in form.fields if name not in form.changed_data])
             obj.save(by=by, update_fields=[*form.changed_data, "updated_at"])
 
     def get_actions(self, request: HttpRequest) -> Any:

@@ -14,6 +14,7 @@ from django.db.models import ForeignKey, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from products.admin.versioned_forms import VersionedAdmin
 from products.audit_log import SecurityEvent, record
 from products.models import ApiToken
 from products.models.tokens import ApiTokenQuerySet
@@ -30,6 +31,13 @@ class RevokedFilter(admin.SimpleListFilter):
 
 
 class IssueTokenForm(forms.ModelForm):
+    def clean_user(self) -> User:
+        # As stored now, and locked until the token is there: the password may have been changed, or the user deleted.
+        user = User.objects.select_for_update(no_key=True).filter(pk=self.cleaned_data["user"].pk).first()
+        if user is None:
+            raise ValidationError("This user has just been deleted.")
+        return user
+
     def clean_expires_at(self) -> datetime:
         expires_at: datetime = self.cleaned_data["expires_at"]
         if expires_at <= timezone.now():
@@ -38,7 +46,7 @@ class IssueTokenForm(forms.ModelForm):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(admin.ModelAdmin):
+class ApiTokenAdmin(VersionedAdmin):
     actions = ["revoke_selected"]
 
     list_display = ["prefix", "user", "name", "created_at", "expires_at", "revoked_at", "last_used_on"]
@@ -71,11 +79,9 @@ class ApiTokenAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: forms.ModelForm, change: bool) -> None:
         if change:
-            obj.save(update_fields=form.changed_data)  # and not revoked_at, as it was when the token was read
+            super().save_model(request, obj, form, change)
             return
-        # Under the password that is stored now, not the one that was stored when the form was read.
-        user = User.objects.select_for_update(no_key=True).get(pk=obj.user_id)
-        token, secret = ApiToken.objects.issue(user, name=obj.name, lifetime=obj.expires_at - timezone.now())
+        token, secret = ApiToken.objects.issue(obj.user, name=obj.name, lifetime=obj.expires_at - timezone.now())
         obj.pk, obj.prefix = token.pk, token.prefix
         record_on_commit(SecurityEvent.TOKEN_MADE, request, token=token.pk, owner=obj.user.pk)
         self.message_user(request, f"The token is {secret}. It is shown only once; store it safely.", messages.WARNING)

@@ -2,24 +2,14 @@
 
 from typing import Any
 
-from django import forms
+from django.contrib.admin.forms import AdminPasswordChangeForm as AdminOwnPasswordForm
 from django.contrib.auth.forms import AdminPasswordChangeForm, ReadOnlyPasswordHashWidget, UserChangeForm
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.db import transaction
-from django.shortcuts import get_object_or_404
-from django.utils.crypto import salted_hmac
+from django.http import Http404
 
-VERSIONED_FIELDS = ("username", "first_name", "last_name", "email", "is_active", "is_staff", "is_superuser")
-
-
-class VersionField(forms.CharField):
-    """A hidden field with the version of the user that the page shows. It is never counted as a change."""
-
-    widget = forms.HiddenInput
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return False
+from products.admin.versioned_forms import VersionedForm
+from products.auth import check, save_password
 
 
 class PasswordHashWidget(ReadOnlyPasswordHashWidget):
@@ -32,40 +22,13 @@ class PasswordHashWidget(ReadOnlyPasswordHashWidget):
             return super().get_context(name, "damaged", attrs)
 
 
-class UserForm(UserChangeForm):
-    """Refuses to save if the user has been changed since the page was loaded.
-
-    It must be validated in a transaction, as the admin does. A request without a version, as scripts send, is not
-    checked.
-    """
-
-    version = VersionField(required=False)
+class UserForm(VersionedForm, UserChangeForm):
+    """Django's form for a user. The password and the last login are no part of it, so a login is no conflict."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         if "password" in self.fields:
             self.fields["password"].widget = PasswordHashWidget()
-        if "version" in self.fields:
-            self.initial["version"] = _version_of(self.instance)
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        shown = cleaned.get("version")
-        # The lock makes the second of two concurrent requests see what the first has saved.
-        user = User.objects.select_for_update(no_key=True).filter(pk=self.instance.pk).first()
-        if user is None or (shown and shown != _version_of(user)):
-            raise ValidationError(
-                "This user has been changed since you opened this page. Open it again, and then make your changes.",
-                code="stale",
-            )
-        return cleaned
-
-
-def _version_of(user: User) -> str:
-    # Without the password and the last login, which this page does not write: a login meanwhile is no conflict.
-    values = [getattr(user, name) for name in VERSIONED_FIELDS]
-    related = [sorted(relation.values_list("pk", flat=True)) for relation in (user.groups, user.user_permissions)]
-    return salted_hmac("products.admin.user_forms", repr([values, related]), algorithm="sha256").hexdigest()
 
 
 class SetPasswordForm(AdminPasswordChangeForm):
@@ -75,7 +38,26 @@ class SetPasswordForm(AdminPasswordChangeForm):
         """Raises Http404 if the user has been deleted meanwhile."""
         user: User = super().save(commit=False)
         if commit:
-            with transaction.atomic():
-                get_object_or_404(User.objects.select_for_update(no_key=True), pk=user.pk)
-                user.save(update_fields=["password"])
+            try:
+                save_password(user)
+            except User.DoesNotExist:
+                raise Http404 from None
+        return user
+
+
+class OwnPasswordForm(AdminOwnPasswordForm):
+    """Changes one's own password. It must be validated in a transaction."""
+
+    def clean_old_password(self) -> str:
+        entered: str = self.cleaned_data["old_password"]
+        # Locked, so that neither is a password replaced that was set during the check, nor an old one written back.
+        user = User.objects.select_for_update(no_key=True).filter(pk=self.user.pk).first()
+        if user is None or not check(user, entered)[0]:
+            raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return entered
+
+    def save(self, commit: bool = True) -> User:
+        user: User = super().save(commit=False)
+        if commit:
+            save_password(user)
         return user

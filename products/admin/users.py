@@ -2,15 +2,19 @@
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group, User
+from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpRequest
+from django.urls import reverse_lazy
+from django.utils.decorators import method_decorator
 
-from products.admin.user_forms import SetPasswordForm, UserForm
+from products.admin.user_forms import OwnPasswordForm, SetPasswordForm, UserForm
+from products.admin.versioned_forms import VersionedAdmin
 from products.audit_log import SecurityEvent, record
 
 PERMISSION_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -30,27 +34,24 @@ class AdminLoginForm(AdminAuthenticationForm):
         record(SecurityEvent.ADMIN_ENTERED, self.request, user=user.pk)
 
 
+@method_decorator(transaction.atomic, name="post")
+class OwnPasswordView(PasswordChangeView):
+    """The page where staff change their own password, with a form that undoes nothing that happens meanwhile."""
+
+    form_class = OwnPasswordForm
+    success_url = reverse_lazy("admin:password_change_done")
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(**admin.site.each_context(self.request), **context)
+
+
 @admin.register(User)
-class UserAdmin(auth_admin.UserAdmin):
+class UserAdmin(VersionedAdmin, auth_admin.UserAdmin):
     """Only a superuser grants permissions or changes staff accounts: whoever sets a password can log in with it."""
 
     form = UserForm
     change_password_form = SetPasswordForm
     readonly_fields = ("last_login", "date_joined")
-
-    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        (title, first), *others = super().get_fieldsets(request, obj)
-        if obj is not None and self.has_change_permission(request, obj):
-            first = first | {"fields": (*first["fields"], "version")}
-        return [(title, first), *others]
-
-    def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool) -> None:
-        if change:
-            # Only the changed columns: others, such as the password, may have been written since the page was loaded.
-            columns = {field.name for field in obj._meta.concrete_fields}
-            obj.save(update_fields=columns.intersection(form.changed_data))
-        else:
-            super().save_model(request, obj, form, change)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
@@ -69,7 +70,7 @@ def _may_manage(request: HttpRequest, account: User | None) -> bool:
 
 
 @admin.register(Group)
-class GroupAdmin(auth_admin.GroupAdmin):
+class GroupAdmin(VersionedAdmin, auth_admin.GroupAdmin):
     """Only a superuser changes groups, because a group grants permissions."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -13,7 +13,7 @@ from django.contrib.auth.hashers import (
     make_password,
 )
 from django.contrib.auth.models import User
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.test import Client
 
@@ -222,6 +222,145 @@ def test_a_user_who_is_deleted_meanwhile_gets_no_token(clerk, during_check, pass
 
     assert enter_api(OLD) is None
     assert not User.objects.exists()
+
+
+def test_a_user_who_is_deleted_while_logging_in_to_the_admin_is_not_in(clerk, during_check):
+    User.objects.update(password=make_password(OLD))
+    during_check(clerk.delete)
+
+    assert not is_in(enter_admin(OLD))
+    assert not User.objects.exists()
+
+
+def test_a_login_writes_its_moment_and_nothing_else(clerk):
+    before = User.objects.values().get()
+
+    assert is_in(enter_admin(OLD))
+
+    after = User.objects.values().get()
+    assert {name for name in after if after[name] != before[name]} == {"last_login", "password"}
+
+
+# --- A password that is set while something else changes ------------------------------------------------------------
+
+
+CHANGE = {"old_password": OLD, "new_password1": NEW, "new_password2": NEW}
+
+
+@pytest.fixture
+def here(clerk):
+    """A browser in which the clerk is logged in."""
+    browser = enter_admin(OLD)
+    assert is_in(browser)
+    return browser
+
+
+def test_ones_own_new_password_undoes_nothing_that_is_changed_while_it_is_set(clerk, here, during_check):
+    during_check(lambda: User.objects.update(email="clerk@example.com", first_name="Clerk"))
+
+    assert here.post("/admin/password_change/", CHANGE).status_code == 302
+
+    user = User.objects.get()
+    assert (user.email, user.first_name, user.check_password(NEW)) == ("clerk@example.com", "Clerk", True)
+    assert is_in(here)
+
+
+def test_checking_ones_old_password_does_not_store_it_anew(clerk, here):
+    User.objects.update(password=outdated())
+    here.force_login(User.objects.get())
+
+    here.post("/admin/password_change/", CHANGE | {"new_password2": "another one than that"})
+
+    assert stored(clerk) == outdated()
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_ones_own_new_password_does_not_replace_one_that_is_just_being_set(clerk, here):
+    third = "third time lucky horse"
+    with transaction.atomic():
+        change_password(clerk, third)
+        changing = meanwhile(lambda: here.post("/admin/password_change/", CHANGE))
+        assert changing.waits()
+
+    answer = changing.outcome()
+    assert answer.context["form"].errors.as_data()["old_password"][0].code == "password_incorrect"
+    assert User.objects.get().check_password(third)
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_user_who_is_just_being_deleted_sets_no_password(clerk, here):
+    with transaction.atomic():
+        User.objects.filter(pk=clerk.pk).delete()
+        changing = meanwhile(lambda: here.post("/admin/password_change/", CHANGE))
+        assert changing.waits()
+
+    assert changing.outcome().status_code == 200
+    assert not User.objects.exists()
+
+
+def test_a_damaged_hash_is_no_reason_for_an_error_on_the_page_of_ones_own_password(clerk, here):
+    User.objects.update(password="pbkdf2_sha256$x$y$z")
+    here.force_login(User.objects.get())
+
+    answer = here.post("/admin/password_change/", CHANGE)
+
+    assert answer.context["form"].errors.as_data()["old_password"][0].code == "password_incorrect"
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    """Answer the prompts of a command with these texts; a function among them is called first."""
+
+    def install(*answers):
+        left = iter(answers)
+
+        def answer(prompt):
+            given = next(left)
+            return given() if callable(given) else given
+
+        monkeypatch.setattr("products.management.commands.changepassword.getpass", answer)
+
+    return install
+
+
+def test_the_command_undoes_nothing_that_is_changed_while_a_password_is_typed(clerk, typed):
+    typed(NEW, lambda: User.objects.update(is_active=False, is_staff=False) and NEW)
+
+    call_command("changepassword", "clerk", verbosity=0)
+
+    user = User.objects.get()
+    assert (user.is_active, user.is_staff, user.check_password(NEW)) == (False, False, True)
+
+
+def test_the_command_says_that_the_user_was_deleted_meanwhile(clerk, typed):
+    typed(NEW, lambda: clerk.delete() and NEW)
+
+    with pytest.raises(CommandError, match="user 'clerk' has been deleted meanwhile"):
+        call_command("changepassword", "clerk")
+
+
+@pytest.mark.parametrize(
+    ("answers", "refused"),
+    [
+        ([NEW, OLD, "short", "short", "12345678901234567890", "12345678901234567890"], "after 3 attempts"),
+        ([""], "aborted"),
+    ],
+)
+def test_the_command_stores_no_password_that_is_refused(clerk, typed, settings, answers, refused):
+    settings.AUTH_PASSWORD_VALIDATORS = shop_settings.AUTH_PASSWORD_VALIDATORS
+    typed(*answers)
+
+    with pytest.raises(CommandError, match=refused):
+        call_command("changepassword", "clerk")
+
+    assert stored(clerk) == outdated()
+
+
+def test_the_command_knows_whom_it_does_not_know():
+    with pytest.raises(CommandError, match="user 'nobody' does not exist"):
+        call_command("changepassword", "nobody")
 
 
 # --- What a new hash of the same password ends, and what not --------------------------------------------------------

@@ -12,15 +12,14 @@ def page(product, name="change"):
 
 
 def form(product, **changes):
-    """Return what a browser sends from the product's page as it is now, with these changes."""
-    shown = {
+    """Return the values of the product's page as it is now, with these changes."""
+    return {
         "sku": product.sku,
         "name": product.name,
         "description": product.description,
         "category": product.category_id or "",
         "price": str(product.price),
-    }
-    return {f"initial-{name}": value for name, value in shown.items()} | shown | changes
+    } | changes
 
 
 def test_a_new_product_has_no_stock_and_an_event_by_its_creator(staff, client_of):
@@ -68,31 +67,6 @@ def test_a_form_opened_before_a_sale_does_not_restore_the_sold_stock(staff, clie
     assert list(Product.objects.out_of_balance()) == []
 
 
-def test_a_form_does_not_undo_changes_made_since_it_was_opened(staff, client_of, a_product):
-    mug = a_product(name="Mug", price="4.50")
-    opened = form(mug, name="Large mug")
-    mug.price = Decimal("5.00")
-    mug.save()
-    mug.retire()
-
-    client_of(staff).post(page(mug), opened)
-
-    now = mug.refreshed()
-    assert (now.name, now.price, now.retired_at) == ("Large mug", Decimal("5.00"), mug.retired_at)
-
-
-def test_a_form_keeps_the_search_text_that_others_changed_since(staff, client_of, a_product):
-    mug = a_product(name="Mug", description="stoneware")
-    opened = form(mug, name="Large mug")
-    mug.description = "enamel"
-    mug.save()
-
-    client_of(staff).post(page(mug), opened)
-
-    assert mug.refreshed().description == "enamel"
-    assert [list(Product.objects.search(word)) for word in ("large", "enamel", "stoneware")] == [[mug], [mug], []]
-
-
 def test_a_sku_taken_by_a_concurrent_request_shows_an_error(staff, client_of, messages_of, a_product, monkeypatch):
     taken = a_product(sku="MUG")
     monkeypatch.setattr(
@@ -106,12 +80,11 @@ def test_a_sku_taken_by_a_concurrent_request_shows_an_error(staff, client_of, me
     assert list(Product.objects.all()) == [taken]
 
 
-def test_the_page_has_its_initial_values_and_no_field_for_the_stock(staff, client_of, a_product):
+def test_the_page_has_no_field_for_the_stock(staff, client_of, a_product):
     mug = a_product(stock=50, name="Mug")
 
     html = client_of(staff).get(page(mug)).content.decode()
 
-    assert '<input type="hidden" name="initial-name" value="Mug" id="initial-id_name">' in html
     assert '<div class="readonly">50</div>' in html
     assert 'name="stock"' not in html
     assert 'name="retired_at"' not in html

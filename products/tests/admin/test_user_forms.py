@@ -1,6 +1,7 @@
 """Users and tokens that are changed while somebody has a page of theirs open, or while a password is hashed."""
 
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -71,7 +72,8 @@ def loaded(browser, user):
     answer = browser.get(page(user))
     form = answer.context["adminform"].form
     assert f'<input type="hidden" name="version" value="{form["version"].value()}"' in answer.content.decode()
-    values = {name: form[name].value() for name in form.fields if name != "password"}
+    values = {name: form[name].value() for name in form.fields if name not in ("password", "version")}
+    values["version"] = form.fields["version"].prepare_value(form["version"].initial)
     return {name: "on" if value is True else value for name, value in values.items() if value not in (None, False)}
 
 
@@ -211,3 +213,18 @@ def test_a_user_whose_hash_is_damaged_gets_a_new_password(browser, carol, settin
 
     assert shown == [200, 200]
     assert refreshed(carol).check_password(NEW)
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_no_token_is_issued_for_a_user_who_is_just_being_deleted(browser, carol):
+    moment = timezone.now() + timedelta(days=3)
+    words = {"user": carol.pk, "expires_at_0": f"{moment:%Y-%m-%d}", "expires_at_1": f"{moment:%H:%M:%S}"}
+    with transaction.atomic():
+        User.objects.filter(pk=carol.pk).delete()
+        issuing = meanwhile(lambda: browser.post("/admin/products/apitoken/add/", words))
+        assert issuing.waits()
+
+    errors = issuing.outcome().context["adminform"].form.errors
+    assert errors == {"user": ["This user has just been deleted."]}
+    assert not ApiToken.objects.exists()
