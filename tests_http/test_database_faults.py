@@ -159,7 +159,8 @@ def test_without_a_database_a_request_that_writes_says_that_nothing_was_changed(
     assert (answer[0], answer[2]["detail"]) == (503, NOTHING_CHANGED)
     [line] = why(log, id_of(answer))
     assert line.startswith("database.unavailable: OperationalError, code None, nothing changed True: ")
-    assert line.endswith("Connection refused")
+    # Which of the two depends on how fast the connection that was kept hears of the crash.
+    assert line.endswith(("Connection refused", "terminating connection due to unexpected postmaster exit"))
 
 
 def test_a_wrong_password_is_logged_as_such_and_not_shown(database, token, log):

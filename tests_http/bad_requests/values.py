@@ -129,8 +129,8 @@ def products_in_orders() -> list[Row]:
         ask("an unknown member in a line", order, 400, "unknown",
             body='{"lines": [{"product": {mug}, "quantity": 1, "price": "0.01"}]}'),
         ask("a price in an order", order, 400, "unknown", body='{"product": {mug}, "quantity": 1, "price": "0.01"}'),
-        ask("somebody else as the customer", order, 400, "unknown",
-            body='{"product": {mug}, "quantity": 1, "customer": 1}'),
+        ask("somebody else as the customer", order, 403, "permission_denied",
+            body='{"product": {mug}, "quantity": 1, "customer": 999999999}'),
         ask("a status in an order", order, 400, "unknown",
             body='{"product": {mug}, "quantity": 1, "status": "PAID"}'),
     ]

@@ -136,7 +136,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "named": {"username": "alice", "password": "alice-likes-mugs", "name": "my laptop"},
     },
     "Customer": {"customer": CUSTOMER},
-    "CustomerChange": {"close": {"is_active": False}},
+    "CustomerChange": {"correct": {"email": "alice@shop.example"}, "close": {"is_active": False}},
     "CustomerPage": {"page": page(CUSTOMER, "/api/customers")},
     "DetailsRequest": {"address": {"email": "alice@shop.example", "ship_to": NEW_ADDRESS}},
     "EventPage": {"page": page(EVENT, f"/api/orders/{ORDER_ID}/events")},
