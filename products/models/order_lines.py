@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import Any
 
-from django.db import models
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
 from django.db.models import ProtectedError, Q
 from uuid_utils.compat import uuid7
 
@@ -23,15 +24,19 @@ class OrderLineQuerySet(models.QuerySet["OrderLine"]):
 
     def set_quantity(self, quantity: int) -> int:
         """Set the quantity of these lines, which must be a cart's, and return their number."""
+        check_whole(quantity)
         return super().update(quantity=quantity)
 
     def update(self, **values: Any) -> int:
         self._check_writable(values)
+        check_whole(values.get("quantity"))
         return super().update(**values)
 
     def bulk_update(self, objs: Iterable["OrderLine"], fields: Iterable[str], *arguments: Any, **options: Any) -> int:
         lines, names = list(objs), list(fields)
         self.filter(pk__in=[line.pk for line in lines])._check_writable(names)
+        for line in lines:
+            check_whole(line.quantity)
         return super().bulk_update(lines, names, *arguments, **options)
 
     def _check_writable(self, names: Iterable[str]) -> None:
@@ -54,11 +59,15 @@ class OrderLineQuerySet(models.QuerySet["OrderLine"]):
         unique_fields: Collection[str] | None = None,
     ) -> "list[OrderLine]":
         lines = list(objs)
-        orders = OrderLine._meta.get_field("order").related_model._base_manager
-        placed = orders.filter(pk__in={line.order_id for line in lines}).exclude(status="CART")
-        if any(line.has_snapshot for line in lines) or update_conflicts or placed.exists():
-            raise TypeError(LINES_ARE_FROZEN)
-        return super().bulk_create(lines, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields)
+        for line in lines:
+            check_whole(line.quantity)
+        with transaction.atomic(using=self.db):
+            has_placed = any(status != "CART" for status in _locked_statuses({line.order_id for line in lines}))
+            if has_placed or update_conflicts or any(line.has_snapshot for line in lines):
+                raise TypeError(LINES_ARE_FROZEN)
+            return super().bulk_create(
+                lines, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
+            )
 
 
 class OrderLine(models.Model):
@@ -91,10 +100,12 @@ class OrderLine(models.Model):
         return f"{self.quantity} x {self.sku or self.product_id}"
 
     def save(self, **options: Any) -> None:
-        """Write the line of a cart. Raises TypeError for one of a placed order."""
-        if self.has_snapshot or self.order.status != "CART":
-            raise TypeError(LINES_ARE_FROZEN)
-        super().save(**options)
+        """Write the line of a cart. Raises TypeError for one of a placed order, ValidationError for half a piece."""
+        check_whole(self.quantity)
+        with transaction.atomic():
+            if self.has_snapshot or any(status != "CART" for status in _locked_statuses({self.order_id})):
+                raise TypeError(LINES_ARE_FROZEN)
+            super().save(**options)
 
     def delete(self, *arguments: Any, **options: Any) -> tuple[int, dict[str, int]]:
         try:
@@ -111,3 +122,21 @@ class OrderLine(models.Model):
     def amount(self) -> Decimal:
         """Quantity times unit price, in the order's currency; 0 while there is no snapshot."""
         return (self.unit_price or Decimal("0.00")) * self.quantity
+
+
+def _locked_statuses(order_ids: Iterable[Any]) -> list[str]:
+    """Lock these orders, and return their statuses.
+
+    The trigger does not see what another transaction has not committed: without the lock, a line could be added to a
+    cart that is just being placed.
+    """
+    orders = OrderLine._meta.get_field("order").related_model._base_manager
+    return list(
+        orders.filter(pk__in=order_ids).order_by("pk").select_for_update(no_key=True).values_list("status", flat=True)
+    )
+
+
+def check_whole(quantity: Any) -> None:
+    """Raise ValidationError for a fraction, which the column would cut off."""
+    if isinstance(quantity, float | Decimal) and quantity % 1:
+        raise ValidationError({"quantity": ["Pieces are counted in whole numbers."]})

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from asgiref.sync import async_to_sync
 from django.core import serializers
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
@@ -616,3 +617,23 @@ def test_what_comes_back_comes_back_to_the_product_that_was_taken(order, mug, la
     order.cancel()
 
     assert (mug.refreshed().stock, lamp.refreshed().stock) == (10, 10)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda lines, line, lamp: lines.create(product=lamp, quantity=1.5),
+        lambda lines, line, lamp: lines.bulk_create([OrderLine(order=line.order, product=lamp, quantity=1.5)]),
+        lambda lines, line, lamp: lines.update(quantity=1.5),
+        lambda lines, line, lamp: lines.set_quantity(1.5),
+        lambda lines, line, lamp: lines.bulk_update([OrderLine(pk=line.pk, quantity=1.5)], ["quantity"]),
+    ],
+)
+def test_half_a_piece_is_not_cut_to_none(bob, mug, lamp, write):
+    Cart(bob).put(mug, 2)
+    line = OrderLine.objects.get(order__customer=bob)
+
+    with pytest.raises(ValidationError, match="Pieces are counted in whole numbers"):
+        write(line.order.lines, line, lamp)
+
+    assert [each.quantity for each in OrderLine.objects.filter(order__customer=bob)] == [2]

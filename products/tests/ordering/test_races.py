@@ -10,16 +10,19 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from products.models import (
+    Cart,
     IdempotencyKeyConflict,
     IdempotentReplay,
     InsufficientStock,
     InvalidTransition,
     NotOverdue,
     Order,
+    OrderLine,
     PaymentOverdue,
     Product,
     Status,
 )
+from products.reconciliation import differences
 from products.tests.side_by_side import just_before, meanwhile, on_postgresql, side_by_side
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -443,17 +446,41 @@ def test_who_finds_an_overdue_order_just_being_expired_gets_its_stock(alice, bob
 
 def test_who_finds_an_overdue_order_just_being_paid_for_is_refused(alice, bob, a_product):
     mug = a_product(stock=1)
-    order = Order.objects.create(customer=bob, items=[(mug, 1)], pay_by=timezone.now() + 100 * MOMENT)
+    order = Order.objects.create(customer=bob, items=[(mug, 1)], pay_by=timezone.now() + timedelta(seconds=1))
 
     with transaction.atomic():
         order.pay()
-        time.sleep(0.15)
+        time.sleep(1.1)
         hers = meanwhile(place(alice, (mug, 1)))
         assert hers.waits()
 
     assert kinds([hers.outcome()]) == {InsufficientStock: 1}
     assert refreshed(order).status == Status.PAID
     assert mug.refreshed().stock == 0
+
+
+@on_postgresql
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda lines, line, lamp: lines.create(product=lamp, quantity=1),
+        lambda lines, line, lamp: lines.bulk_create([OrderLine(order=line.order, product=lamp, quantity=1)]),
+        lambda lines, line, lamp: line.save(),
+        lambda lines, line, lamp: OrderLine(order=line.order, product=lamp, quantity=1).save(),
+    ],
+)
+def test_no_line_gets_into_a_cart_that_is_just_being_placed(alice, a_product, write):
+    mug, lamp = a_product(stock=5), a_product(stock=5)
+    Cart(alice).put(mug, 1)
+    line = OrderLine.objects.select_related("order").get()
+
+    with transaction.atomic():
+        Order.objects.cart_of(alice).place()
+        adding = meanwhile(lambda: write(line.order.lines, line, lamp))
+        assert adding.waits()
+
+    assert isinstance(adding.outcome(), TypeError)
+    assert list(differences()) == []
 
 
 # Two products with one name
