@@ -32,7 +32,7 @@ def atomic_with_retry(work: Callable[[], Result], *, max_tries: int = MAX_TRIES)
             if attempt == tries or sqlstate(error) not in CONFLICTS:
                 raise
             # Jitter, so that two transactions that collided do not collide again in step.
-            time.sleep(random.uniform(0, MAX_PAUSE * 2**attempt))  # noqa: S311 - not a secret
+            time.sleep(random.uniform(0, MAX_PAUSE * 2 ** (attempt - 1)))  # noqa: S311 - not a secret
     raise AssertionError("unreachable: the last try returns or raises")
 
 
@@ -44,8 +44,8 @@ class InstanceState:
 
     def __init__(self, instance: models.Model, *also: str) -> None:
         self.instance = instance
-        loaded = instance.get_deferred_fields()
-        names = [field.attname for field in instance._meta.concrete_fields if field.attname not in loaded]
+        deferred = instance.get_deferred_fields()
+        names = [field.attname for field in instance._meta.concrete_fields if field.attname not in deferred]
         self.values: dict[str, Any] = {name: getattr(instance, name) for name in (*names, *also)}
         self.adding, self.db = instance._state.adding, instance._state.db
 
