@@ -20,8 +20,8 @@ def atomic_with_retry(work: Callable[[], Result], *, max_tries: int = MAX_TRIES)
     """Run `work` in one transaction and return its result; after a conflict, roll back and retry up to three times.
 
     A conflict is a deadlock, a serialization failure or a lock timeout. Inside a transaction of the caller's, `work`
-    runs once: only whoever opened a transaction can restart it. A lost connection is not retried, because the commit
-    may have succeeded. Raises what `work` raises, and OperationalError where the conflict persists.
+    runs once: only the code that opened a transaction can restart it. A lost connection is not retried, because the
+    commit may have succeeded. Raises what `work` raises, and OperationalError where the conflict persists.
     """
     tries = 1 if transaction.get_connection().in_atomic_block else max_tries
     for attempt in range(1, tries + 1):
