@@ -1,4 +1,4 @@
-# Every chore of the shop, by name. `make` alone lists them.
+# Development tasks. `make` alone lists them.
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -42,16 +42,16 @@ help: ## list what make can do
 install: $(INSTALLED) ## make .venv with everything that runs, tests and checks the shop
 
 $(INSTALLED): requirements-dev.txt
-# Making it anew begins with emptying it, and behind a link that is somebody else's.
+# Recreating it deletes it first, and behind a link that would be another checkout's.
 	@[ ! -L .venv ] || { \
-		echo ".venv is a link to another checkout's environment, which is not made anew from here; remove the link first" >&2; \
+		echo ".venv is a link to another checkout's environment, which is not recreated from here; remove the link first" >&2; \
 		exit 1; \
 	}
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "The shop needs Python 3.11 or newer, and '$(PYTHON)' is not that; try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; \
 		exit 1; \
 	}
-# The lock is complete. Let loose on it, pip looks for coverage[toml], finds a newer one and wants a hash of that.
+# The lock is complete. Without --no-deps, pip looks for coverage[toml], finds a newer one and wants a hash of that.
 ifneq ($(UV),)
 	@$(UV) venv --quiet --clear --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt
@@ -66,7 +66,7 @@ run: install ## serve the shop with demo data on http://127.0.0.1:8000 (PORT=800
 	@$(BIN)/python manage.py load_demo --port $(PORT)
 	@exec $(BIN)/python manage.py runserver 127.0.0.1:$(PORT)
 
-test: ## pass every test on SQLite and on PostgreSQL, and hold coverage at its threshold
+test: ## pass every test on SQLite and on PostgreSQL, and require the coverage
 	@rm -f .coverage .coverage.*
 	@$(MAKE) --no-print-directory test-sqlite
 	@$(MAKE) --no-print-directory test-postgres
@@ -110,7 +110,7 @@ $(NODE_TOOLS): $(CLIENTS)/package-lock.json
 	@cd $(CLIENTS) && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
-contract: install clients ## hold docs/openapi.yaml against the linters of others
+contract: install clients ## apply other projects' linters to docs/openapi.yaml
 	$(BIN)/openapi-spec-validator --validation-errors all docs/openapi.yaml
 	$(if $(NPM),REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(CLIENTS)/node_modules/.bin/redocly lint \
 		--config $(CLIENTS)/redocly.yaml docs/openapi.yaml,@echo "There is no npm with Node.js 20 here, so Redocly is left out")
@@ -164,7 +164,7 @@ bench-profile: install ## show where the time of an order and of a product page 
 	@$(BIN)/python -m benchmarks.environments tools
 	@$(BIN)/python -m benchmarks.profile_requests $(ARGS)
 
-check: install ## hold the code to the house rules, without running it
+check: install ## lint, type-check, check migrations and the API contract
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -186,7 +186,7 @@ lock: ## lock requirements*.in again (ARGS=--upgrade moves to the newest version
 		echo "psycopg 3 is in the lock, and Django would silently use it; see requirements.in" >&2; exit 1; \
 	fi
 
-clean: ## remove what make and the tools have made; the laptop's database stays
+clean: ## remove what make and the tools have made; db.sqlite3 stays
 	@rm -rf .venv staticfiles htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \
 		.hypothesis .schemathesis $(CLIENTS)/node_modules build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -26,9 +26,9 @@ from django.core.exceptions import ImproperlyConfigured
 from gunicorn import glogging
 from gunicorn.config import Config
 
-from shop import metrics_folder
+from shop import metrics_directory
 from shop.env import Environment
-from shop.pre_request import mark
+from shop.pre_request import mark_ambiguous
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 
@@ -60,7 +60,7 @@ forwarder_headers = ""
 forwarded_allow_ips = ""
 # The allow list does not apply to UNIX sockets, whose peers gunicorn always trusts.
 secure_scheme_headers: dict[str, str] = {}
-pre_request = mark
+pre_request = mark_ambiguous
 
 # Workers touch a file to prove that they are alive. On a busy or read-only disk they would look dead.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
@@ -88,14 +88,14 @@ def on_starting(server: Any) -> None:
     """Load the application once, so that the workers share its memory."""
     logging.captureWarnings(True)
     # preload_app would load it before this hook, and prometheus_client looks for its directory when it is imported.
-    metrics_folder.make(server.cfg.uid, server.cfg.gid)
+    metrics_directory.make(server.cfg.uid, server.cfg.gid)
     server.app.wsgi()
     gc.collect()
     gc.freeze()  # A collection in a worker would write to the shared pages, and so copy them.
 
 
 def on_exit(server: Any) -> None:
-    metrics_folder.remove()
+    metrics_directory.remove()
 
 
 try:

@@ -1,4 +1,4 @@
-"""The currencies of ISO 4217 and their minor units: with how many decimals an amount is written."""
+"""The currencies of ISO 4217 and their minor units: the number of decimals in an amount."""
 
 from decimal import Decimal
 
@@ -27,7 +27,7 @@ USABLE = sorted(code for code, digits in MINOR_UNITS.items() if digits <= PRICE_
 
 
 def decimals(currency: str) -> int:
-    """Return with how many decimals a price in this currency is stored; two where the currency is not known."""
+    """Return the number of decimals of a stored price in this currency; two if the currency is unknown."""
     return min(MINOR_UNITS.get(currency, PRICE_DECIMALS), PRICE_DECIMALS)
 
 
@@ -37,6 +37,6 @@ def fits(amount: Decimal, currency: str) -> bool:
 
 
 def sentence_for(currency: str) -> str:
-    """Say how a price in this currency is written."""
+    """Return a sentence that says how many decimals an amount in this currency has."""
     digits = decimals(currency)
     return f"An amount in {currency} has {f'at most {digits} decimals' if digits else 'no decimals'}."

@@ -1,4 +1,4 @@
-"""Reconciliation: hold stock, ledger, order lines, totals, statuses and events against each other.
+"""Reconciliation: compare stock, ledger, order lines, totals, statuses and events with each other.
 
 A constant number of statements, each of which reads whole tables: for a nightly job, not for a probe.
 """
@@ -34,8 +34,8 @@ def _stock() -> Iterator[str]:
 
 
 def _lines() -> Iterator[str]:
-    """Compare the lines with the ledger: one sale of the whole quantity, given back where the status wants it only."""
-    wanted_reason = Case(
+    """Compare the lines with the ledger: one sale of the whole quantity, put back if the status restocks."""
+    expected_reason = Case(
         *(When(order__status=status, then=Value(reason.value)) for status, reason in RESTOCKS.items()),
         default=Value(""),
         output_field=CharField(),
@@ -44,11 +44,13 @@ def _lines() -> Iterator[str]:
     back = Q(movements__reason__in=GIVEN_BACK)
     lines = (
         OrderLine.objects.order_by("order", "pk")
-        .annotate(wanted_reason=wanted_reason)
+        .annotate(expected_reason=expected_reason)
         .annotate(
             sold=Coalesce(Sum("movements__delta", filter=Q(movements__reason=Reason.SOLD)), 0),
             back=Coalesce(Sum("movements__delta", filter=back), 0),
-            as_wanted=Coalesce(Sum("movements__delta", filter=back & Q(movements__reason=F("wanted_reason"))), 0),
+            back_as_expected=Coalesce(
+                Sum("movements__delta", filter=back & Q(movements__reason=F("expected_reason"))), 0
+            ),
             elsewhere=Count("movements", filter=moved & ~Q(movements__product=F("product"))),
         )
     )
@@ -58,16 +60,16 @@ def _lines() -> Iterator[str]:
         (placed & ~Q(sold=-F("quantity")))
         | (placed & (Q(sku="") | Q(unit_price=None)))
         | (~placed & ~(Q(sold=0) & Q(back=0)))
-        | (ends & ~(Q(as_wanted=F("quantity")) & Q(back=F("quantity"))))
+        | (ends & ~(Q(back_as_expected=F("quantity")) & Q(back=F("quantity"))))
         | (~ends & ~Q(back=0))
         | Q(elsewhere__gt=0)
     )
     columns = ("order", "order__status", "order__placed_at", "product", "sku", "quantity", "unit_price", "sold", "back")
     for row in lines.filter(wrong).values(*columns, "elsewhere").iterator():
-        yield from _of_line(row)
+        yield from _line_differences(row)
 
 
-def _of_line(row: dict[str, Any]) -> Iterator[str]:
+def _line_differences(row: dict[str, Any]) -> Iterator[str]:
     """Say what is wrong with one line."""
     line = f"Order {row['order']}: its line for {row['quantity']} of {row['sku'] or 'product {product}'.format(**row)}"
     sold, back = -row["sold"], row["back"]
@@ -102,44 +104,54 @@ def _totals() -> Iterator[str]:
 
 
 def _statuses() -> Iterator[str]:
-    """Compare each order with its moments and with its newest event, where that still exists."""
+    """Compare each order with its timestamps and with its newest event, where that still exists."""
     newest = Event.objects.filter(order=OuterRef("pk")).order_by("-pk")
     # Staff may place an order for a customer; nobody else places an order that is not their own.
     placed = newest.filter(kind="order.placed", by__is_staff=False)
     sale = StockMovement.objects.filter(line__order=OuterRef("pk"), reason=Reason.SOLD).order_by("pk")
     orders = Order.objects.order_by("pk").annotate(
-        told=Subquery(newest.values_list(KT("facts__to"))[:1]),
-        told_currency=Subquery(newest.values_list(KT("facts__currency"))[:1]),
+        event_status=Subquery(newest.values_list(KT("facts__to"))[:1]),
+        event_currency=Subquery(newest.values_list(KT("facts__currency"))[:1]),
         placer=Subquery(placed.values("by")[:1]),
         sold_at=Subquery(sale.values("at")[:1]),
     )
     recently = timezone.now() - MIN_RETENTION
     never_placed = Q(status=Status.CART) | Q(status=Status.CANCELLED, placed_at=None)
-    columns = ("pk", "customer", "status", "currency", "placer", "created_at", "placed_at", "told", "told_currency")
-    questionable = (
-        Q(told__isnull=False) & (~Q(told=F("status")) | ~Q(told_currency=F("currency")))
+    columns = (
+        "pk",
+        "customer",
+        "status",
+        "currency",
+        "placer",
+        "created_at",
+        "placed_at",
+        "event_status",
+        "event_currency",
+    )
+    inconsistent = (
+        Q(event_status__isnull=False) & (~Q(event_status=F("status")) | ~Q(event_currency=F("currency")))
         | ~Q(placer=F("customer")) & Q(placer__isnull=False)
-        | Q(told=None, placed_at__gt=recently)
-        | Q(told__isnull=False, status=Status.CART)
+        | Q(event_status=None, placed_at__gt=recently)
+        | Q(event_status__isnull=False, status=Status.CART)
         | Q(placed_at__isnull=False, status=Status.CART)
         | (Q(placed_at=None) & ~never_placed)
         | Q(placed_at__gt=F("sold_at"))
         | Q(placed_at__lt=F("created_at"))
     )
-    for row in orders.filter(questionable).values(*columns, "sold_at").iterator():
-        yield from _of_status(row, recently)
+    for row in orders.filter(inconsistent).values(*columns, "sold_at").iterator():
+        yield from _status_differences(row, recently)
 
 
-def _of_status(row: dict[str, Any], recently: Any) -> Iterator[str]:
-    """Say what is wrong with the status or the moments of one order."""
+def _status_differences(row: dict[str, Any], recently: Any) -> Iterator[str]:
+    """Say what is wrong with the status or the timestamps of one order."""
     order, status, placed_at = f"Order {row['pk']}", row["status"], row["placed_at"]
-    if row["told"] is None:
+    if row["event_status"] is None:
         if placed_at is not None and placed_at > recently:
             yield f"{order}: it is {status}, but no event says so."
-    elif row["told"] != status:
-        yield f"{order}: it is {status}, but its newest event says {row['told']}."
-    elif row["told_currency"] != row["currency"]:
-        yield f"{order}: its currency is {row['currency']}, but its newest event says {row['told_currency']}."
+    elif row["event_status"] != status:
+        yield f"{order}: it is {status}, but its newest event says {row['event_status']}."
+    elif row["event_currency"] != row["currency"]:
+        yield f"{order}: its currency is {row['currency']}, but its newest event says {row['event_currency']}."
     if row["placer"] not in (None, row["customer"]):
         yield f"{order}: it belongs to user {row['customer']}, but user {row['placer']} placed it."
     if status == Status.CART and placed_at is not None:

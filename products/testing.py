@@ -68,6 +68,6 @@ if pytest is not None:
 
     @pytest.fixture(autouse=True, scope="session")
     def allows_flush() -> Iterator[None]:
-        """Allow the flush behind every test that commits; imported into a conftest, it works for all of its tests."""
+        """Allow the flush after every test that commits; imported into a conftest, it works for all of its tests."""
         with flush_allowed():
             yield

@@ -13,10 +13,10 @@ CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\ud
 LINE_BREAKS = re.compile(r"[\t\n\r\u2028\u2029]")
 
 BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
-"""Letters and symbols by their category, of which nothing can be seen."""
+"""Invisible characters that Unicode classifies as letters or symbols."""
 
 NAMES = {"\0": "NUL", "\t": "tab", "\n": "line feed", "\r": "carriage return", "\x1b": "escape", "\x7f": "delete"}
-"""Control characters, to which Unicode gives no names, as people call them."""
+"""The common names of control characters, which have none in Unicode."""
 
 
 def printable(text: str) -> None:
@@ -41,7 +41,7 @@ def printable_line(text: str) -> None:
 
 
 def visible(text: str) -> None:
-    """Refuse a text of which nothing can be seen, such as spaces or zero-width characters only."""
+    """Refuse a text of invisible characters only, such as spaces or zero-width characters."""
     if text and all(is_invisible(character) for character in text):
         raise ValidationError(
             "This field cannot be blank, and of %(character)s nothing can be seen.",
@@ -51,7 +51,7 @@ def visible(text: str) -> None:
 
 
 def wholly_visible(text: str) -> None:
-    """Refuse a text with a character, other than a space, that cannot be seen: one copied along with a SKU, say."""
+    """Refuse a text with an invisible character other than a space, such as one copied along with a SKU."""
     if found := next((character for character in text if character != " " and is_invisible(character)), None):
         raise ValidationError(
             "Remove %(character)s, which cannot be seen.",
@@ -75,14 +75,14 @@ def described(character: str) -> str:
 
 
 def validators_of(model: type[Model], name: str) -> list[Callable[[Any], None]]:
-    """Return what validates this field of the model, but for its length, which every form and serializer has itself."""
+    """Return the validators of a model field, except for its length, which every form and serializer checks itself."""
     field = model._meta.get_field(name)
     assert isinstance(field, Field)  # noqa: S101 - for mypy: no relation
     return [validator for validator in field.validators if not isinstance(validator, MaxLengthValidator)]
 
 
 def clean_values(model: type[Model], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values as their fields convert and validate them; relations, and expressions but Value(), as they are.
+    """Return the values, converted and validated by their fields; relations, and expressions but Value(), unchanged.
 
     Raises ValidationError with the sentences of every field at fault.
     """

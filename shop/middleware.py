@@ -76,7 +76,7 @@ class RequestIdMiddleware:
 
 
 class ContentLengthMiddleware:
-    """Give every response a Content-Length, but those that have no body to be measured (RFC 9110, section 8.6).
+    """Give every response a Content-Length, except those without a body (RFC 9110, section 8.6).
 
     Django's CommonMiddleware gives them 0, which for a 304 contradicts the response that the client has stored. Answers
     of middleware in front of it, such as redirects and health checks, would be chunked.

@@ -18,7 +18,7 @@ SENT_ONCE = ("AUTHORIZATION", "IDEMPOTENCY-KEY")
 AMBIGUOUS_PATH = re.compile(r"%2f|%5c|%00|\\", re.IGNORECASE)
 
 
-def mark(worker: Any, request: Any) -> None:
+def mark_ambiguous(worker: Any, request: Any) -> None:
     """Add the internal header to an ambiguous request, and remove the one that a client may have sent."""
     request.headers[:] = [header for header in request.headers if header[0] != MARK]
     if reason := ambiguity_of(request):

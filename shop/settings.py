@@ -53,7 +53,7 @@ MIDDLEWARE = [
     "shop.middleware.ContentLengthMiddleware",
     "shop.observability.access_log.AccessLogMiddleware",
     "shop.ambiguous_requests.RejectAmbiguousRequests",
-    # Around everything that answers by itself, so that files and refusals have their headers too.
+    # Around all middleware that answers requests itself, so that files and rejections have their headers too.
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "shop.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",

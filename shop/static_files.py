@@ -1,4 +1,4 @@
-"""Static files in production: named by their content if they were collected, otherwise served as they are."""
+"""Static files in production: collected ones have a hash in their names, others are served under their own."""
 
 from django.contrib.staticfiles.finders import get_finders
 from django.contrib.staticfiles.storage import staticfiles_storage
@@ -6,10 +6,10 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # WhiteNoise has no types
-    """WhiteNoise's storage, for which a file that is missing in the manifest is no reason to answer a page with 500."""
+    """WhiteNoise's storage, but a page that names a file missing from the manifest does not fail with 500."""
 
     def stored_name(self, name: str) -> str:
-        """Return the name with the hash of the content; the plain name of a file that was not collected."""
+        """Return the name with the hash of its content, or the plain name if the file was not collected."""
         try:
             return str(super().stored_name(name))
         except ValueError:
@@ -17,7 +17,7 @@ class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[
 
 
 def uncollected() -> list[str]:
-    """Return the static files that collectstatic has not seen yet; none where nothing is collected, on a laptop."""
+    """Return the static files that collectstatic has not collected; none in development, where it is not used."""
     if not isinstance(staticfiles_storage, StaticFilesStorage):
         return []
     files = (path for finder in get_finders() for path, _ in finder.list([]))

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from products.models import ApiToken, Order
-from shop.pre_request import MARK, mark
+from shop.pre_request import MARK, mark_ambiguous
 from tests_http.proxy import NAME, Nginx
 from tests_http.sample_shop import PRODUCTION
 from tests_http.server import Gunicorn
@@ -130,7 +130,7 @@ def request_with(*headers: tuple[str, str], **values: object) -> SimpleNamespace
 def test_the_internal_header_of_a_client_is_removed():
     request = request_with((MARK, "no reason"))
 
-    mark(None, request)
+    mark_ambiguous(None, request)
 
     assert request.headers == [("HOST", NAME)]
 
@@ -139,6 +139,6 @@ def test_http_1_0_needs_no_host():
     request = request_with(version=(1, 0))
     request.headers.clear()
 
-    mark(None, request)
+    mark_ambiguous(None, request)
 
     assert request.headers == []

@@ -152,7 +152,7 @@ class ObjectActionAdmin(admin.ModelAdmin):
 
 
 class ReadOnlyMixin:
-    """For models that staff only look at: their rows are written elsewhere."""
+    """For models that staff can view but not edit: their rows are written elsewhere."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""Stock: the actions that staff adjust it with, and the ledger."""
+"""Stock: the actions with which staff adjust it, and the ledger."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -79,7 +79,7 @@ class Correct(StockAction):
 
 
 class Count(StockAction):
-    """A count of the shelf. It is based on what the page showed, and after a refusal it has to be entered anew."""
+    """A count of the shelf. It is based on what the page showed, and after a refusal it has to be entered again."""
 
     name, label = "count", "Count"
     explanation = "Enter the result of a stock count. Count every piece, also those that are sold and not yet shipped."
@@ -97,7 +97,7 @@ class Count(StockAction):
         cleaned = super().clean() or self.cleaned_data
         if self.errors and cleaned.get("expected") != self.shelf.total:
             # The page is shown again with other numbers than the ones that this count was based on.
-            self._begin_again()
+            self._clear_count()
         return cleaned
 
     def adjust(self, **arguments: Any) -> str:
@@ -109,15 +109,15 @@ class Count(StockAction):
     def add_domain_error(self, error: DomainError) -> None:
         super().add_domain_error(error)
         self._show_shelf()
-        self._begin_again()
+        self._clear_count()
 
     def _show_shelf(self) -> None:
         self.shelf = self.obj.shelf()
         self.fields["expected"].initial = self.shelf.total
         self.fields["counted"].help_text = f"On the shelf: {self.shelf}."
 
-    def _begin_again(self) -> None:
-        """Empty the form's count: whoever sends this page again has to look at the new numbers first."""
+    def _clear_count(self) -> None:
+        """Empty the form's count, so that nobody sends this page again without looking at the new numbers."""
         self.data = dict(self.data.items(), expected=self.shelf.total, counted="")
 
 

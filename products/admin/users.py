@@ -47,7 +47,7 @@ class OwnPasswordView(PasswordChangeView):
 
 @admin.register(User)
 class UserAdmin(VersionedAdmin, auth_admin.UserAdmin):
-    """Only a superuser grants permissions or changes staff accounts: whoever sets a password can log in with it."""
+    """Only a superuser grants permissions or changes staff accounts: someone who sets a password can log in with it."""
 
     form = UserForm
     change_password_form = SetPasswordForm

@@ -105,7 +105,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
     request: Request = context["request"]
     headers: dict[str, str] = {}
     # DRF runs its throttles only after authentication and permissions; failing these counts too.
-    if (rate_limit := throttling.consume(request)) and rate_limit.is_exceeded:
+    if (rate_limit := throttling.count_request(request)) and rate_limit.is_exceeded:
         exc = exceptions.Throttled(rate_limit.resets_in)
     match exc:
         case DomainError():

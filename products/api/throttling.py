@@ -81,7 +81,7 @@ def count_by_token(request: HttpRequest | Request, token: ApiToken) -> None:
     request.META[CLIENT] = f"token {token.digest}"
 
 
-def consume(request: HttpRequest | Request) -> RateLimit | None:
+def count_request(request: HttpRequest | Request) -> RateLimit | None:
     """Count this request, once however often this is called, and return its rate limit; None if there is no limit."""
     if not settings.REQUESTS_PER_MINUTE:
         return None
@@ -101,7 +101,7 @@ class RequestsPerMinute(BaseThrottle):
     """The throttle for requests that DRF has authenticated; errors.py counts those that failed before."""
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
-        self.rate_limit = consume(request)
+        self.rate_limit = count_request(request)
         return not (self.rate_limit and self.rate_limit.is_exceeded)
 
     def wait(self) -> float | None:

@@ -1,8 +1,8 @@
-"""Migrations that the running release would not survive.
+"""Find the changes in a migration that would break the running release.
 
 While a deployment is under way, the running release reads and writes tables that are already migrated. It names every
-column that it knows, and inserts rows without those that it does not know. What a RunPython does is not looked at, and
-neither is whether the running release obeys a new constraint.
+column that it knows, and inserts rows without those that it does not know. Neither what a RunPython does
+is checked, nor whether the running release obeys a new constraint.
 """
 
 import re
@@ -69,7 +69,7 @@ def _differences(before: Columns, after: Columns, existing: frozenset[str]) -> I
                     yield f"adds {name}, NOT NULL without a db_default: the running release inserts rows without it."
             elif _is_required(new[column]) and not _is_required(old[column]):
                 yield f"makes {name} NOT NULL without a db_default: the running release may leave it out."
-            elif not _holds(new[column], old[column]):
+            elif not _has_room_for(new[column], old[column]):
                 yield f"changes the type of {name}, so that it may not hold what the running release writes."
 
 
@@ -78,7 +78,7 @@ def _is_required(field: Any) -> bool:
     return not (field.null or field.generated or field.db_default is not NOT_PROVIDED)
 
 
-def _holds(new: Any, old: Any) -> bool:
+def _has_room_for(new: Any, old: Any) -> bool:
     """Return whether the column can hold all that it could hold before."""
     facts = [
         (field.get_internal_type(), getattr(field, "max_digits", None), getattr(field, "decimal_places", None))

@@ -1,4 +1,4 @@
-"""What a request has changed in the database by the time an error ends it."""
+"""Whether a request that ended with an error has changed the database."""
 
 from collections.abc import Callable
 from typing import Any
@@ -45,8 +45,8 @@ class Outcome:
         if self.may_have_committed:
             return False
         # A transaction that never got as far as its COMMIT is rolled back, also if the connection is lost.
-        is_undone = self.failed_inside_transaction is not None and self.failed_inside_transaction in causes(error)
-        return is_undone or not self.has_written or was_rolled_back(error)
+        was_undone = self.failed_inside_transaction is not None and self.failed_inside_transaction in causes(error)
+        return was_undone or not self.has_written or was_rolled_back(error)
 
     def _note_commit(self) -> None:
         self.may_have_committed = True

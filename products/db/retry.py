@@ -20,8 +20,8 @@ def atomic_with_retry(work: Callable[[], Result], *, max_tries: int = MAX_TRIES)
     """Run `work` in one transaction and return its result; after a conflict, roll back and retry up to three times.
 
     A conflict is a deadlock, a serialization failure or a lock timeout. Inside a transaction of the caller's, `work`
-    runs once: only whoever opened a transaction can restart it. A lost connection is not retried, because the commit
-    may have succeeded. Raises what `work` raises, and OperationalError where the conflict persists.
+    runs once: only the code that opened a transaction can restart it. A lost connection is not retried, because the
+    commit may have succeeded. Raises what `work` raises, and OperationalError where the conflict persists.
     """
     tries = 1 if transaction.get_connection().in_atomic_block else max_tries
     for attempt in range(1, tries + 1):
@@ -32,7 +32,7 @@ def atomic_with_retry(work: Callable[[], Result], *, max_tries: int = MAX_TRIES)
             if attempt == tries or sqlstate(error) not in CONFLICTS:
                 raise
             # Jitter, so that two transactions that collided do not collide again in step.
-            time.sleep(random.uniform(0, MAX_PAUSE * 2**attempt))  # noqa: S311 - not a secret
+            time.sleep(random.uniform(0, MAX_PAUSE * 2 ** (attempt - 1)))  # noqa: S311 - not a secret
     raise AssertionError("unreachable: the last try returns or raises")
 
 
@@ -44,8 +44,8 @@ class InstanceState:
 
     def __init__(self, instance: models.Model, *also: str) -> None:
         self.instance = instance
-        loaded = instance.get_deferred_fields()
-        names = [field.attname for field in instance._meta.concrete_fields if field.attname not in loaded]
+        deferred = instance.get_deferred_fields()
+        names = [field.attname for field in instance._meta.concrete_fields if field.attname not in deferred]
         self.values: dict[str, Any] = {name: getattr(instance, name) for name in (*names, *also)}
         self.adding, self.db = instance._state.adding, instance._state.db
 

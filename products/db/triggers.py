@@ -68,11 +68,11 @@ ORDER_IS_FROZEN = (
     "Id, number, customer, total, currency, idempotency key, request digest, created_at, placed_at, reference, note, "
     "e-mail, phone and address of a placed order are frozen. Cancel or return the order and place another one."
 )
-STATUS_IS_BOUND = (
+STATUS_FOLLOWS_TRANSITIONS = (
     "The status of an order changes only as TRANSITIONS allows: by place(), pay(), ship(), deliver(), cancel(), "
     "expire() and return_goods()."
 )
-DEADLINE_IS_BOUND = "The payment deadline (pay_by) of an order changes only while the order is PLACED."
+DEADLINE_IS_FIXED = "The payment deadline (pay_by) of an order changes only while the order is PLACED."
 ORDERS_STAY = "A placed order is never deleted; cancel() it."
 
 
@@ -86,23 +86,23 @@ class Rule(NamedTuple):
     when: str = ""
 
     @property
-    def only_young(self) -> bool:
+    def exempts_old_rows(self) -> bool:
         """Whether rows older than 30 days are exempt: see products.models.events.MIN_RETENTION."""
-        return self.when == YOUNG
+        return self.when == IS_YOUNGER_THAN_30_DAYS
 
 
 def _differs(columns: Iterable[str]) -> str:
     return "(" + " OR ".join(f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in columns) + ")"
 
 
-YOUNG = "OLD.at > {thirty_days_ago}"
+IS_YOUNGER_THAN_30_DAYS = "OLD.at > {thirty_days_ago}"
 _AGO = {"postgresql": "now() - interval '30 days'", "sqlite": "datetime('now', '-30 days')"}
 
 HISTORY_RULES = [
     Rule(f"{MOVEMENTS}_no_update", MOVEMENTS, "UPDATE", MOVEMENTS + APPEND_ONLY),
     Rule(f"{MOVEMENTS}_no_delete", MOVEMENTS, "DELETE", MOVEMENTS + APPEND_ONLY),
     Rule(f"{EVENTS}_no_update", EVENTS, "UPDATE", EVENTS + APPEND_ONLY),
-    Rule(f"{EVENTS}_no_delete", EVENTS, "DELETE", EVENTS + APPEND_ONLY, YOUNG),
+    Rule(f"{EVENTS}_no_delete", EVENTS, "DELETE", EVENTS + APPEND_ONLY, IS_YOUNGER_THAN_30_DAYS),
 ]
 
 # A line has a unit price from the moment its order is placed, and a cart's line has none: so no other table is read.
@@ -126,7 +126,7 @@ ORDER_RULES = [
         f"{ORDERS}_status",
         ORDERS,
         "UPDATE",
-        STATUS_IS_BOUND,
+        STATUS_FOLLOWS_TRANSITIONS,
         "OLD.status <> NEW.status AND NOT ("
         + " OR ".join(f"(OLD.status = '{before}' AND NEW.status = '{after}')" for before, after in TRANSITIONS)
         + ")",
@@ -135,7 +135,7 @@ ORDER_RULES = [
         f"{ORDERS}_deadline",
         ORDERS,
         "UPDATE",
-        DEADLINE_IS_BOUND,
+        DEADLINE_IS_FIXED,
         f"OLD.status NOT IN ('CART', 'PLACED') AND {_differs(['pay_by'])}",
     ),
     Rule(f"{ORDERS}_no_delete", ORDERS, "DELETE", ORDERS_STAY, "OLD.placed_at IS NOT NULL"),

@@ -1,6 +1,6 @@
-"""Up to which moment changes are visible: a row can be committed long after the timestamp that is in it.
+"""The time up to which all changes are visible: a row can be committed long after the timestamp in it.
 
-A client that asks for what changed since its last request needs that moment. Its own clock, and the newest timestamp
+A client that asks for what changed since its last request needs that time. Its own clock, and the newest timestamp
 that it has seen, are both too late: a transaction that was open at the time may still bring an older one.
 """
 
@@ -19,8 +19,8 @@ long."""
 
 # A timestamp is read right before the statement that writes it, and so not before that transaction has begun; or, in a
 # transaction that has written nothing yet and may be waiting for a lock, not before its present statement. The rows of
-# a role that this one may not look at have no moments, but show whether they are writing. That of the autovacuum has no
-# user. A prepared transaction is in no session, and its begin is not known.
+# a role that this one may not look at have no timestamps, but show whether they are writing. That of the autovacuum
+# has no user. A prepared transaction is in no session, and its start is unknown.
 WRITERS = """
     SELECT least(
             clock_timestamp(),
@@ -38,9 +38,9 @@ WRITERS = """
 
 
 def visible_until(alias: str = DEFAULT_DB_ALIAS) -> datetime | None:
-    """Return a moment before which nothing changes any more: the next query sees every row with a timestamp before it.
+    """Return a time before which nothing changes any more: the next query sees every row with an earlier timestamp.
 
-    None if there is no telling, because a transaction is open whose begin cannot be seen. Call it before the query, not
+    None if it is unknown, because the start of an open transaction cannot be seen. Call it before the query, not
     after it: what is committed in between would be in neither.
     """
     connection = connections[alias]

@@ -65,7 +65,7 @@ class Event(models.Model):
         return self.kind
 
     def save(self, **options: Any) -> None:
-        """Write a new event. Raises TypeError for one that is written already."""
+        """Write a new event. Raises TypeError for an existing one."""
         if not self._state.adding:
             raise TypeError(EVENTS_ARE_FROZEN)
         super().save(**options)
@@ -75,7 +75,7 @@ class Event(models.Model):
 
     @staticmethod
     def transition_row(order: Any, before: str | None, by: Any) -> dict[str, Any]:
-        """Return the row of the event that the order came from status `before` (None: new) to its present one."""
+        """Return the event row for the order's transition from `before` (None if it is new) to its present status."""
         facts = {"from": before, "to": order.status, "total": str(order.total), "currency": order.currency}
         kind = f"order.{order.status.lower()}"
         return {"kind": kind, "order_id": order.pk, "by_id": None if by is None else by.pk, "facts": facts}

@@ -28,7 +28,7 @@ from products.ordering.stock_adjustment import Person, ShelfCount, StockAdjustme
 from products.validators import clean_fields, clean_values, printable, printable_line, visible, wholly_visible
 
 STOCK_IS_READ_ONLY = "Stock moves through receive(), correct(), count() and orders, which write the ledger."
-SEARCH_FOLLOWS = (
+SEARCH_TEXT_IS_DERIVED = (
     "update() cannot keep the search right when it sets a name, SKU or description; use bulk_update(), or save() of "
     "each product. The search text follows from the three and is not set."
 )
@@ -44,10 +44,10 @@ PLACEMENT_COLUMNS = ("id", "sku", "name", "price", "stock", "retired_at")
 """The columns that placing an order needs."""
 
 Movement = tuple[Any, int, int]
-"""What moves for an order: (line id, product id, pieces)."""
+"""A stock movement of an order: (line id, product id, pieces)."""
 
 SEARCHED_FIELDS = ("name", "sku", "description")
-TEXTS_OF_THE_SEARCH = {*SEARCHED_FIELDS, "search_text"}
+SEARCH_COLUMNS = {*SEARCHED_FIELDS, "search_text"}
 DERIVED_FIELDS = {"updated_at", "search_text"}
 """Columns that follow from the others, so that a change of them alone is no event."""
 
@@ -72,7 +72,7 @@ def searchable(*texts: str) -> str:
 
 
 class CategoryQuerySet(ValidatedQuerySet["Category"]):
-    """Queries over categories. Their products show them, so a change of a category is one of its products."""
+    """Queries over categories. Products show their category, so changing a category also changes its products."""
 
     def update(self, **values: Any) -> int:
         """Update these categories, and the `updated_at` of their products."""
@@ -83,7 +83,7 @@ class CategoryQuerySet(ValidatedQuerySet["Category"]):
         return updated
 
     def bulk_create(self, objs: Iterable["Category"], *arguments: Any, **options: Any) -> list["Category"]:
-        """Create these categories; or update those that there are, and the `updated_at` of their products."""
+        """Create these categories, or update existing ones and the `updated_at` of their products."""
         with transaction.atomic(using=self.db):
             categories = super().bulk_create(objs, *arguments, **options)
             written = self.filter(slug__in=[category.slug for category in categories])
@@ -108,7 +108,7 @@ class Category(models.Model):
         return self.name
 
     def save(self, **options: Any) -> None:
-        """Write the category; a change of it is one of its products, which show it. Raises ValidationError."""
+        """Write the category, and the `updated_at` of its products if it changed. Raises ValidationError."""
         fields = options.get("update_fields")
         clean_fields(self, validated_fields(Category) if fields is None else fields)
         atomic_with_retry(lambda: self._write(options))
@@ -159,7 +159,7 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
         return self.order_by("pk").select_for_update(no_key=True)
 
     def touch(self) -> None:
-        """Count these products as changed now, for something that they show and that is in another table."""
+        """Set the `updated_at` of these products, because a row of another table that they show has changed."""
         with transaction.atomic(using=self.db):
             if list(self.locked().values_list("pk")):  # locked in id order first, which an UPDATE does not do
                 self.update(updated_at=timezone.now())
@@ -176,8 +176,8 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
         if "stock" in values:
             raise TypeError(STOCK_IS_READ_ONLY)
         # bulk_update() ends here too, with an expression that has the search text of each product.
-        if TEXTS_OF_THE_SEARCH & set(values) and not hasattr(values.get("search_text"), "resolve_expression"):
-            raise TypeError(SEARCH_FOLLOWS)
+        if SEARCH_COLUMNS & set(values) and not hasattr(values.get("search_text"), "resolve_expression"):
+            raise TypeError(SEARCH_TEXT_IS_DERIVED)
         if set(values) - DERIVED_FIELDS:
             values.setdefault("updated_at", timezone.now())
         price = values.get("price")
@@ -196,12 +196,12 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
         for product in products:
             product.clean_for_writing(names)
         with transaction.atomic(using=self.db):
-            if names & TEXTS_OF_THE_SEARCH:
+            if names & SEARCH_COLUMNS:
                 names.add("search_text")
                 stored = self.model.objects.using(self.db).locked().in_bulk([product.pk for product in products])
                 for product in products:
                     if product.pk in stored:
-                        product.search_text = product.searched_text(names, stored[product.pk])
+                        product.search_text = product.new_search_text(names, stored[product.pk])
             if names - {"updated_at"} and products:
                 names.add("updated_at")
                 now = timezone.now()
@@ -218,13 +218,13 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
         update_fields: Collection[str] | None = None,
         unique_fields: Collection[str] | None = None,
     ) -> list[Any]:
-        """Create these products, which have no stock yet; or update those that there are, but for their stock."""
+        """Create these products without stock, or update existing ones except for their stock."""
         products, updated = list(objs), set(update_fields or ())
         if "stock" in updated:
             raise TypeError(STOCK_IS_READ_ONLY)
         if any(product.stock for product in products):
             raise TypeError("New products in bulk have no stock yet; receive() it, which writes the ledger.")
-        if updated & TEXTS_OF_THE_SEARCH:
+        if updated & SEARCH_COLUMNS:
             if not set(SEARCHED_FIELDS) <= updated | set(unique_fields or ()):
                 raise TypeError(UPSERT_NAMES_ALL_TEXTS)
             updated.add("search_text")
@@ -306,7 +306,7 @@ class Product(models.Model):
     search_text = models.TextField(default="", editable=False)
 
     loaded_stock: int | None = None
-    """The stock that this instance was loaded with or last moved to; None where the column is deferred."""
+    """The stock that this instance was loaded with or that the ledger last set; None if the column is deferred."""
 
     objects = ProductQuerySet.as_manager()
 
@@ -401,7 +401,7 @@ class Product(models.Model):
         return StockAdjustment(self, Reason.COUNTED, counted, expected=expected, by=by, note=note, key=key).execute()
 
     def shelf(self) -> Shelf:
-        """Return how many pieces should be on the shelf now, by what the database says."""
+        """Return how many pieces should be on the shelf now, according to the database."""
         sold = Product.objects.filter(pk=OuterRef("pk"), order_lines__order__status__in=WAITING_TO_BE_SHIPPED)
         waiting = Subquery(sold.order_by().values("pk").values_list(Sum("order_lines__quantity")))
         # In one statement, so that a sale meanwhile is in both numbers or in neither.
@@ -442,8 +442,8 @@ class Product(models.Model):
             check_price(self.price)
             self.price = round(self.price, currencies.PRICE_DECIMALS) + 0  # as it is stored; and -0 is 0
 
-    def searched_text(self, names: Collection[str], stored: "Product") -> str:
-        """Return what the search looks into once `names` are written over `stored`, the product as it is there now."""
+    def new_search_text(self, names: Collection[str], stored: "Product") -> str:
+        """Return the search text after writing the fields `names` over `stored`, the row in the database."""
         # A field that is not written may be stale here; the search must find what is in the database.
         return searchable(*(getattr(self if name in names else stored, name) for name in SEARCHED_FIELDS))
 
@@ -462,7 +462,7 @@ class Product(models.Model):
             self.loaded_stock = self.__dict__.get("stock")
 
     def set_stock(self, stock: int) -> None:
-        """Set the attribute to the stock that the ledger has come to; only for the code that moves it."""
+        """Set the attribute to the sum of the ledger. For the code that writes the ledger only."""
         self.stock = self.loaded_stock = stock
 
     def _save_new(self, by: Person, options: dict[str, Any]) -> None:
@@ -486,7 +486,7 @@ class Product(models.Model):
         if fields is None:
             fields = writable_fields() - self.get_deferred_fields()
         before = Product.objects.locked().get(pk=self.pk)
-        self.search_text = self.searched_text({*fields}, before)
+        self.search_text = self.new_search_text({*fields}, before)
         # updated_at too where the caller has named other fields only: it says that they have changed.
         super().save(**{**options, "update_fields": {*fields, *DERIVED_FIELDS} if fields else fields})
         changed = sorted(name for name in {*fields} - DERIVED_FIELDS if self._differs(before, name))
@@ -507,7 +507,7 @@ def check_price(price: Decimal) -> None:
 
 @functools.cache
 def writable_fields() -> frozenset[str]:
-    """Return every field of a product but its key and its stock, which only the ledger's verbs move."""
+    """Return every field of a product except its key and its stock, which only the ledger's verbs change."""
     return frozenset(field.name for field in Product._meta.concrete_fields) - {"id", "stock"}
 
 

@@ -1,4 +1,4 @@
-"""Querysets whose bulk operations hold to the rules that `save()` holds to.
+"""Querysets whose bulk operations enforce the same rules as `save()`.
 
 A related manager, the async methods and `get_or_create()` end in these methods too.
 """
@@ -49,7 +49,7 @@ class AppendOnlyQuerySet(models.QuerySet[Row]):
 
 
 def validated_fields(model: type[models.Model]) -> Collection[str]:
-    """Return the fields that a person writes, which are validated when a row is saved."""
+    """Return the fields that people edit, which are validated when a row is saved."""
     return [
         field.name
         for field in model._meta.concrete_fields

@@ -37,7 +37,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         return self.filter(user_id=user.pk)
 
     def usable_by(self, user: "User") -> "ApiTokenQuerySet":
-        """Return the tokens that authenticate `user` now; a token from before a password change is no longer one."""
+        """Return the tokens that authenticate `user` now, so none that was issued before the last password change."""
         return self.of(user).active().filter(password_digest=_digest(user.password))
 
     def long_inactive(self) -> "ApiTokenQuerySet":
@@ -50,7 +50,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
         `lifetime` defaults to settings.TOKEN_LIFETIME. Raises User.DoesNotExist if `user.password` is no longer the
         stored one: a login that checked the old password must not get a token. Raises ValidationError for a name that
-        is too long, or of which nothing can be seen.
+        is too long or invisible.
         """
         clean_values(ApiToken, {"name": name})
         secret = PREFIX + secrets.token_urlsafe(32)
@@ -150,8 +150,8 @@ class ApiToken(models.Model):
 def _active_token(alias: str) -> CompiledQuery:
     """Return the query for an active token and its user, by `token_digest` and `moment`.
 
-    On PostgreSQL that is a function (migration 0013), whose plan the server keeps: to plan the join takes twice as long
-    as to run it. Elsewhere it is the queryset of the same rule; a test compares the two.
+    On PostgreSQL that is a function (migration 0013), whose plan the server keeps: planning the join takes twice as
+    long as running it. Elsewhere it is the queryset of the same rule; a test compares the two.
     """
     digest, moment = Param("token_digest", models.CharField()), Param("moment", models.DateTimeField())
     if connections[alias].vendor == "postgresql":

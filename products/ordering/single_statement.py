@@ -76,8 +76,8 @@ def is_supported(order_model: type[models.Model]) -> bool:
     In the caller's transaction an error in the statement would break the caller's work too.
     """
     database = connections[DEFAULT_DB_ALIAS]
-    is_alone = not database.in_atomic_block and database.get_autocommit()
-    return database.vendor == "postgresql" and is_alone and writes_all_columns_of(order_model)
+    is_autocommit = not database.in_atomic_block and database.get_autocommit()
+    return database.vendor == "postgresql" and is_autocommit and writes_all_columns_of(order_model)
 
 
 def execute(order: Any, lines: Sequence[OrderLine]) -> bool:

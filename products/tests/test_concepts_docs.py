@@ -53,7 +53,7 @@ def test_every_exception_that_the_page_names_exists(page):
 
 
 def test_the_page_describes_the_triggers(page):
-    assert {(rule.action, rule.only_young) for rule in RULES if rule.table.endswith("movement")} == {
+    assert {(rule.action, rule.exempts_old_rows) for rule in RULES if rule.table.endswith("movement")} == {
         ("UPDATE", False),
         ("DELETE", False),
     }

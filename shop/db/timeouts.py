@@ -39,7 +39,7 @@ breaker = CircuitBreaker()
 
 @contextmanager
 def limit_wait(seconds: float | None) -> Iterator[None]:
-    """Let this thread wait for the database at most this long in all; None or 0 is no limit.
+    """Limit how long this thread waits for the database in total; None or 0 is no limit.
 
     Only waiting for the database counts, so a client that uploads slowly uses nothing up.
     """
@@ -51,7 +51,7 @@ def limit_wait(seconds: float | None) -> Iterator[None]:
 
 
 def wait(connection: extensions.connection) -> None:
-    """Wait until the connection has done what it was asked: psycopg2's wait callback.
+    """Wait until the connection has finished its operation: psycopg2's wait callback.
 
     Raises OperationalError when the time is used up; psycopg2 then closes the connection.
     """

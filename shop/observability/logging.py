@@ -82,7 +82,7 @@ class TextLines(logging.Formatter):
 
 
 def heading(record: logging.LogRecord) -> dict[str, Any]:
-    """Return the fields that every line begins with."""
+    """Return the fields at the beginning of every line."""
     return {
         "time": format_time(record.created),
         "level": record.levelname,

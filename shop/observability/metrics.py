@@ -27,46 +27,46 @@ latency = Histogram(
     buckets=BUCKETS,
     registry=REGISTRY,
 )
-database_seconds = Counter(
+database_time = Counter(
     "shop_http_database_seconds", "Time that the requests' statements took.", ["route", "method"], registry=REGISTRY
 )
-statements = Counter(
+database_statements = Counter(
     "shop_http_database_statements", "Statements that the requests needed.", ["route", "method"], registry=REGISTRY
 )
 
-Counting = tuple[Callable[[], None], Callable[[float], None], Callable[[float], None], Callable[[float], None]]
+Recorders = tuple[Callable[[], None], Callable[[float], None], Callable[[float], None], Callable[[float], None]]
 # Looking up a child by its labels costs more than counting, so each is looked up once. Routes, methods and statuses
 # are all bounded.
-_counting: dict[tuple[str | None, str | None, int], Counting] = {}
+_recorders: dict[tuple[str | None, str | None, int], Recorders] = {}
 
 
 def count_request(
-    route: str | None, method: str | None, status: int, seconds: float, in_database: float, number: int
+    route: str | None, method: str | None, status: int, seconds: float, database_seconds: float, statements: int
 ) -> None:
     """Count a request: its duration, the time it spent in the database, and its number of statements."""
-    counting = _counting.get((route, method, status))
-    if counting is None:
-        counting = _look_up(route, method, status)
-    count, observe, add_seconds, add_statements = counting
+    recorders = _recorders.get((route, method, status))
+    if recorders is None:
+        recorders = _look_up(route, method, status)
+    count, observe, add_seconds, add_statements = recorders
     count()
     observe(seconds)
-    if number:
-        add_seconds(in_database)
-        add_statements(number)
+    if statements:
+        add_seconds(database_seconds)
+        add_statements(statements)
 
 
-def _look_up(route: str | None, method: str | None, status: int) -> Counting:
+def _look_up(route: str | None, method: str | None, status: int) -> Recorders:
     known = method in METHODS
     labels = (route or NO_ROUTE, str(method) if known else "OTHER")
-    counting = (
+    recorders = (
         requests.labels(*labels, str(status)).inc,
         latency.labels(*labels).observe,
-        database_seconds.labels(*labels).inc,
-        statements.labels(*labels).inc,
+        database_time.labels(*labels).inc,
+        database_statements.labels(*labels).inc,
     )
     if known:  # Invented methods must not fill the cache.
-        _counting[route, method, status] = counting
-    return counting
+        _recorders[route, method, status] = recorders
+    return recorders
 
 
 @require_safe

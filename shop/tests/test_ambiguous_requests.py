@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from django.test import Client
 
-from shop.pre_request import MARK, ambiguity_of, mark
+from shop.pre_request import MARK, ambiguity_of, mark_ambiguous
 
 
 def request_with(*headers: tuple[str, str], without: str = "", **values: object) -> SimpleNamespace:
@@ -29,7 +29,7 @@ def request_with(*headers: tuple[str, str], without: str = "", **values: object)
 def test_an_unambiguous_request_is_not_marked(request_):
     before = list(request_.headers)
 
-    mark(None, request_)
+    mark_ambiguous(None, request_)
 
     assert request_.headers == before
 
@@ -53,7 +53,7 @@ def test_an_unambiguous_request_is_not_marked(request_):
     ],
 )
 def test_an_ambiguous_request_is_marked_with_the_reason(request_, words):
-    mark(None, request_)
+    mark_ambiguous(None, request_)
 
     name, reason = request_.headers[-1]
     assert (name, reason) == (MARK, ambiguity_of(request_))

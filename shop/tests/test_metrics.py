@@ -4,7 +4,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from products.metrics import REGISTRY
-from shop.observability.metrics import NO_ROUTE, _counting
+from shop.observability.metrics import NO_ROUTE, _recorders
 
 pytestmark = pytest.mark.django_db
 
@@ -115,4 +115,4 @@ def test_unknown_addresses_and_methods_that_somebody_made_up_make_no_new_series(
     assert counted("shop_http_requests_total", route=NO_ROUTE, method="GET", status="404") == 20
     assert counted("shop_http_requests_total", route="api/products", method="OTHER", status="401") == 20
     assert len(scrape()) < series + 100
-    assert not any(str(method).startswith("METHOD") for _, method, _ in _counting)
+    assert not any(str(method).startswith("METHOD") for _, method, _ in _recorders)

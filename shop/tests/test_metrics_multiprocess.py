@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from shop import env, metrics_folder
+from shop import env, metrics_directory
 from shop.observability.metrics import exposition
 
 A_WORKER = """
@@ -33,10 +33,10 @@ def test_the_metrics_are_the_sums_of_all_processes_also_of_those_that_have_exite
 def test_the_directory_is_new_private_and_removed_at_the_end(monkeypatch):
     monkeypatch.setenv(env.METRICS_DIR, "/somebody/elses")
 
-    metrics_folder.make(os.getuid(), os.getgid())
+    metrics_directory.make(os.getuid(), os.getgid())
     folder = Path(env.metrics_dir())
     mode = stat.S_IMODE(folder.stat().st_mode)
-    metrics_folder.remove()
+    metrics_directory.remove()
 
     assert (mode, list(folder.parent.glob(folder.name))) == (0o700, [])
     assert env.metrics_dir() is None

@@ -11,14 +11,11 @@ APP = "products"
 EXEMPT = {
     "0003_product_search": "Older than this check, and applied in every shop that runs.",
 }
-"""Migrations that are let be although they would break a running release, each with the reason."""
+"""Migrations that are accepted although they would break a running release, each with the reason."""
 
 
 def refused_migrations() -> dict[str, list[str]]:
-    """Return, for each of the app's migrations that the running release would not survive, the sentences that say why.
-
-    The exempt ones are among them.
-    """
+    """Return the breaking changes of each migration that has any, also of exempt ones: {name: sentences}."""
     graph = MigrationLoader(None).graph
     [newest] = graph.leaf_nodes(APP)
     state, refused = ProjectState(), {}

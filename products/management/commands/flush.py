@@ -8,7 +8,7 @@ from products import testing
 from products.db import triggers
 
 REFUSED = (
-    "The ledger and the history of the shop are append-only, so flush cannot empty them. To begin anew, drop the "
+    "The ledger and the history of the shop are append-only, so flush cannot empty them. To start over, drop the "
     "database, create it and run migrate. A test that commits uses products.testing."
 )
 

@@ -199,4 +199,4 @@ def test_threads_lose_no_count(impatient_threads):
 def test_a_request_is_counted_once_however_often_it_is_consumed(three_a_minute):
     request = RequestFactory().get("/api/products")
 
-    assert [throttling.consume(request).used for _ in range(3)] == [1, 1, 1]
+    assert [throttling.count_request(request).used for _ in range(3)] == [1, 1, 1]

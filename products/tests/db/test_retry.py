@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from products.db.errors import is_unavailable, was_rolled_back
-from products.db.retry import MAX_TRIES, atomic_with_retry
+from products.db.retry import MAX_PAUSE, MAX_TRIES, atomic_with_retry
 from products.models import Event, Order, Product, Status
 from products.tests.side_by_side import on_postgresql
 
@@ -127,6 +127,18 @@ def test_a_commit_whose_connection_breaks_is_not_tried_again(alice, a_product, c
     assert commits_tried() == 1
     assert is_unavailable(raised.value)
     assert not was_rolled_back(raised.value)
+
+
+def test_the_pause_before_a_retry_is_at_most_max_pause_and_doubles(monkeypatch):
+    # The longest pause that the jitter can draw, noted and not slept.
+    pauses = []
+    monkeypatch.setattr("random.uniform", lambda shortest, longest: longest)
+    monkeypatch.setattr("time.sleep", pauses.append)
+
+    with pytest.raises(OperationalError):
+        atomic_with_retry(lambda: run("DO $$ BEGIN RAISE EXCEPTION 'conflict' USING ERRCODE = '40001'; END $$"))
+
+    assert pauses == [MAX_PAUSE, 2 * MAX_PAUSE, 4 * MAX_PAUSE]
 
 
 def test_inside_a_transaction_of_the_callers_nothing_is_tried_again(conflicts):

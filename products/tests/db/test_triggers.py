@@ -3,6 +3,8 @@
 import hashlib
 
 from django.db import connection
+from django.db.migrations import RunPython
+from django.db.migrations.loader import MigrationLoader
 
 from products.db import triggers
 
@@ -22,5 +24,17 @@ def test_a_change_of_the_rules_has_a_migration_that_installs_them(db):
 
     assert digest == DIGESTS[connection.vendor], (
         f"The triggers are not those that {LAST_INSTALLED_BY} has installed. Databases that are migrated already keep "
-        "the old ones: write a migration that calls triggers.install, and name it and the digests here."
+        "the old ones: write a migration that calls triggers.install, and name it and the digests here. That of this "
+        f"database is now {digest}; run the test on SQLite and on PostgreSQL."
     )
+
+
+def test_the_migration_beside_the_digests_is_the_last_that_installs():
+    installing = [
+        name
+        for (app, name), migration in MigrationLoader(None).disk_migrations.items()
+        if app == "products"
+        and any(isinstance(each, RunPython) and each.code == triggers.install for each in migration.operations)
+    ]
+
+    assert max(installing) == LAST_INSTALLED_BY, "Name it beside the digests, and update them."

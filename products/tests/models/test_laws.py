@@ -25,8 +25,8 @@ def a_movement(*, delta, reason, line="line_id", by="NULL", key="NULL"):
     return MOVEMENT.format(delta=delta, reason=reason, line=line, by=by, key=key)
 
 
-# Each law, and statements that break it alone, in the small world of the fixture below.
-BREAKS = {
+# Each law, and statements that violate it alone, in the small world of the fixture below.
+VIOLATIONS = {
     "stock_is_not_negative": ["UPDATE products_product SET stock = -1"],
     "price_is_not_negative": ["UPDATE products_product SET price = -0.01"],
     "total_is_not_negative": ["UPDATE products_order SET total = -0.01"],
@@ -103,7 +103,7 @@ def our_models():
 
 
 def test_every_law_is_put_to_the_test():
-    assert set(constraints()) == set(BREAKS)
+    assert set(constraints()) == set(VIOLATIONS)
 
 
 @pytest.mark.usefixtures("_a_small_world")
@@ -111,7 +111,7 @@ def test_every_law_is_put_to_the_test():
     ("law", "statement"),
     [
         pytest.param(law, statement, id=f"{law}-{number}")
-        for law, statements in BREAKS.items()
+        for law, statements in VIOLATIONS.items()
         for number, statement in enumerate(statements, start=1)
     ],
 )

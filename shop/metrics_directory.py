@@ -16,14 +16,16 @@ SHARED_MEMORY = "/dev/shm"  # noqa: S108 - mkdtemp makes a private directory in 
 def make(owner: int, group: int) -> None:
     """Make an empty directory that the workers, which run as `owner`, can write to, and set METRICS_DIR."""
     # In memory if possible: every request writes to it, and must not wait for a busy or read-only disk.
-    folder = tempfile.mkdtemp(prefix="shop-metrics-", dir=SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None)
+    directory = tempfile.mkdtemp(
+        prefix="shop-metrics-", dir=SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
+    )
     if os.geteuid() == 0:
-        os.chown(folder, owner, group)
-    env.set_metrics_dir(folder)
+        os.chown(directory, owner, group)
+    env.set_metrics_dir(directory)
 
 
 def remove() -> None:
     """Remove the directory."""
-    if folder := env.metrics_dir():
+    if directory := env.metrics_dir():
         env.set_metrics_dir(None)
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
