@@ -5,9 +5,10 @@
 
 from django.db import connection
 
-from chaos.controls import CONTROLS, noticed
+from chaos.controls import CONTROLS, FUNCTION_WITHOUT_CHECK, noticed
 from chaos.report import rows_of, table, verdict
 from chaos.run import Settings, run
+from products.ordering import single_statement
 from products.tests.side_by_side import on_postgresql
 
 ON_SQLITE = ["concurrent_writers", "server_killed", "clients_disconnect"]
@@ -33,3 +34,7 @@ def test_a_shop_that_acknowledges_before_it_commits_is_noticed():
     by, _ = noticed(control, seed=7)
 
     assert by == ["every_acknowledged_order_exists"]
+
+
+def test_the_control_without_the_check_alters_the_function_that_places_orders():
+    assert f"FUNCTION {single_statement.FUNCTION}(" in FUNCTION_WITHOUT_CHECK
