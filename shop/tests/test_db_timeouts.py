@@ -321,7 +321,8 @@ def test_a_notice_and_a_server_side_cursor_pass_through_the_wait_callback(connec
 def test_an_interrupted_statement_closes_the_connection(connection):
     def interrupt():
         time.sleep(0.3)
-        signal.raise_signal(signal.SIGINT)
+        # To the thread that waits: sent to this one, it would be heard of when the statement ends.
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
     thread.start()
