@@ -72,9 +72,11 @@ test: ## pass every test on SQLite and on PostgreSQL, and require the coverage
 	@$(MAKE) --no-print-directory test-postgres
 	@$(MAKE) --no-print-directory coverage
 
-# Tests that start servers, kill them and look at the clock have the machine to themselves; the others share it.
+# Tests that start servers, kill them and look at the clock have the machine to themselves; the others share it. Those
+# are named by their folders, because pytest collects what testpaths names even if it is to be ignored.
 APART := tests_http chaos products/tests/browser products/tests/test_postgres.py \
 	shop/tests/test_db_timeouts.py
+TOGETHER := products shop benchmarks $(APART:%=--ignore=%)
 # What has nothing to do with the database, starts its own, or is about what a browser makes of pages; once is enough.
 ONCE := products/tests/test_postgres.py tests_http/test_ambiguous_requests.py tests_http/test_generated_clients.py \
 	tests_http/test_nginx.py tests_http/test_slow_clients.py products/tests/browser
@@ -83,7 +85,7 @@ test-sqlite: install clients ## pass every test on SQLite (ARGS='-k cart' picks 
 ifdef ARGS
 	@$(NO_DATABASE) $(PYTEST) $(ARGS)
 else
-	@$(NO_DATABASE) $(PYTEST) --numprocesses 2 $(APART:%=--ignore=%)
+	@$(NO_DATABASE) $(PYTEST) --numprocesses 2 $(TOGETHER)
 	@$(NO_DATABASE) $(PYTEST) $(APART)
 endif
 
@@ -91,7 +93,7 @@ test-postgres: install ## pass every test on PostgreSQL: DATABASE_URL's, the sys
 ifdef ARGS
 	@$(BIN)/python -m products.tests.postgres $(PYTEST) $(ONCE:%=--ignore=%) $(ARGS)
 else
-	@$(BIN)/python -m products.tests.postgres $(PYTEST) --numprocesses 2 $(APART:%=--ignore=%)
+	@$(BIN)/python -m products.tests.postgres $(PYTEST) --numprocesses 2 $(TOGETHER)
 	@$(BIN)/python -m products.tests.postgres $(PYTEST) $(ONCE:%=--ignore=%) $(filter-out $(ONCE),$(APART))
 endif
 
