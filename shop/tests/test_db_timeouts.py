@@ -318,6 +318,15 @@ def test_a_notice_and_a_server_side_cursor_pass_through_the_wait_callback(connec
             assert sum(number for (number,) in iter(cursor.fetchone, None)) == 5000 * 5001 // 2
 
 
+@pytest.fixture
+def _interrupts_are_heard():
+    """A job in the background ignores SIGINT, and so does Python then."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interrupts_are_heard")
 def test_an_interrupted_statement_closes_the_connection(connection):
     def interrupt():
         time.sleep(0.3)
