@@ -167,7 +167,8 @@ class OrderAdmin(OrderIdSearchMixin, ReadOnlyMixin, ObjectActionAdmin):
 
     @admin.display(description="ship to")
     def address(self, order: Order) -> str:
-        return format_html_join("\n", "{}<br>", [(part,) for part in (order.ship_to or {}).values() if part])
+        parts = [(part,) for part in (order.ship_to or {}).values() if part]
+        return format_html_join("\n", "{}<br>", parts) or self.get_empty_value_display()
 
     @admin.display(description="total", ordering="total")
     def amount(self, order: Order) -> str:

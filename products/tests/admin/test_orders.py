@@ -2,9 +2,11 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.utils import timezone
 
+from products.admin import OrderAdmin
 from products.models import Order, Status
 from products.order_numbers import format_number
 
@@ -283,5 +285,6 @@ def test_an_order_s_page_shows_its_details(staff, client_of, alice, a_product):
     answer = client_of(staff).get(page(order))
 
     shown = answer.content.decode()
+    assert OrderAdmin(Order, admin.site).address(Order(customer=alice)) == "-"
     for text in ("A &lt;b&gt;<br>\nHauptstr. 1<br>\nBerlin<br>\nDE<br>", "Ring twice.", format_number(order.number)):
         assert text in shown
