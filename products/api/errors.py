@@ -85,7 +85,7 @@ MAYBE_CHANGED = (
     " A request with an Idempotency-Key can safely be retried with the same key."
 )
 
-DETAILS_OF_ORDER = ("reference", "note", "email", "phone", "ship_to", "address")
+DETAILS_OF_ORDER = ("customer", "reference", "note", "email", "phone", "ship_to", "address")
 """Members of an order's body beside its lines, which a body that would be accepted has too."""
 
 ABOUT_THE_PRODUCT = {"unknown_product", "retired_product"}
