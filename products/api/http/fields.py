@@ -7,13 +7,14 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError as ModelValidationError
+from django.db.models import Model
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.fields import get_error_detail
 from rest_framework.settings import api_settings
 
-from products.validators import printable
+from products.validators import printable, validators_of
 
 NON_FIELD_ERRORS: str = api_settings.NON_FIELD_ERRORS_KEY
 
@@ -62,6 +63,13 @@ class StrictTextField(serializers.CharField):
         except ModelValidationError as error:
             raise serializers.ValidationError(get_error_detail(error)) from error
         return super().to_internal_value(data)
+
+
+def text_of(model: type[Model], name: str, **options: Any) -> StrictTextField:
+    """Return the field of a request for a text column, with the column's limits; `options` take precedence."""
+    column: Any = model._meta.get_field(name)
+    limits = {"required": not column.blank, "allow_blank": column.blank, "max_length": column.max_length}
+    return StrictTextField(validators=validators_of(model, name), **(limits | options))
 
 
 class StrictBooleanField(serializers.BooleanField):

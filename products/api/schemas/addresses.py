@@ -7,30 +7,22 @@ from django.core.exceptions import ValidationError as ModelValidationError
 from rest_framework import serializers
 from rest_framework.fields import get_error_detail
 
-from products.api.http.fields import StrictBooleanField, StrictSerializer, StrictTextField
+from products.api.http.fields import StrictBooleanField, StrictSerializer, text_of
 from products.models import Address
 from products.models.addresses import PARTS, check_complete
-from products.validators import validators_of
-
-
-def part_of_address(name: str, **options: Any) -> StrictTextField:
-    """Return the field of a request for a part of an address, with the limits of its column."""
-    column: Any = Address._meta.get_field(name)
-    described = {"required": not column.blank, "allow_blank": column.blank, "max_length": column.max_length}
-    return StrictTextField(validators=validators_of(Address, name), **(described | options))
 
 
 class ShipToRequest(StrictSerializer):
     """An address: a line 1, a city, a country, and a name or a company."""
 
-    name = part_of_address("name")
-    company = part_of_address("company")
-    line1 = part_of_address("line1")
-    line2 = part_of_address("line2")
-    postal_code = part_of_address("postal_code")
-    city = part_of_address("city")
-    region = part_of_address("region")
-    country = part_of_address("country", help_text="ISO 3166-1 alpha-2, such as DE.")
+    name = text_of(Address, "name")
+    company = text_of(Address, "company")
+    line1 = text_of(Address, "line1")
+    line2 = text_of(Address, "line2")
+    postal_code = text_of(Address, "postal_code")
+    city = text_of(Address, "city")
+    region = text_of(Address, "region")
+    country = text_of(Address, "country", help_text="ISO 3166-1 alpha-2, such as DE.")
 
     def validate(self, parts: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -49,9 +41,9 @@ class AddressRequest(ShipToRequest):
 class AddressChange(AddressRequest):
     """The parts of an address that change; the others stay."""
 
-    line1 = part_of_address("line1", required=False)
-    city = part_of_address("city", required=False)
-    country = part_of_address("country", required=False, help_text="ISO 3166-1 alpha-2, such as DE.")
+    line1 = text_of(Address, "line1", required=False)
+    city = text_of(Address, "city", required=False)
+    country = text_of(Address, "country", required=False, help_text="ISO 3166-1 alpha-2, such as DE.")
 
     def validate(self, parts: dict[str, Any]) -> dict[str, Any]:
         return parts  # Whether the address is complete then, the model checks.

@@ -5,24 +5,11 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as ModelValidationError
-from django.core.validators import MaxLengthValidator
 from rest_framework import serializers
 from rest_framework.fields import get_error_detail
 
-from products.api.http.fields import FlagField, StrictBooleanField, StrictSerializer, StrictTextField
+from products.api.http.fields import FlagField, StrictBooleanField, StrictSerializer, StrictTextField, text_of
 from products.api.schemas.pages import PageQuery
-
-
-def _detail(name: str, **options: Any) -> StrictTextField:
-    column: Any = User._meta.get_field(name)
-    validators = [each for each in column.validators if not isinstance(each, MaxLengthValidator)]
-    return StrictTextField(
-        required=not column.blank,
-        allow_blank=column.blank,
-        max_length=column.max_length,
-        validators=validators,
-        **options,
-    )
 
 
 class CustomerQuery(PageQuery):
@@ -33,10 +20,10 @@ class CustomerQuery(PageQuery):
 class NewCustomer(StrictSerializer):
     """A customer. Without a password, nobody can log in as them until staff set one."""
 
-    username = _detail("username")
-    email = _detail("email")
-    first_name = _detail("first_name")
-    last_name = _detail("last_name")
+    username = text_of(User, "username")
+    email = text_of(User, "email")
+    first_name = text_of(User, "first_name")
+    last_name = text_of(User, "last_name")
     password = StrictTextField(required=False, max_length=1_000, trim_whitespace=False)
 
     def validate(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -50,9 +37,9 @@ class NewCustomer(StrictSerializer):
 
 
 class CustomerChange(StrictSerializer):
-    email = _detail("email")
-    first_name = _detail("first_name")
-    last_name = _detail("last_name")
+    email = text_of(User, "email")
+    first_name = text_of(User, "first_name")
+    last_name = text_of(User, "last_name")
     is_active = StrictBooleanField(
         required=False, help_text="`false` ends the customer's tokens and sessions; orders stay."
     )

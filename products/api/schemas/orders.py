@@ -13,6 +13,7 @@ from products.api.http.fields import (
     StrictSerializer,
     StrictTextField,
     StrictTimestampField,
+    text_of,
 )
 from products.api.schemas.addresses import ShipToRequest, ShipToResponse, ship_to_body
 from products.api.schemas.output import Output, money
@@ -45,18 +46,6 @@ class StatusesField(serializers.Field):
         return ",".join(value)
 
 
-def _detail(name: str, **options: Any) -> StrictTextField:
-    column: Any = Order._meta.get_field(name)
-    return StrictTextField(
-        required=False,
-        allow_blank=True,
-        max_length=column.max_length,
-        validators=validators_of(Order, name),
-        trim_whitespace=name != "note",
-        **options,
-    )
-
-
 class OrderNumberField(StrictTextField):
     """An order's number as people write it: in lower case, with or without the hyphen."""
 
@@ -82,10 +71,10 @@ class OrderQuery(PageQuery):
 class DetailsRequest(StrictSerializer):
     """What the customer says about an order beside its lines."""
 
-    reference = _detail("reference", help_text="Your own, such as the number of your purchase order.")
-    note = _detail("note")
-    email = _detail("email")
-    phone = _detail("phone")
+    reference = text_of(Order, "reference", help_text="Your own, such as the number of your purchase order.")
+    note = text_of(Order, "note", trim_whitespace=False)
+    email = text_of(Order, "email")
+    phone = text_of(Order, "phone")
     ship_to = ShipToRequest(required=False, allow_null=True)
     address = StrictIntegerField(required=False, help_text="The id of one of your addresses, instead of `ship_to`.")
 
