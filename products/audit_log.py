@@ -24,6 +24,9 @@ class SecurityEvent(StrEnum):
     TOKEN_REVOKED = "token.revoked"  # noqa: S105
     TOKENS_ALL_REVOKED = "token.all_revoked"
     TOKENS_REVOKED_BY_STAFF = "token.revoked_by_staff"
+    ACCOUNT_MADE = "account.made"
+    ACCOUNT_CLOSED = "account.closed"
+    ACCOUNT_OPENED = "account.opened"
     FOREIGN_ORDER = "order.foreign"
     KEY_REUSED = "key.reused"
 

@@ -1,6 +1,6 @@
 """Domain errors: what the rules reject, with a code for programs, a sentence for people, and the facts for both."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -37,14 +37,20 @@ class InvalidOrder(DomainError):
 class InsufficientStock(DomainError):
     """Stock is too low for at least one line. `acceptable` is an order that would succeed: [(product id, quantity), …].
 
-    `overdue` holds the ids of unpaid orders past their payment deadline that still hold some of the missing stock.
+    `details` are the customer's, {field: text}, which that order would have too. `overdue` holds the ids of unpaid
+    orders past their payment deadline that still hold some of the missing stock.
     """
 
     code = "insufficient_stock"
 
-    def __init__(self, *violations: Violation, acceptable: Sequence[tuple[int, int]] = ()) -> None:
+    def __init__(
+        self,
+        *violations: Violation,
+        acceptable: Sequence[tuple[int, int]] = (),
+        details: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(*violations)
-        self.acceptable = list(acceptable)
+        self.acceptable, self.details = list(acceptable), dict(details or {})
         self.overdue: list[UUID] = []
 
     @property

@@ -30,8 +30,11 @@ def is_staff_with(user: Actor, permission: str) -> bool:
 
 
 def may_order_for(user: Actor, customer_id: int) -> bool:
-    """Return whether the user may place an order for customer `customer_id`."""
-    return customer_id == user.pk or is_staff_with(user, ADD_ORDERS)
+    """Return whether the user may place an order for customer `customer_id`.
+
+    Staff need to see all orders as well: the response to a retry is an order, of whoever placed it.
+    """
+    return customer_id == user.pk or (is_staff_with(user, ADD_ORDERS) and is_staff_with(user, VIEW_ORDERS))
 
 
 def may_see_all_orders(user: Actor) -> bool:

@@ -16,6 +16,7 @@ from django.utils.decorators import method_decorator
 from products.admin.user_forms import OwnPasswordForm, SetPasswordForm, UserForm
 from products.admin.versioned_forms import VersionedAdmin
 from products.audit_log import SecurityEvent, record
+from products.models import ApiToken
 
 PERMISSION_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -52,6 +53,21 @@ class UserAdmin(VersionedAdmin, auth_admin.UserAdmin):
     form = UserForm
     change_password_form = SetPasswordForm
     readonly_fields = ("last_login", "date_joined")
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Save the user. Closing an account revokes its tokens, so that opening it again revives none."""
+        super().save_model(request, obj, form, change)
+        if not change:
+            event = SecurityEvent.ACCOUNT_MADE
+        elif "is_active" not in form.changed_data:
+            return
+        elif obj.is_active:
+            event = SecurityEvent.ACCOUNT_OPENED
+        else:
+            event = SecurityEvent.ACCOUNT_CLOSED
+            ApiToken.objects.of(obj).revoke()
+        by = request.user.pk
+        transaction.on_commit(lambda: record(event, request, user=by, account=obj.pk))
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         fields = super().get_readonly_fields(request, obj)

@@ -88,6 +88,9 @@ MAYBE_CHANGED = (
 DETAILS_OF_ORDER = ("customer", "reference", "note", "email", "phone", "ship_to", "address")
 """Members of an order's body beside its lines, which a body that would be accepted has too."""
 
+SHIP_TO = "ship_to_"
+"""How the names of an order's fields begin that are parts of its address."""
+
 ABOUT_THE_PRODUCT = {"unknown_product", "retired_product"}
 """Codes of violations that point at a line's product; all others point at its quantity."""
 
@@ -195,11 +198,19 @@ def _domain_error(error: DomainError, request: Request) -> dict[str, Any]:
     }
     if isinstance(error, InsufficientStock):
         lines = [{"product": product_id, "quantity": quantity} for product_id, quantity in error.acceptable]
-        details = {name: value for name, value in dict(request.data).items() if name in DETAILS_OF_ORDER}
-        body["acceptable"] = {"lines": lines, **details} if lines else None
+        requested = {name: value for name, value in dict(request.data).items() if name in DETAILS_OF_ORDER}
+        # A checkout requests none: they are the cart's.
+        body["acceptable"] = {"lines": lines, **(requested or _nested(error.details))} if lines else None
     if isinstance(error, InvalidTransition):
         body["allowed"] = error.allowed
     return body
+
+
+def _nested(details: Mapping[str, str]) -> dict[str, Any]:
+    """Return the details of an order as its body has them, with the parts of the address in `ship_to`."""
+    ship_to = {name.removeprefix(SHIP_TO): text for name, text in details.items() if name.startswith(SHIP_TO)}
+    texts = {name: text for name, text in details.items() if not name.startswith(SHIP_TO)}
+    return {**texts, "ship_to": ship_to} if ship_to else texts
 
 
 def _pointers(violation: Violation, data: Any) -> list[str]:

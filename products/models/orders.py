@@ -35,7 +35,7 @@ from products.models.querysets import ValidatedQuerySet
 from products.models.stock import StockMovement
 from products.order_numbers import LENGTH, RandomNumber, format_number, new_number
 from products.ordering import placement
-from products.ordering.validation import OrderDraft, RequestedItem, checked_items
+from products.ordering.validation import OrderDraft, RequestedItem, checked_items, digest_of
 from products.validators import clean_fields, clean_values, printable, printable_line, visible
 
 if TYPE_CHECKING:
@@ -222,6 +222,21 @@ class OrderQuerySet(ValidatedQuerySet["Order"]):
         except IdempotentReplay as replay:
             return replay.order, False
 
+    def placed_by_same_request(self, key: str | None, **values: Any) -> "Order | None":
+        """Return the order that the same request has placed with `key`, or None, without looking at what it refers to.
+
+        So `customer` and an Address as `ship_to` need only their id: both may have changed, or be gone, since the first
+        try. Raises IdempotencyKeyConflict if `key` has placed a different order.
+        """
+        order = self.model(idempotency_key=key, **values)
+        order.request_digest = digest_of(order.items or [], order.requested_details)
+        try:
+            order.check_idempotency_key()
+        except IdempotentReplay as replay:
+            earlier: Order = replay.order
+            return earlier
+        return None
+
 
 class Order(models.Model):
     """What a customer wants. A cart is an order too, in status CART; it holds no stock.
@@ -274,6 +289,7 @@ class Order(models.Model):
 
     _items: list[RequestedItem] | None = None
     _placed_by: "User | None" = None
+    _address_id: int | None = None
 
     objects = OrderQuerySet.as_manager()
 
@@ -364,11 +380,23 @@ class Order(models.Model):
             raise TypeError(f"An address has no {', '.join(sorted(unknown))}; its parts are {', '.join(PARTS)}.")
         for part in PARTS:
             setattr(self, f"ship_to_{part}", parts.get(part, ""))
+        self._address_id = address.pk if isinstance(address, Address) else None
 
     @property
     def details(self) -> dict[str, str]:
         """The customer's details that are not blank: {field: text}."""
         return {name: value for name in CUSTOMER_DETAILS if (value := getattr(self, name))}
+
+    @property
+    def requested_details(self) -> dict[str, Any]:
+        """The details as they were requested, for the request's digest: an Address is named by its id.
+
+        What it says may have changed before a retry.
+        """
+        if self._address_id is None:
+            return self.details
+        texts = {name: value for name, value in self.details.items() if name not in SHIP_TO}
+        return {**texts, "address": self._address_id}
 
     @property
     def movements(self) -> models.QuerySet[StockMovement]:

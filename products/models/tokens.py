@@ -49,14 +49,15 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         """Create a token for `user` and return it with its secret, which is not stored: (token, secret).
 
         `lifetime` defaults to settings.TOKEN_LIFETIME. Raises User.DoesNotExist if `user.password` is no longer the
-        stored one: a login that checked the old password must not get a token. Raises ValidationError for a name that
-        is too long or invisible.
+        stored one or the account is closed: a login that was checked before that must not get a token. Raises
+        ValidationError for a name that is too long or invisible.
         """
         clean_values(ApiToken, {"name": name})
         secret = PREFIX + secrets.token_urlsafe(32)
         with transaction.atomic():
             # Locked until the token is there, so that follow_rehash() in another transaction does not miss it.
-            User.objects.select_for_update(no_key=True).only("pk").get(pk=user.pk, password=user.password)
+            accounts = User.objects.select_for_update(no_key=True).only("pk")
+            accounts.get(pk=user.pk, password=user.password, is_active=True)
             token = self.create(
                 user=user,
                 name=name,

@@ -20,7 +20,7 @@ from products.models.order_status import Status
 from products.models.products import Product
 from products.order_numbers import new_number
 from products.ordering import single_statement
-from products.ordering.validation import OrderDraft, RequestedItem
+from products.ordering.validation import OrderDraft, RequestedItem, digest_of
 
 Order = Any
 """A products.models.Order. That model's verbs call this module, so the type cannot be imported here."""
@@ -184,7 +184,7 @@ def _draft(order: Order, before: str | None) -> OrderDraft:
     if order.items is None and before == Status.CART:
         items = list(order.lines.values_list("product_id", "quantity"))
     draft = OrderDraft(items, details=order.details, missing=order.missing_details())
-    order.request_digest = draft.digest if before is None else FROM_CART
+    order.request_digest = digest_of(items, order.requested_details) if before is None else FROM_CART
     return draft
 
 

@@ -72,6 +72,14 @@ def _identifies(product: Any) -> bool:
     return isinstance(product, IDENTIFIES) and not isinstance(product, bool)
 
 
+def digest_of(items: Iterable[RequestedItem], details: Mapping[str, Any]) -> str:
+    """Return a SHA-256 fingerprint (hex) of a request, to tell a retry from a different request."""
+    requested: Any = [[_key(product), quantity] for product, quantity in items]
+    if details:
+        requested = [requested, details]
+    return hashlib.sha256(_encode(requested).encode()).hexdigest()
+
+
 class OrderDraft:
     """The lines an order is going to have.
 
@@ -104,14 +112,6 @@ class OrderDraft:
         self._sum_lines(found)
 
     @property
-    def digest(self) -> str:
-        """A SHA-256 fingerprint (hex) of the request, to tell a retry from a different request."""
-        requested: Any = [[_key(product), quantity] for product, quantity in self.items]
-        if self.details:
-            requested = [requested, self.details]
-        return hashlib.sha256(_encode(requested).encode()).hexdigest()
-
-    @property
     def total(self) -> Decimal:
         """The sum of the lines' amounts at current prices."""
         return sum((line.amount for line in self.lines), Decimal("0.00"))
@@ -120,7 +120,7 @@ class OrderDraft:
         """Raise InvalidOrder with every invalid line, else InsufficientStock with every line that is short."""
         self.check_lines()
         if short := self.shortages():
-            raise InsufficientStock(*short, acceptable=self._acceptable())
+            raise InsufficientStock(*short, acceptable=self._acceptable(), details=self.details)
 
     def check_lines(self) -> None:
         """Raise InvalidOrder with every invalid line, regardless of stock, and with every missing detail."""

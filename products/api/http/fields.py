@@ -1,7 +1,7 @@
 """Strict serializers and fields: values are accepted in their documented form only, and never converted."""
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -65,11 +65,20 @@ class StrictTextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
-def text_of(model: type[Model], name: str, **options: Any) -> StrictTextField:
-    """Return the field of a request for a text column, with the column's limits; `options` take precedence."""
+def text_of(
+    model: type[Model],
+    name: str,
+    *also: Callable[[Any], None],
+    field_class: type[StrictTextField] = StrictTextField,
+    **options: Any,
+) -> StrictTextField:
+    """Return the field of a request for a text column, with the column's limits; `options` take precedence.
+
+    `also` are validators beside the column's own.
+    """
     column: Any = model._meta.get_field(name)
     limits = {"required": not column.blank, "allow_blank": column.blank, "max_length": column.max_length}
-    return StrictTextField(validators=validators_of(model, name), **(limits | options))
+    return field_class(validators=[*validators_of(model, name), *also], **(limits | options))
 
 
 class StrictBooleanField(serializers.BooleanField):

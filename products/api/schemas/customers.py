@@ -10,6 +10,7 @@ from rest_framework.fields import get_error_detail
 
 from products.api.http.fields import FlagField, StrictBooleanField, StrictSerializer, StrictTextField, text_of
 from products.api.schemas.pages import PageQuery
+from products.validators import printable_line, visible, wholly_visible
 
 
 class CustomerQuery(PageQuery):
@@ -17,13 +18,27 @@ class CustomerQuery(PageQuery):
     is_active = FlagField(required=False)
 
 
+class UsernameField(StrictTextField):
+    """A user name in Unicode's form NFKC, in which it is stored, and so validated."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return User.normalize_username(super().to_internal_value(data))
+
+
+class UserEmailField(StrictTextField):
+    """An e-mail address with its domain in lower case, as Django stores those of users."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return User.objects.normalize_email(super().to_internal_value(data))
+
+
 class NewCustomer(StrictSerializer):
     """A customer. Without a password, nobody can log in as them until staff set one."""
 
-    username = text_of(User, "username")
-    email = text_of(User, "email")
-    first_name = text_of(User, "first_name")
-    last_name = text_of(User, "last_name")
+    username = text_of(User, "username", wholly_visible, field_class=UsernameField)
+    email = text_of(User, "email", field_class=UserEmailField)
+    first_name = text_of(User, "first_name", printable_line, visible)
+    last_name = text_of(User, "last_name", printable_line, visible)
     password = StrictTextField(required=False, max_length=1_000, trim_whitespace=False)
 
     def validate(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -37,11 +52,11 @@ class NewCustomer(StrictSerializer):
 
 
 class CustomerChange(StrictSerializer):
-    email = text_of(User, "email")
-    first_name = text_of(User, "first_name")
-    last_name = text_of(User, "last_name")
+    email = text_of(User, "email", field_class=UserEmailField)
+    first_name = text_of(User, "first_name", printable_line, visible)
+    last_name = text_of(User, "last_name", printable_line, visible)
     is_active = StrictBooleanField(
-        required=False, help_text="`false` ends the customer's tokens and sessions; orders stay."
+        required=False, help_text="`false` closes the account and revokes its tokens for good; orders stay."
     )
 
 

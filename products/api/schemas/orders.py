@@ -24,7 +24,6 @@ from products.models.order_lines import MAX_PER_LINE
 from products.models.orders import SHIP_TO
 from products.order_numbers import format_number, parse_number
 from products.ordering.cart import DESCRIPTION
-from products.validators import validators_of
 
 LISTED_STATUSES = [status.value for status in Status if status != Status.CART]
 ONE_STATUS = f"({'|'.join(LISTED_STATUSES)})"
@@ -83,14 +82,24 @@ class DetailsRequest(StrictSerializer):
         if {"ship_to", "address"} <= members:
             yield MemberError("ship_to_or_address", "Give either `ship_to` or `address`.")
 
-    def details_for(self, customer: Any) -> dict[str, Any]:
-        """Return the details as Order takes them, with a copy of the customer's address. Raises ValidationError."""
+    @property
+    def details(self) -> dict[str, Any]:
+        """The details as Order takes them. Of an address that the customer keeps, only the id is known yet."""
         details = {name: self.validated_data[name] for name in DESCRIPTION if name in self.validated_data}
         if "address" in self.validated_data:
-            details["ship_to"] = Address.objects.of(customer).filter(pk=self.validated_data["address"]).first()
-            if details["ship_to"] is None:
-                raise serializers.ValidationError({"address": ["You keep no such address."]}, "unknown_address")
+            details["ship_to"] = Address(pk=self.validated_data["address"])
         return details
+
+
+def with_kept_address(details: dict[str, Any], customer: Any) -> dict[str, Any]:
+    """Return the details with the customer's address where they have the id of one. Raises ValidationError."""
+    ship_to = details.get("ship_to")
+    if not isinstance(ship_to, Address):
+        return details
+    kept = Address.objects.of(customer).filter(pk=ship_to.pk).first()
+    if kept is None:
+        raise serializers.ValidationError({"address": ["You keep no such address."]}, "unknown_address")
+    return {**details, "ship_to": kept}
 
 
 class LineRequest(StrictSerializer):
@@ -154,22 +163,12 @@ class NoDetails(StrictSerializer):
 
 
 class PaymentRequest(StrictSerializer):
-    reference = StrictTextField(
-        required=False,
-        allow_blank=True,
-        max_length=200,
-        validators=validators_of(Order, "payment_reference"),
-        help_text="The payment's reference.",
-    )
+    reference = text_of(Order, "payment_reference", help_text="The payment's reference.")
 
 
 class ShipmentRequest(StrictSerializer):
-    carrier = StrictTextField(
-        required=False, allow_blank=True, max_length=100, validators=validators_of(Order, "carrier")
-    )
-    tracking_number = StrictTextField(
-        required=False, allow_blank=True, max_length=100, validators=validators_of(Order, "tracking_number")
-    )
+    carrier = text_of(Order, "carrier")
+    tracking_number = text_of(Order, "tracking_number")
 
 
 class OrderLineResponse(serializers.Serializer):

@@ -10,11 +10,11 @@ from products.api.http.fields import (
     StrictSerializer,
     StrictTextField,
     StrictTimestampField,
+    text_of,
 )
 from products.api.schemas.output import Output
 from products.api.schemas.pages import NEXT_TIME, PageQuery
 from products.models import Category, Product
-from products.validators import validators_of
 
 ORDERINGS = {
     "id": ["id"],
@@ -56,15 +56,9 @@ class ProductQuery(PageQuery):
 class NewProduct(StrictSerializer):
     """A new product. Its stock is added later, with `POST /api/products/{id}/stock`."""
 
-    sku = StrictTextField(max_length=64, validators=validators_of(Product, "sku"))
-    name = StrictTextField(max_length=200, validators=validators_of(Product, "name"))
-    description = StrictTextField(
-        required=False,
-        allow_blank=True,
-        max_length=10_000,
-        trim_whitespace=False,
-        validators=validators_of(Product, "description"),
-    )
+    sku = text_of(Product, "sku")
+    name = text_of(Product, "name")
+    description = text_of(Product, "description", max_length=10_000, trim_whitespace=False)
     category = StrictTextField(required=False, allow_null=True, max_length=60, help_text="The category's slug.")
     price = StrictDecimalField()
 
@@ -80,8 +74,8 @@ class NewProduct(StrictSerializer):
 class ProductChange(NewProduct):
     """The fields to change; all others keep their values."""
 
-    sku = StrictTextField(required=False, max_length=64, validators=validators_of(Product, "sku"))
-    name = StrictTextField(required=False, max_length=200, validators=validators_of(Product, "name"))
+    sku = text_of(Product, "sku", required=False)
+    name = text_of(Product, "name", required=False)
     price = StrictDecimalField(required=False)
     retired = StrictBooleanField(required=False, help_text="Whether the product is taken off sale.")
 

@@ -12,11 +12,11 @@ from products.api.http.fields import (
     StrictSerializer,
     StrictTextField,
     StrictTimestampField,
+    text_of,
 )
 from products.api.schemas.pages import PageQuery
 from products.models import Product, StockMovement
 from products.models.stock import MAX_STOCK
-from products.validators import validators_of
 
 
 class LedgerQuery(PageQuery):
@@ -50,9 +50,7 @@ class StockRequest(StrictSerializer):
         required=False,
         help_text="The stock at which the count began.",
     )
-    note = StrictTextField(
-        required=False, allow_blank=True, max_length=200, validators=validators_of(StockMovement, "note")
-    )
+    note = text_of(StockMovement, "note")
 
     def member_errors(self, members: Set[str]) -> Iterator[MemberError]:
         if ("delta" in members) == ("set" in members):

@@ -4,20 +4,13 @@ from typing import Any
 
 from rest_framework import serializers
 
-from products.api.http.fields import StrictSerializer, StrictTextField
+from products.api.http.fields import StrictSerializer, StrictTextField, text_of
 from products.api.schemas.pages import PageQuery
 from products.models import ApiToken
-from products.validators import validators_of
 
 
 class NewToken(StrictSerializer):
-    name = StrictTextField(
-        required=False,
-        allow_blank=True,
-        max_length=100,
-        validators=validators_of(ApiToken, "name"),
-        help_text="What the token is for.",
-    )
+    name = text_of(ApiToken, "name", help_text="What the token is for.")
 
 
 class Credentials(NewToken):

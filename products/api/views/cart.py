@@ -15,7 +15,7 @@ from products.api.http.idempotency import IDEMPOTENCY_KEY, read_idempotency_key
 from products.api.http.query_params import read_query
 from products.api.http.request import ApiRequest
 from products.api.schemas.cart import CartLineRequest, CartResponse, cart_body
-from products.api.schemas.orders import DetailsRequest, NoDetails, OrderResponse
+from products.api.schemas.orders import DetailsRequest, NoDetails, OrderResponse, with_kept_address
 from products.api.schemas.pages import NoQuery
 from products.api.views.orders import placed_response
 from products.models import Cart, Product
@@ -46,7 +46,7 @@ class CartViewSet(ViewSet):
         """Set the reference, note, e-mail, phone or address of the order to be; what is left out stays."""
         serializer = DetailsRequest(data=request.data)
         serializer.is_valid(raise_exception=True)
-        self.cart.describe(**serializer.details_for(request.user))
+        self.cart.describe(**with_kept_address(serializer.details, request.user))
         return Response(cart_body(self.cart.quote()))
 
     @extend_schema(operation_id="cart_destroy", summary="Empty the cart", request=None, responses={204: None})

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -24,8 +23,9 @@ from products.api.schemas.customers import (
     customer_body,
 )
 from products.api.schemas.pages import NoQuery, page_of
+from products.audit_log import SecurityEvent, record
 from products.db.retry import atomic_with_retry
-from products.exceptions import UsernameTaken
+from products.models.customers import change_customer, customers, make_customer
 from products.policies import ADD_CUSTOMERS, CHANGE_CUSTOMERS, VIEW_CUSTOMERS
 
 
@@ -44,21 +44,19 @@ class CustomerViewSet(GenericViewSet):
         return [self.staff_permissions.get(self.action, staff_with(VIEW_CUSTOMERS))()]
 
     def get_queryset(self) -> QuerySet[User]:
-        customers = User.objects.filter(is_staff=False, is_superuser=False)
-        # Locked before it is read, so that nothing is written back that somebody else has changed since.
-        return customers.select_for_update(no_key=True) if self.action == "partial_update" else customers
+        # Locked before it is read, so that If-Match is compared with what is changed.
+        return customers().select_for_update(no_key=True) if self.action == "partial_update" else customers()
 
     @extend_schema(summary="List customers", parameters=[CustomerQuery], responses=page_of(CustomerResponse))
     def list(self, request: ApiRequest) -> HttpResponse:
         """List customers, newest first, filtered and paginated."""
         query = read_query(request, CustomerQuery)
-        customers = self.get_queryset()
+        found = self.get_queryset()
         if "search" in query:
-            found = Q(username__istartswith=query["search"]) | Q(email__istartswith=query["search"])
-            customers = customers.filter(found)
+            found = found.filter(Q(username__istartswith=query["search"]) | Q(email__istartswith=query["search"]))
         if "is_active" in query:
-            customers = customers.filter(is_active=query["is_active"])
-        return KeysetPage(customers, ["-id"], query).respond(request, customer_body)
+            found = found.filter(is_active=query["is_active"])
+        return KeysetPage(found, ["-id"], query).respond(request, customer_body)
 
     @extend_schema(summary="Read a customer", responses=CustomerResponse)
     def retrieve(self, request: ApiRequest, pk: int) -> HttpResponse:
@@ -73,6 +71,7 @@ class CustomerViewSet(GenericViewSet):
         serializer = NewCustomer(data=request.data)
         serializer.is_valid(raise_exception=True)
         user = make_customer(**serializer.validated_data)
+        record(SecurityEvent.ACCOUNT_MADE, request, user=request.user.pk, account=user.pk)
         headers = {"Location": reverse("customer-detail", [user.pk], request=request)}
         return respond(request, customer_body(user), code=status.HTTP_201_CREATED, headers=headers)
 
@@ -86,22 +85,15 @@ class CustomerViewSet(GenericViewSet):
         serializer.is_valid(raise_exception=True)
         change = serializer.validated_data
 
-        def save() -> dict[str, Any]:
+        def save() -> tuple[dict[str, Any], bool]:
             user: User = self.get_object()
             check_if_match(request, etag_of(customer_body(user)))
-            for name, value in change.items():
-                setattr(user, name, value)
-            if change:
-                user.save(update_fields=list(change))
-            return customer_body(user)
+            was_active = user.is_active
+            change_customer(user, change)
+            return customer_body(user), was_active
 
-        return respond(request, atomic_with_retry(save))
-
-
-def make_customer(*, username: str, password: str | None = None, **values: str) -> User:
-    """Make a user who is not staff. Raises UsernameTaken."""
-    try:
-        with transaction.atomic():
-            return User.objects.create_user(username, password=password, **values)
-    except IntegrityError as error:
-        raise UsernameTaken(username) from error
+        body, was_active = atomic_with_retry(save)
+        if body["is_active"] != was_active:
+            event = SecurityEvent.ACCOUNT_CLOSED if was_active else SecurityEvent.ACCOUNT_OPENED
+            record(event, request, user=request.user.pk, account=body["id"])
+        return respond(request, body)

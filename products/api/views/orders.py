@@ -41,12 +41,14 @@ from products.api.schemas.orders import (
     order_body,
     order_row_body,
     parse_simple_order,
+    with_kept_address,
 )
 from products.api.schemas.pages import NoQuery, PageQuery, page_of
 from products.audit_log import SecurityEvent, record
 from products.db.compiled_queries import Param, compile_once
 from products.db.retry import atomic_with_retry
-from products.models import Order, OrderLine
+from products.models import Address, Order, OrderLine
+from products.models.customers import customers
 from products.models.orders import OrderQuerySet
 from products.policies import may_order_for, may_see_all_orders
 
@@ -124,10 +126,13 @@ class OrderViewSet(GenericViewSet):
     def create(self, request: ApiRequest) -> HttpResponse:
         """Place an order: check it and take its stock, all or nothing."""
         read_query(request, NoQuery)
-        items, details = requested_order(request)
-        order, new = Order.objects.place_once(
-            items=items, placed_by=request.user, key=read_idempotency_key(request), **details
-        )
+        requested, key = requested_order(request), read_idempotency_key(request)
+        if key and refers_to_others(requested, request.user):
+            # Before it is looked up: what it refers to may be gone since the first try.
+            earlier = Order.objects.placed_by_same_request(key, **requested)
+            if earlier is not None:
+                return placed_response(request, earlier, new=False)
+        order, new = Order.objects.place_once(key=key, placed_by=request.user, **looked_up(requested, request.user))
         return placed_response(request, order, new=new)
 
     @extend_schema(
@@ -140,8 +145,8 @@ class OrderViewSet(GenericViewSet):
     def quote(self, request: ApiRequest) -> HttpResponse:
         """Return what an order would come to, and every reason why it could not be placed. Nothing is written."""
         read_query(request, NoQuery)
-        items, details = requested_order(request)
-        return Response(quote_body(Order.objects.quote(items, **details), request.data))
+        requested = looked_up(requested_order(request), request.user)
+        return Response(quote_body(Order.objects.quote(**requested), request.data))
 
     @extend_schema(
         operation_id="orders_events_list",
@@ -200,27 +205,36 @@ class OrderViewSet(GenericViewSet):
         return respond(request, atomic_with_retry(change_status))
 
 
-def requested_order(request: ApiRequest) -> tuple[list[tuple[int | str, int]], dict[str, Any]]:
-    """Return the requested lines, [(product id or SKU, quantity), …], and the customer and their details, by the names
-    that Order takes. Raises ValidationError, and PermissionDenied for an order in somebody else's name.
+def requested_order(request: ApiRequest) -> dict[str, Any]:
+    """Return the requested order by the names that Order takes, with nothing but the id of another customer and of a
+    kept address. Raises ValidationError, and PermissionDenied for an order in somebody else's name.
     """
+    user = request.user
     items = parse_simple_order(request.data)
     if items is not None:
-        return items, {"customer": request.user}
+        return {"items": items, "customer": user}
     serializer = OrderRequest(data=request.data)
     serializer.is_valid(raise_exception=True)
-    customer = requested_customer(request.user, serializer.validated_data.get("customer", request.user.pk))
-    return serializer.items, {"customer": customer, **serializer.details_for(customer)}
-
-
-def requested_customer(user: Any, pk: int) -> Any:
-    """Return the active user with the id `pk`, for whom `user` places an order."""
-    if not may_order_for(user, pk):
+    customer_id = serializer.validated_data.get("customer", user.pk)
+    if not may_order_for(user, customer_id):
         raise PermissionDenied
-    customer = user if pk == user.pk else User.objects.filter(pk=pk, is_active=True).first()
-    if customer is None:
-        raise ValidationError({"customer": ["There is no such active customer."]}, "unknown_customer")
-    return customer
+    customer = user if customer_id == user.pk else User(pk=customer_id)
+    return {"items": serializer.items, "customer": customer, **serializer.details}
+
+
+def refers_to_others(requested: dict[str, Any], user: Any) -> bool:
+    """Return whether the requested order refers to another customer or to a kept address."""
+    return requested["customer"] is not user or isinstance(requested.get("ship_to"), Address)
+
+
+def looked_up(requested: dict[str, Any], user: Any) -> dict[str, Any]:
+    """Return the requested order with the customer and the address that it refers to. Raises ValidationError."""
+    customer = requested["customer"]
+    if customer is not user:
+        customer = customers().filter(pk=customer.pk, is_active=True).first()
+        if customer is None:
+            raise ValidationError({"customer": ["There is no such active customer."]}, "unknown_customer")
+    return with_kept_address(requested, customer) | {"customer": customer}
 
 
 def placed_response(request: ApiRequest, order: Order, *, new: bool) -> HttpResponse:
