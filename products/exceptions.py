@@ -147,6 +147,15 @@ class NotInCart(DomainError):
         super().__init__(Violation(self.code, "This product is not in the cart.", facts=facts))
 
 
+class CustomerGone(DomainError):
+    """The customer's account has been deleted meanwhile."""
+
+    code = "customer_gone"
+
+    def __init__(self) -> None:
+        super().__init__(Violation(self.code, "The customer's account has been deleted."))
+
+
 class TooManyAddresses(DomainError):
     """The customer keeps as many addresses as there can be."""
 

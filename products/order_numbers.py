@@ -8,8 +8,9 @@ import secrets
 from base64 import b32encode
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import CharField, Expression
+from django.db.models import CharField, Expression, Func, Value
 from django.db.models.sql.compiler import SQLCompiler
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -35,9 +36,27 @@ def is_number(text: str) -> bool:
     return len(text) == LENGTH and set(text) <= set(ALPHABET)
 
 
+def validate_number(text: str) -> None:
+    """Refuse what no order's number can be."""
+    if not is_number(text):
+        raise ValidationError(
+            f"An order's number is {LENGTH} of the characters {ALPHABET}; parse_number() reads it as people write it.",
+            "invalid_number",
+        )
+
+
 def format_number(number: str) -> str:
     """Return the number as people read it: in two groups."""
     return f"{number[:4]}-{number[4:]}"
+
+
+class OtherCharacters(Func):
+    """What is left of a text without the characters of order numbers at its ends: nothing, if it has no others."""
+
+    function = "TRIM"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, Value(ALPHABET), output_field=CharField())
 
 
 class RandomNumber(Expression):

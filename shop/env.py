@@ -187,7 +187,8 @@ def _pattern_parser(pattern: str) -> Callable[[str], str]:
 
 
 def _list_parser(pattern: str) -> Callable[[str], list[str]]:
-    return lambda text: [_pattern_parser(pattern)(name) for name in text.split(",")]
+    # A name that is given twice counts once.
+    return lambda text: list(dict.fromkeys(_pattern_parser(pattern)(name) for name in text.split(",")))
 
 
 def _parse_key(text: str) -> str:

@@ -156,7 +156,12 @@ class OrderAdmin(OrderIdSearchMixin, ReadOnlyMixin, ObjectActionAdmin):
         term = search_term.strip()
         number = parse_number(term)
         # Through the indexes, and with the spaces that a reference may have.
-        exactly = Q(number=number) if is_number(number) else Q(reference=term)
+        if is_number(number):
+            exactly = Q(number=number)
+        elif "@" in term:
+            exactly = Q(email__iexact=term, email__gt="")  # The second is the condition of the index.
+        else:
+            exactly = Q(reference=term)
         if term and (found := queryset.filter(exactly)).exists():
             return found, False
         return super().get_search_results(request, queryset, search_term)

@@ -21,6 +21,7 @@ from products.api import throttling
 from products.audit_log import SecurityEvent, record
 from products.db.errors import cause_of, is_unavailable, was_rolled_back
 from products.models import (
+    CustomerGone,
     DomainError,
     IdempotencyKeyConflict,
     InsufficientStock,
@@ -48,6 +49,7 @@ STATUS_OF: dict[type[DomainError], int] = {
     PaymentOverdue: 409,
     NotOverdue: 409,
     IdempotencyKeyConflict: 422,
+    CustomerGone: 409,
     NotInCart: 404,
     SkuTaken: 409,
     StockHasMoved: 412,

@@ -68,6 +68,7 @@ ORDER_IS_FROZEN = (
     "Id, number, customer, total, currency, idempotency key, request digest, created_at, placed_at, reference, note, "
     "e-mail, phone and address of a placed order are frozen. Cancel or return the order and place another one."
 )
+NUMBER_STAYS = "The number of an order never changes: it may have been read out already."
 STATUS_FOLLOWS_TRANSITIONS = (
     "The status of an order changes only as TRANSITIONS allows: by place(), pay(), ship(), deliver(), cancel(), "
     "expire() and return_goods()."
@@ -122,6 +123,7 @@ ORDER_RULES = [
         ORDER_IS_FROZEN,
         "OLD.placed_at IS NOT NULL AND {frozen_differ}",
     ),
+    Rule(f"{ORDERS}_number", ORDERS, "UPDATE", NUMBER_STAYS, "OLD.placed_at IS NULL AND {number_differs}"),
     Rule(
         f"{ORDERS}_status",
         ORDERS,
@@ -226,9 +228,14 @@ def _create_rules(connection: BaseDatabaseWrapper, rules: list[Rule]) -> Iterato
                 f"EXECUTE FUNCTION products_refuse('{table}{APPEND_ONLY}')"
             )
     frozen_differ = _differs(_existing_columns(connection, ORDERS, FROZEN_COLUMNS))
+    numbered = _existing_columns(connection, ORDERS, ["number"])
+    conditions = {
+        "thirty_days_ago": _AGO[connection.vendor],
+        "frozen_differ": frozen_differ,
+        "number_differs": _differs(numbered) if numbered else "FALSE",
+    }
     for rule in rules:
-        ago = _AGO[connection.vendor]
-        when = f"WHEN ({rule.when.format(thirty_days_ago=ago, frozen_differ=frozen_differ)})" if rule.when else ""
+        when = f"WHEN ({rule.when.format(**conditions)})" if rule.when else ""
         sentence = rule.sentence.replace("'", "''")
         if connection.vendor == "postgresql":
             yield (

@@ -1,6 +1,7 @@
 """The models of the shop. The rules live here and in products.ordering; everything else translates."""
 
 from products.exceptions import (
+    CustomerGone,
     DomainError,
     IdempotencyKeyConflict,
     IdempotentReplay,
@@ -34,6 +35,7 @@ __all__ = [
     "ApiToken",
     "Cart",
     "Category",
+    "CustomerGone",
     "DomainError",
     "Event",
     "IdempotencyKeyConflict",

@@ -1,7 +1,7 @@
 """Postal addresses: those that a customer keeps, and what any address needs to be complete."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Never
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from products.countries import validate_country
-from products.exceptions import TooManyAddresses
+from products.exceptions import CustomerGone, TooManyAddresses
 from products.models.querysets import ValidatedQuerySet
 from products.validators import clean_fields, printable_line, visible
 
@@ -23,6 +23,10 @@ NEEDED_PARTS = ("line1", "city", "country")
 
 MAX_ADDRESSES = 50
 """How many addresses a customer can keep."""
+
+
+ADDRESS_STAYS = "An address stays with its customer; keep another one for the other customer."
+ONE_BY_ONE = "Addresses are kept one by one, because a customer keeps a limited number: Address.objects.create(…)."
 
 
 def optional_line(max_length: int, label: str | None = None) -> "models.CharField[str, str]":
@@ -57,9 +61,28 @@ class AddressQuerySet(ValidatedQuerySet["Address"]):
     def of(self, customer: Any) -> "AddressQuerySet":
         return self.filter(customer=customer.pk)
 
-    def lock_all_of(self, customer: Any) -> None:
-        """Keep others from changing any of the customer's addresses until the transaction ends."""
-        get_user_model().objects.select_for_update(no_key=True).only("pk").get(pk=customer.pk)
+    def lock_all_of(self, customer_id: int) -> None:
+        """Keep others from changing any of the customer's addresses until the transaction ends. Raises CustomerGone."""
+        users = get_user_model().objects.select_for_update(no_key=True)
+        if not users.filter(pk=customer_id).values_list("pk"):
+            raise CustomerGone
+
+    def update(self, **values: Any) -> int:
+        """Update parts of these addresses. Raises TypeError for the customer."""
+        self._check_writable(values)
+        return super().update(**values)
+
+    def bulk_update(self, objs: Iterable["Address"], fields: Iterable[str], *arguments: Any, **options: Any) -> int:
+        names = list(fields)
+        self._check_writable(names)
+        return super().bulk_update(objs, names, *arguments, **options)
+
+    def bulk_create(self, objs: Iterable["Address"], *arguments: Any, **options: Any) -> Never:
+        raise TypeError(ONE_BY_ONE)
+
+    def _check_writable(self, names: Collection[str]) -> None:
+        if not {"customer", "customer_id"}.isdisjoint(names):
+            raise TypeError(ADDRESS_STAYS)
 
 
 class Address(models.Model):
@@ -76,6 +99,8 @@ class Address(models.Model):
     country = models.CharField(max_length=2, validators=[validate_country], help_text="ISO 3166-1 alpha-2")
     is_default = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    _loaded_default: bool | None = None
 
     objects = AddressQuerySet.as_manager()
 
@@ -97,26 +122,52 @@ class Address(models.Model):
     def save(self, **options: Any) -> None:
         """Write the address. A customer's first one is the default; a new default takes the place of the former.
 
-        Raises ValidationError, and TooManyAddresses beyond MAX_ADDRESSES.
+        Whether it is the default is only written if that was assigned: another one may have become it since this
+        instance was loaded. Raises ValidationError, TooManyAddresses beyond MAX_ADDRESSES, CustomerGone if the customer
+        has been deleted meanwhile, and TypeError for another customer than it had.
         """
         clean_fields(self, PARTS)
         self.clean()
+        names = options.get("update_fields")
         with transaction.atomic():
             # So that of two that are saved at once one is the default, and the limit holds.
-            Address.objects.lock_all_of(self.customer)
+            Address.objects.lock_all_of(self.customer_id)
             others = Address.objects.filter(customer=self.customer_id).exclude(pk=self.pk)
             if self._state.adding:
                 number = others.count()
                 if number >= MAX_ADDRESSES:
                     raise TooManyAddresses(MAX_ADDRESSES)
                 self.is_default = self.is_default or number == 0
-            if self.is_default:
+            else:
+                self._keep_what_was_not_assigned()
+            if self.is_default and (names is None or "is_default" in names):
                 others.filter(is_default=True).update(is_default=False)
             super().save(**options)
+        self._loaded_default = self.is_default
+
+    def _keep_what_was_not_assigned(self) -> None:
+        stored = Address.objects.filter(pk=self.pk).values_list("customer", "is_default").first()
+        if stored is None:
+            return  # deleted meanwhile; save() adds it again or raises, as Django does
+        customer_id, is_default = stored
+        if customer_id != self.customer_id:
+            raise TypeError(ADDRESS_STAYS)
+        if self.is_default == self._loaded_default:
+            self.is_default = is_default
 
     def clean(self) -> None:
         """Raise ValidationError with every part that is missing."""
         check_complete(self.parts)
+
+    @classmethod
+    def from_db(cls, *arguments: Any, **options: Any) -> "Address":
+        address = super().from_db(*arguments, **options)
+        address._loaded_default = address.__dict__.get("is_default")
+        return address
+
+    def refresh_from_db(self, *arguments: Any, **options: Any) -> None:
+        super().refresh_from_db(*arguments, **options)
+        self._loaded_default = self.__dict__.get("is_default")
 
     @property
     def parts(self) -> dict[str, str]:

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, Never
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import IntegrityError, models
-from django.db.models import Q, Sum
+from django.db.models import Q, Sum, Value
+from django.db.models.functions import Length, Upper
+from django.db.models.lookups import Exact
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
@@ -33,7 +36,15 @@ from products.models.order_status import RESTOCKS, Status, check_deadline, check
 from products.models.products import Product
 from products.models.querysets import ValidatedQuerySet
 from products.models.stock import StockMovement
-from products.order_numbers import LENGTH, RandomNumber, format_number, new_number
+from products.order_numbers import (
+    LENGTH,
+    OtherCharacters,
+    RandomNumber,
+    format_number,
+    is_number,
+    new_number,
+    validate_number,
+)
 from products.ordering import placement
 from products.ordering.validation import OrderDraft, RequestedItem, checked_items, digest_of
 from products.validators import clean_fields, clean_values, printable, printable_line, visible
@@ -50,6 +61,8 @@ PLACING_SETS = "Placing an order sets its total, currency, placed_at and request
 ORDER_IS_FROZEN = (
     "{names} of a placed order cannot be changed: cancel() it, or return_goods() after shipping, and place another one."
 )
+NUMBER_STAYS = "The number of an order never changes: it may have been read out already."
+NOT_BY_UPDATE = "update() does not write {names}: placing sets them, or they never change."
 DEADLINE_IS_BOUND = "pay_by can be changed only while the order is PLACED; later there is nothing left to pay."
 ONE_BY_ONE = (
     "Orders are placed one by one, each with its stock: Order.objects.create(customer=…, items=[(product, quantity)]) "
@@ -79,10 +92,11 @@ FROZEN_FIELDS = ("customer", "number", "idempotency_key", "created_at", *SET_BY_
 DEADLINE_CAN_CHANGE = (Status.CART, Status.PLACED)
 """The statuses in which pay_by can be changed."""
 
-TEXTS = ("idempotency_key", "payment_reference", "carrier", "tracking_number")
+BLANK_TEXTS = ("payment_reference", "carrier", "tracking_number")
+TEXTS = ("idempotency_key", *BLANK_TEXTS)
 """The texts that come from outside."""
 
-PHONE = RegexValidator(r"^[0-9+(][0-9 ()./-]{2,38}\Z", "Not a phone number such as +49 30 1234567.", "invalid_phone")
+PHONE = RegexValidator(r"^[0-9+(][0-9 ()./-]{2,39}\Z", "Not a phone number such as +49 30 1234567.", "invalid_phone")
 
 
 class OrderQuerySet(ValidatedQuerySet["Order"]):
@@ -102,8 +116,10 @@ class OrderQuerySet(ValidatedQuerySet["Order"]):
         frozen = sorted(name for name in names if name.removesuffix("_id") in {*FROZEN_FIELDS, "id", "pk"})
         if "status" in names:
             raise TypeError(STATUS_MOVES_BY_VERBS)
-        if frozen:
+        if frozen and self.placed().exists():
             raise TypeError(ORDER_IS_FROZEN.format(names=", ".join(frozen)))
+        if not {*CUSTOMER_DETAILS}.issuperset(frozen):
+            raise TypeError(NOT_BY_UPDATE.format(names=", ".join(frozen)))
         if "pay_by" in names and self.exclude(status__in=DEADLINE_CAN_CHANGE).exists():
             raise TypeError(DEADLINE_IS_BOUND)
 
@@ -250,7 +266,12 @@ class Order(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     customer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders", db_index=False)
     number = models.CharField(
-        max_length=LENGTH, unique=True, default=new_number, db_default=RandomNumber(), editable=False
+        max_length=LENGTH,
+        unique=True,
+        default=new_number,
+        db_default=RandomNumber(),
+        editable=False,
+        validators=[validate_number],
     )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PLACED)
     total = models.DecimalField(max_digits=14, decimal_places=2, default=Decimal("0.00"), editable=False)
@@ -304,7 +325,7 @@ class Order(models.Model):
                 fields=["pay_by"], condition=Q(status="PLACED", pay_by__isnull=False), name="orders_to_be_paid"
             ),
             models.Index(fields=["reference"], condition=Q(reference__gt=""), name="orders_by_reference"),
-            models.Index(fields=["email"], condition=Q(email__gt=""), name="orders_by_email"),
+            models.Index(Upper("email"), condition=Q(email__gt=""), name="orders_by_email"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(total__gte=0), name="total_is_not_negative"),
@@ -316,6 +337,10 @@ class Order(models.Model):
             models.CheckConstraint(
                 condition=Q(**dict.fromkeys(SHIP_TO, "")) | is_complete("ship_to_"),
                 name="an_order_has_a_complete_address_or_none",
+            ),
+            models.CheckConstraint(
+                condition=Exact(Length("number"), LENGTH) & Exact(OtherCharacters("number"), Value("")),
+                name="a_number_is_eight_characters_to_read_out",
             ),
             models.UniqueConstraint(fields=["customer"], condition=Q(status="CART"), name="one_cart_per_customer"),
             models.UniqueConstraint(
@@ -444,6 +469,10 @@ class Order(models.Model):
             same = earlier.request_digest == self.request_digest
             raise IdempotentReplay(earlier) if same else IdempotencyKeyConflict
 
+    def customer_is_gone(self) -> bool:
+        """Return whether the customer has been deleted meanwhile."""
+        return not get_user_model().objects.filter(pk=self.customer_id).exists()
+
     def number_is_taken(self) -> bool:
         """Return whether another order has this one's number."""
         return Order.objects.filter(number=self.number).exclude(pk=self.pk).exists()
@@ -458,7 +487,7 @@ class Order(models.Model):
 
     def clean_details(self, names: Collection[str] = CUSTOMER_DETAILS) -> None:
         """Convert and validate the customer's details, those of `names`. Raises ValidationError."""
-        given = [name for name in names if getattr(self, name)]
+        given = [name for name in names if getattr(self, name) != ""]  # so that None is refused on every database
         clean_fields(self, given)
         if self.ship_to is not None and not {*SHIP_TO}.isdisjoint(names):
             try:
@@ -473,10 +502,12 @@ class Order(models.Model):
     def _check_new(self) -> None:
         if self.total or self.currency or self.placed_at is not None or self.request_digest:
             raise TypeError(PLACING_SETS)
-        if self.idempotency_key is not None or self.payment_reference or self.carrier or self.tracking_number:
+        if self.idempotency_key is not None or any(getattr(self, name) != "" for name in BLANK_TEXTS):
             clean_fields(self, TEXTS)
-        if self.details:
+        if any(getattr(self, name) != "" for name in CUSTOMER_DETAILS):
             self.clean_details()
+        if not is_number(self.number):
+            clean_fields(self, ["number"])
 
     def _transition(self, to: str, by: Any, **details: str | None) -> None:
         details = clean_values(Order, details)
@@ -516,12 +547,14 @@ class Order(models.Model):
             written &= {*fields}
         clean_fields(self, written.intersection(TEXTS))
         self.clean_details(written.intersection(CUSTOMER_DETAILS))
-        names = FROZEN_FIELDS if stored.placed_at is not None else SET_BY_PLACING
+        names = FROZEN_FIELDS if stored.placed_at is not None else (*SET_BY_PLACING, "number")
         changed = [name for name in names if name in written and self._differs(stored, name)]
         if changed:
             if "status" in written and self.status != stored.status:
                 check_transition(stored.status, self.status)  # The instance may be stale, which is no one's mistake.
-            raise TypeError(ORDER_IS_FROZEN.format(names=", ".join(changed)) if stored.placed_at else PLACING_SETS)
+            if stored.placed_at is not None:
+                raise TypeError(ORDER_IS_FROZEN.format(names=", ".join(changed)))
+            raise TypeError(NUMBER_STAYS if changed == ["number"] else PLACING_SETS)
         if "pay_by" in written and stored.status not in DEADLINE_CAN_CHANGE and self._differs(stored, "pay_by"):
             raise TypeError(DEADLINE_IS_BOUND)
         return stored.status

@@ -8,7 +8,7 @@ from products.db.retry import atomic_with_retry
 from products.exceptions import IdempotentReplay, InvalidOrder, InvalidTransition, NotInCart
 from products.models.order_lines import OrderLine
 from products.models.order_status import Status
-from products.models.orders import Order, OrderQuerySet
+from products.models.orders import CUSTOMER_DETAILS, Order, OrderQuerySet
 from products.models.products import Product
 from products.ordering.validation import MAX_LINES, OrderDraft, RequestedItem, checked_items, too_many_lines
 
@@ -62,8 +62,8 @@ class Cart:
             raise NotInCart(product_id)
 
     def empty(self) -> None:
-        """Remove everything from the cart."""
-        atomic_with_retry(self._delete)
+        """Remove everything from the cart: the products, and what the customer has said about the order to be."""
+        atomic_with_retry(self._empty)
 
     def place(self, *, key: str | None = None) -> tuple[Order, bool]:
         """Place the cart as an order, or return the order that `key` already placed: (order, whether it is new).
@@ -88,6 +88,14 @@ class Cart:
         for name, value in details.items():
             setattr(order, name, value)
         order.save()
+
+    def _empty(self) -> None:
+        self._delete()
+        for order in self._orders():  # locked by now
+            if order.details:
+                for name in DESCRIPTION:
+                    setattr(order, name, None if name == "ship_to" else "")
+                order.write_row(update_fields=CUSTOMER_DETAILS)
 
     def _set(self, product: Product, quantity: int) -> None:
         order = Order.objects.locked().cart_of(self.customer)

@@ -13,7 +13,7 @@ from products import metrics
 from products.db.bulk_sql import execute_batch, insert_sql
 from products.db.errors import CONFLICTS, sqlstate
 from products.db.retry import MAX_TRIES, InstanceState, atomic_with_retry
-from products.exceptions import DomainError, InsufficientStock, InvalidOrder
+from products.exceptions import CustomerGone, DomainError, InsufficientStock, InvalidOrder
 from products.models.events import Event
 from products.models.order_lines import OrderLine
 from products.models.order_status import Status
@@ -113,6 +113,8 @@ def _run_with_free_number(
             if order.status == Status.PLACED:
                 order.check_idempotency_key()
             if not (state.adding and order.number_is_taken()):
+                if order.customer_is_gone():
+                    raise CustomerGone from None
                 raise
             # Another order has drawn the same number: draw again.
             state.values["number"] = new_number()

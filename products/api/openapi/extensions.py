@@ -1,5 +1,7 @@
 """Extensions of drf-spectacular: the strict serializers and fields, as strict as they are, and authentication."""
 
+import re
+import string
 from typing import Any
 
 from django.core.validators import RegexValidator
@@ -20,6 +22,12 @@ CONTROL = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
 BLANK = {"type": "string", "maxLength": 0}
 
 
+EMAIL_OR_BLANK = rf"^([^@\s{CONTROL}]+@[^@\s{CONTROL}]+)?$"
+
+# To Python, \w are the letters and digits of any script; to the clients of other languages, those of ASCII.
+WORD_CLASS = re.compile(r"\[\\w([^\]]*)\]")
+
+
 class StrictSerializerExtension(OpenApiSerializerExtension):
     """Forbid unknown fields."""
 
@@ -32,8 +40,16 @@ class StrictSerializerExtension(OpenApiSerializerExtension):
         if "__doc__" not in vars(type(self.target)) or not type(self.target).__doc__:
             schema.pop("description", None)  # of a base class
         for member in schema.get("properties", {}).values():
-            if BLANK in member.get("oneOf", []):
-                member |= member.pop("oneOf")[0]
+            if "pattern" in member:
+                member["pattern"] = WORD_CLASS.sub(_class_of_any_script, member["pattern"])
+            if BLANK not in member.get("oneOf", []):
+                continue
+            member |= member.pop("oneOf")[0]
+            if member.get("format") == "email":  # An empty text is no e-mail address.
+                del member["format"]
+                member["pattern"] = EMAIL_OR_BLANK
+            elif not re.search(member["pattern"], ""):  # A validator's, which is not asked about an empty text.
+                member["pattern"] = f"^({member['pattern'].removeprefix('^').removesuffix('$')})?$"
         return {**schema, "additionalProperties": False}
 
 
@@ -57,6 +73,7 @@ class StrictTextExtension(OpenApiSerializerFieldExtension):
     """Text without control characters, and not blank unless that is allowed."""
 
     target_class = "products.api.http.fields.StrictTextField"
+    match_subclasses = True
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
         schema: dict[str, Any] = {"type": "string", "maxLength": self.target.max_length}
@@ -64,6 +81,12 @@ class StrictTextExtension(OpenApiSerializerFieldExtension):
             not_blank = "" if self.target.allow_blank else rf"[^\s{CONTROL}][^{CONTROL}]*"
             schema["pattern"] = f"^[^{CONTROL}]*{not_blank}$"
         return schema
+
+
+def _class_of_any_script(word_class: re.Match[str]) -> str:
+    """Return the character class without those of ASCII that it does not have; it cannot name all scripts' letters."""
+    excluded = [sign for sign in string.punctuation if sign not in f"_{word_class[1]}"]
+    return "[^" + rf"\s{CONTROL}" + "".join(f"\\u{ord(sign):04x}" for sign in excluded) + "]"
 
 
 def digits(minimum: int, maximum: int) -> str:

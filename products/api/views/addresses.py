@@ -80,7 +80,7 @@ class AddressViewSet(GenericViewSet):
 
     def _get_unchanged(self) -> Address:
         """Return the address, locked with all of the customer's, if it is in the version that If-Match names."""
-        Address.objects.lock_all_of(self.request.user)
+        Address.objects.lock_all_of(self.request.user.pk)
         address: Address = self.get_object()
         check_if_match(self.request, etag_of(address_body(address)))
         return address

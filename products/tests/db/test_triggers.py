@@ -8,12 +8,12 @@ from django.db.migrations.loader import MigrationLoader
 
 from products.db import triggers
 
-LAST_INSTALLED_BY = "0019_require_numbers"
+LAST_INSTALLED_BY = "0022_legible_numbers"
 """The newest migration that calls triggers.install."""
 
 DIGESTS = {
-    "postgresql": "9af2070c2eb9e43f4722b94ddb6dd611a67488ae511c2fbf2e40c0370e199c12",
-    "sqlite": "cf1b9f551fb82b5624d566532195ed391f57591ff8e618f9bcc47f169f8a5a90",
+    "postgresql": "d2e56e0b115f13381d6e07a23980c2c77591e81f053b5795552cae44a56d6b19",
+    "sqlite": "f15e807cf08d7591ea8b2a8532fa8605642e55b7463fd3a8d54fffeb730e5e27",
 }
 """Of the SQL with which it creates the triggers."""
 

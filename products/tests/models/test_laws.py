@@ -30,6 +30,12 @@ VIOLATIONS = {
     "stock_is_not_negative": ["UPDATE products_product SET stock = -1"],
     "price_is_not_negative": ["UPDATE products_product SET price = -0.01"],
     "total_is_not_negative": ["UPDATE products_order SET total = -0.01"],
+    "a_number_is_eight_characters_to_read_out": [
+        "UPDATE products_order SET number = '' WHERE status = 'CART'",
+        "UPDATE products_order SET number = 'K7QF3M1' WHERE status = 'CART'",
+        "UPDATE products_order SET number = 'K7QFOM1P' WHERE status = 'CART'",
+        "UPDATE products_order SET number = 'k7qf3m1p' WHERE status = 'CART'",
+    ],
     "an_order_has_a_known_status": ["UPDATE products_order SET status = 'LOST' WHERE status = 'PLACED'"],
     "a_placed_order_knows_when": ["UPDATE products_order SET placed_at = NULL"],
     "an_order_has_a_complete_address_or_none": [
