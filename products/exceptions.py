@@ -150,10 +150,11 @@ class NotInCart(DomainError):
 class CustomerGone(DomainError):
     """The customer's account has been deleted meanwhile."""
 
-    code = "customer_gone"
+    code = "unknown_customer"
 
-    def __init__(self) -> None:
-        super().__init__(Violation(self.code, "The customer's account has been deleted."))
+    def __init__(self, customer_id: int) -> None:
+        self.customer_id = customer_id
+        super().__init__(Violation(self.code, "The customer's account has been deleted.", about="customer"))
 
 
 class TooManyAddresses(DomainError):

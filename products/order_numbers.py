@@ -17,6 +17,7 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 8
 FROM_RFC_4648 = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", ALPHABET)
 """From the alphabet of Python's base 32 to this one; five random bytes are eight characters."""
+INVALID_NUMBER = f"An order's number is {LENGTH} characters of {ALPHABET}; parse_number() returns it."
 READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 """What a person may write for a character, and separators."""
 
@@ -39,10 +40,7 @@ def is_number(text: str) -> bool:
 def validate_number(text: str) -> None:
     """Refuse what no order's number can be."""
     if not is_number(text):
-        raise ValidationError(
-            f"An order's number is {LENGTH} of the characters {ALPHABET}; parse_number() reads it as people write it.",
-            "invalid_number",
-        )
+        raise ValidationError(INVALID_NUMBER, "invalid_number")
 
 
 def format_number(number: str) -> str:

@@ -18,6 +18,7 @@ from rest_framework.serializers import as_serializer_error
 
 from products import metrics
 from products.api import throttling
+from products.api.authentication import InvalidToken, TokenAuthentication
 from products.audit_log import SecurityEvent, record
 from products.db.errors import cause_of, is_unavailable, was_rolled_back
 from products.models import (
@@ -49,7 +50,6 @@ STATUS_OF: dict[type[DomainError], int] = {
     PaymentOverdue: 409,
     NotOverdue: 409,
     IdempotencyKeyConflict: 422,
-    CustomerGone: 409,
     NotInCart: 404,
     SkuTaken: 409,
     StockHasMoved: 412,
@@ -108,11 +108,16 @@ class InvalidHeader(exceptions.ValidationError):
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     """Return the response for an exception in a view; None, for a bug, leaves it to Django's 500."""
     request: Request = context["request"]
+    body: dict[str, Any]
     headers: dict[str, str] = {}
     # DRF runs its throttles only after authentication and permissions; failing these counts too.
     if (rate_limit := throttling.count_request(request)) and rate_limit.is_exceeded:
         exc = exceptions.Throttled(rate_limit.resets_in)
     match exc:
+        case CustomerGone() if exc.customer_id == request.user.pk:
+            # The token was deleted with its user, after it was looked at.
+            status, body = 401, {"detail": InvalidToken.default_detail, "code": InvalidToken.default_code}
+            headers = {"WWW-Authenticate": TokenAuthentication().authenticate_header(request)}
         case DomainError():
             if isinstance(exc, IdempotencyKeyConflict):
                 record(SecurityEvent.KEY_REUSED, request, user=request.user.pk)

@@ -65,7 +65,7 @@ class AddressQuerySet(ValidatedQuerySet["Address"]):
         """Keep others from changing any of the customer's addresses until the transaction ends. Raises CustomerGone."""
         users = get_user_model().objects.select_for_update(no_key=True)
         if not users.filter(pk=customer_id).values_list("pk"):
-            raise CustomerGone
+            raise CustomerGone(customer_id)
 
     def update(self, **values: Any) -> int:
         """Update parts of these addresses. Raises TypeError for the customer."""

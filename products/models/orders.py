@@ -37,6 +37,7 @@ from products.models.products import Product
 from products.models.querysets import ValidatedQuerySet
 from products.models.stock import StockMovement
 from products.order_numbers import (
+    INVALID_NUMBER,
     LENGTH,
     OtherCharacters,
     RandomNumber,
@@ -506,8 +507,8 @@ class Order(models.Model):
             clean_fields(self, TEXTS)
         if any(getattr(self, name) != "" for name in CUSTOMER_DETAILS):
             self.clean_details()
-        if not is_number(self.number):
-            clean_fields(self, ["number"])
+        if not is_number(self.number or ""):
+            raise ValidationError({"number": ValidationError(INVALID_NUMBER, "invalid_number")})
 
     def _transition(self, to: str, by: Any, **details: str | None) -> None:
         details = clean_values(Order, details)

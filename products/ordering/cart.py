@@ -1,11 +1,14 @@
 """The cart: what a customer has selected and not ordered yet."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.db import IntegrityError
+
 from products.db.bulk_sql import execute_batch, insert_sql
 from products.db.retry import atomic_with_retry
-from products.exceptions import IdempotentReplay, InvalidOrder, InvalidTransition, NotInCart
+from products.exceptions import CustomerGone, IdempotentReplay, InvalidOrder, InvalidTransition, NotInCart
 from products.models.order_lines import OrderLine
 from products.models.order_status import Status
 from products.models.orders import CUSTOMER_DETAILS, Order, OrderQuerySet
@@ -45,7 +48,7 @@ class Cart:
         """Set some of `reference`, `note`, `email`, `phone` and `ship_to`. Raises ValidationError."""
         if unknown := details.keys() - {*DESCRIPTION}:
             raise TypeError(f"A cart has no {', '.join(sorted(unknown))} to set; it has {', '.join(DESCRIPTION)}.")
-        atomic_with_retry(lambda: self._describe(details))
+        self._run(lambda: self._describe(details))
 
     def put(self, product: Product | int | str, quantity: int) -> None:
         """Set the quantity of a product in the cart. Raises InvalidOrder."""
@@ -53,7 +56,7 @@ class Cart:
         draft.load_products()
         draft.check_lines()
         [line] = draft.lines
-        atomic_with_retry(lambda: self._set(line.product, line.quantity))
+        self._run(lambda: self._set(line.product, line.quantity))
 
     def remove(self, product_id: int) -> None:
         """Remove a product from the cart. Raises NotInCart."""
@@ -82,6 +85,15 @@ class Cart:
 
     def _orders(self) -> OrderQuerySet:
         return Order.objects.of(self.customer).filter(status=Status.CART)
+
+    def _run(self, work: Callable[[], None]) -> None:
+        """Run `work` in one transaction. Raises CustomerGone if the customer has been deleted meanwhile."""
+        try:
+            atomic_with_retry(work)
+        except IntegrityError:
+            if Order(customer=self.customer).customer_is_gone():
+                raise CustomerGone(self.customer.pk) from None
+            raise
 
     def _describe(self, details: dict[str, Any]) -> None:
         order = Order.objects.locked().cart_of(self.customer)

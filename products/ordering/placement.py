@@ -114,7 +114,7 @@ def _run_with_free_number(
                 order.check_idempotency_key()
             if not (state.adding and order.number_is_taken()):
                 if order.customer_is_gone():
-                    raise CustomerGone from None
+                    raise CustomerGone(order.customer_id) from None
                 raise
             # Another order has drawn the same number: draw again.
             state.values["number"] = new_number()

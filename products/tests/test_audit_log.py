@@ -126,6 +126,22 @@ def test_reusing_an_idempotency_key_for_another_request_is_recorded(api, alice, 
     assert "hush-hush" not in caplog.text
 
 
+def test_making_closing_and_opening_an_account_is_recorded(api, recorded):
+    root = User.objects.create_superuser("root")
+    client, whom = api(root), {"user": root.pk, "address": "127.0.0.1"}
+
+    carol = client.post("/api/customers", {"username": "carol"}, format="json").json()["id"]
+    for change in ({"is_active": False}, {"is_active": False}, {"first_name": "Carol"}, {"is_active": True}):
+        client.patch(f"/api/customers/{carol}", change, format="json")
+    client.post("/api/customers", {"username": "carol"}, format="json")
+
+    assert recorded() == [
+        {"event": "account.made", **whom, "account": carol},
+        {"event": "account.closed", **whom, "account": carol},
+        {"event": "account.opened", **whom, "account": carol},
+    ]
+
+
 def test_every_event_has_a_name_of_its_own():
     names = [event.value for event in SecurityEvent]
 

@@ -92,3 +92,25 @@ def test_a_token_that_staff_revoke_or_delete_is_recorded(client_of, alice, recor
             "owner": alice.pk,
         }
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_accounts_that_are_made_closed_and_opened_in_the_admin_are_recorded(client_of, recorded):
+    root = User.objects.create_superuser("root")
+    browser, whom = client_of(root), {"user": root.pk, "address": "127.0.0.1"}
+    passwords = {"password1": "correct horse battery", "password2": "correct horse battery", "usable_password": "true"}
+    moment = {"date_joined_0": "2026-01-31", "date_joined_1": "12:00:00"}
+
+    browser.post("/admin/auth/user/add/", {"username": "carol", **passwords})
+    carol = User.objects.get(username="carol")
+    token, _ = ApiToken.objects.issue(carol)
+    for fields in ({"first_name": "Carol", "is_active": "on"}, {"is_active": ""}, {"is_active": "on"}):
+        browser.post(f"/admin/auth/user/{carol.pk}/change/", {"username": "carol", **moment, **fields})
+
+    carol.refresh_from_db()
+    token.refresh_from_db()
+    assert carol.is_active
+    assert not token.is_active()
+    assert recorded() == [
+        {"event": f"account.{what}", **whom, "account": carol.pk} for what in ("made", "closed", "opened")
+    ]

@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.db import connection
 from django.utils import timezone
 
 from products.admin import OrderAdmin
@@ -288,3 +289,17 @@ def test_an_order_s_page_shows_its_details(staff, client_of, alice, a_product):
     assert OrderAdmin(Order, admin.site).address(Order(customer=alice)) == "-"
     for text in ("A &lt;b&gt;<br>\nHauptstr. 1<br>\nBerlin<br>\nDE<br>", "Ring twice.", format_number(order.number)):
         assert text in shown
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite's LIKE uses no index of an upper case")
+def test_an_email_is_searched_through_its_index(rf, staff, alice, a_product):
+    Order.objects.create(customer=alice, items=[(a_product(stock=1), 1)], email="alice@shop.example")
+    request = rf.get("/")
+    request.user = staff
+
+    found, _ = OrderAdmin(Order, admin.site).get_search_results(request, Order.objects.order_by(), "Alice@SHOP.example")
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    assert "orders_by_email" in found.explain()
+    assert [order.email for order in found] == ["alice@shop.example"]

@@ -1,9 +1,17 @@
 """Customers over HTTP, for staff, and the orders that staff place for them."""
 
+import re
+
 import pytest
+from django.contrib.auth import hashers
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.models import Permission, User
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from products.models import Address, ApiToken, Order
+from products.models.customers import make_customer
+from products.tests.side_by_side import meanwhile, on_postgresql
 
 pytestmark = pytest.mark.django_db
 
@@ -92,12 +100,72 @@ def test_without_a_password_nobody_logs_in(api, clerk):
         ({"username": "carol", "email": "carol"}, [("/email", "invalid")]),
         ({"username": "carol", "password": "short"}, [("/password", "password_too_short")]),
         ({"username": "carol", "is_staff": True}, [("/is_staff", "unknown")]),
+        ({"username": "\ufdfa" * 9}, [("/username", "invalid"), ("/username", "max_length")]),  # 18 letters in NFKC
+        ({"username": "\u3164"}, [("/username", "invisible_character")]),
+        ({"username": "carol", "first_name": "Ca\nrol"}, [("/first_name", "control_character")]),
+        ({"username": "carol", "last_name": "\u200b"}, [("/last_name", "invisible_character")]),
+        (
+            {"username": "caroline-of-the-mugs", "password": "caroline-of-the-mugs"},
+            [("/password", "password_too_similar")],
+        ),
+        (
+            {"username": "carol", "email": "mugs.and.more@shop.example", "password": "mugs.and.more@shop"},
+            [("/password", "password_too_similar")],
+        ),
     ],
 )
 def test_a_customer_that_is_not_valid_is_refused(api, clerk, body, expected):
     answer = api(clerk).post("/api/customers", body, format="json")
 
     assert (answer.status_code, errors(answer)) == (400, expected)
+
+
+def test_a_user_name_is_what_it_is_in_nfkc(api, clerk):
+    client = api(clerk)
+
+    made = client.post("/api/customers", {"username": "\uff43arol"}, format="json")
+    again = client.post("/api/customers", {"username": "carol"}, format="json")
+
+    assert (made.status_code, made.json()["username"], again.status_code) == (201, "carol", 409)
+
+
+def test_the_domain_of_an_email_is_in_lower_case_however_it_is_written(api, clerk):
+    client = api(clerk)
+
+    made = client.post("/api/customers", {"username": "carol", "email": "Carol@Shop.Example"}, format="json").json()
+    changed = client.patch(f"/api/customers/{made['id']}", {"email": "Caro@SHOP.example"}, format="json").json()
+
+    assert (made["email"], changed["email"]) == ("Carol@shop.example", "Caro@shop.example")
+
+
+@pytest.mark.parametrize("name", ["first_name", "last_name"])
+def test_a_name_is_one_line_that_can_be_seen(api, clerk, alice, name):
+    answers = [
+        api(clerk).patch(f"/api/customers/{alice.pk}", {name: text}, format="json")
+        for text in ("A\nB", "\u200b", "A B")
+    ]
+
+    assert [answer.status_code for answer in answers] == [400, 400, 200]
+
+
+def test_only_a_taken_name_is_said_to_be_taken():
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make_customer(username="carol", first_name=None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_password_is_hashed_before_the_transaction(monkeypatch):
+    in_transaction = []
+
+    class Watched(MD5PasswordHasher):
+        def encode(self, *arguments):
+            in_transaction.append(connection.in_atomic_block)
+            return super().encode(*arguments)
+
+    monkeypatch.setattr(hashers, "get_hasher", lambda algorithm="default": Watched())
+    make_customer(username="carol", password="a rather long secret")
+
+    assert in_transaction == [False]
 
 
 @pytest.mark.parametrize("username", ["alice", "staff"])
@@ -132,6 +200,61 @@ def test_a_change_writes_only_what_it_names(api, clerk, alice):
     assert (stale.status_code, blind.status_code) == (412, 200)
     alice.refresh_from_db()
     assert (alice.first_name, alice.email) == ("Alice", "alice@shop.example")
+
+
+def test_an_account_that_is_opened_again_has_no_tokens(api, clerk, alice):
+    _, secret = ApiToken.objects.issue(alice)
+    client = api(clerk)
+
+    for is_active in (False, True):
+        client.patch(f"/api/customers/{alice.pk}", {"is_active": is_active}, format="json")
+
+    assert api().get("/api/orders", HTTP_AUTHORIZATION=f"Bearer {secret}").status_code == 401
+    assert ApiToken.objects.of(alice).get().revoked_at is not None
+
+
+def test_another_change_revokes_no_tokens(api, clerk, alice):
+    token, _ = ApiToken.objects.issue(alice)
+
+    api(clerk).patch(f"/api/customers/{alice.pk}", {"is_active": True, "first_name": "Alice"}, format="json")
+
+    token.refresh_from_db()
+    assert token.is_active()
+
+
+def test_no_token_is_issued_for_an_account_that_was_closed_meanwhile(alice):
+    checked = User.objects.get(pk=alice.pk)
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+
+    with pytest.raises(User.DoesNotExist):
+        ApiToken.objects.issue(checked)
+
+    assert not ApiToken.objects.exists()
+
+
+def test_only_what_is_named_is_written(api, clerk, alice):
+    with CaptureQueriesContext(connection) as captured:
+        api(clerk).patch(f"/api/customers/{alice.pk}", {"email": "alice@shop.example"}, format="json")
+
+    [update] = [each["sql"] for each in captured if each["sql"].startswith('UPDATE "auth_user"')]
+    assert re.findall(r'"(\w+)" =', update.partition(" WHERE ")[0]) == ["email"]
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_of_two_changes_of_one_version_one_is_made(api, clerk, alice):
+    path, clients = f"/api/customers/{alice.pk}", [api(clerk), api(clerk)]
+    etag = clients[0].get(path)["ETag"]
+
+    def change(client, name):
+        return lambda: client.patch(path, {"first_name": name}, format="json", HTTP_IF_MATCH=etag)
+
+    with transaction.atomic():
+        User.objects.select_for_update(no_key=True).get(pk=alice.pk)
+        waiting = [meanwhile(change(clients[0], "Al")), meanwhile(change(clients[1], "Ali"))]
+        assert [each.waits() for each in waiting] == [True, True]
+
+    assert sorted(each.outcome().status_code for each in waiting) == [200, 412]
 
 
 @pytest.mark.parametrize("of_staff", [{"is_staff": True}, {"is_superuser": True}])
@@ -180,11 +303,12 @@ class TestOrdersForACustomer:
         assert (refused.status_code, refused.json()["code"], own.status_code) == (403, "permission_denied", 201)
         assert [order.customer for order in Order.objects.all()] == [alice]
 
-    @pytest.mark.parametrize("closed", [False, True])
-    def test_there_has_to_be_such_a_customer(self, api, staff, alice, a_product, closed):
-        if closed:
-            User.objects.filter(pk=alice.pk).update(is_active=False)
-        customer = alice.pk if closed else 10**9
+    @pytest.mark.parametrize("who", ["nobody", "closed", "staff", "superuser"])
+    def test_there_has_to_be_such_a_customer(self, api, staff, alice, a_product, who):
+        values = {"closed": {"is_active": False}, "staff": {"is_staff": True}, "superuser": {"is_superuser": True}}
+        if who in values:
+            User.objects.filter(pk=alice.pk).update(**values[who])
+        customer = alice.pk if who in values else 10**9
 
         answer = api(staff).post("/api/orders", {"product": a_product(stock=1).pk, "quantity": 1, "customer": customer})
 
@@ -198,3 +322,38 @@ class TestOrdersForACustomer:
         answer = api(staff).post("/api/orders", body)
 
         assert (answer.status_code, errors(answer)) == (400, [("/address", "unknown_address")])
+
+    def test_a_retry_gets_its_order_although_the_account_was_closed(self, api, staff, alice, a_product):
+        body, client = {"product": a_product(stock=3).pk, "quantity": 1, "customer": alice.pk}, api(staff)
+        placed = client.post("/api/orders", body, HTTP_IDEMPOTENCY_KEY="phone-1")
+        User.objects.filter(pk=alice.pk).update(is_active=False)
+
+        again = client.post("/api/orders", body, HTTP_IDEMPOTENCY_KEY="phone-1")
+        other = client.post("/api/orders", body | {"quantity": 2}, HTTP_IDEMPOTENCY_KEY="phone-1")
+        new = client.post("/api/orders", body, HTTP_IDEMPOTENCY_KEY="phone-2")
+
+        assert (again.status_code, again.json()) == (201, placed.json())
+        assert (other.status_code, new.status_code, errors(new)) == (422, 400, [("/customer", "unknown_customer")])
+
+    def test_what_would_be_acceptable_is_for_the_same_customer(self, api, staff, alice, a_product):
+        body, client = {"product": a_product(stock=1).pk, "quantity": 2, "customer": alice.pk}, api(staff)
+
+        refused = client.post("/api/orders", body)
+        accepted = client.post("/api/orders", refused.json()["acceptable"], format="json")
+
+        assert (refused.status_code, refused.json()["acceptable"]["customer"]) == (409, alice.pk)
+        assert (accepted.status_code, accepted.json()["customer"]) == (201, alice.pk)
+
+    @pytest.mark.parametrize("lacks", ["add_order", "view_order"])
+    @pytest.mark.parametrize("path", ["/api/orders", "/api/orders/quote"])
+    def test_staff_order_for_others_only_if_they_may_also_see_the_orders(
+        self, api, staff, alice, a_product, lacks, path
+    ):
+        staff.user_permissions.remove(Permission.objects.get(codename=lacks))
+        client, line = api(staff), {"product": a_product(stock=3).pk, "quantity": 1}
+
+        refused = [client.post(path, {**line, "customer": pk}) for pk in (alice.pk, 10**9)]
+        own = client.post(path, {**line, "customer": staff.pk})
+
+        assert [answer.status_code for answer in refused] == [403, 403]
+        assert own.status_code in (200, 201)

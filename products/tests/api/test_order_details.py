@@ -1,8 +1,12 @@
 """An order's number, reference, note, e-mail, phone and address over HTTP."""
 
 import pytest
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
-from products.models import Address, Order
+from products.models import Address, Cart, Order
+from products.tests.side_by_side import just_before, meanwhile, on_postgresql
 
 pytestmark = pytest.mark.django_db
 
@@ -50,6 +54,75 @@ def test_an_order_is_shipped_to_an_address_that_the_customer_keeps(api, alice, b
         (400, [("/address", "unknown_address")])
     ] * 2
     assert mug.refreshed().stock == 2
+
+
+class TestRetries:
+    @pytest.fixture
+    def home(self, alice):
+        return Address.objects.create(customer=alice, **AT_HOME)
+
+    @pytest.fixture
+    def order(self, api, alice, a_product, home):
+        """`order(…)`: send alice's order to her address with the key `k`, with other members if they are given."""
+        mug, client = a_product(stock=5), api(alice)
+        body = {"product": mug.pk, "quantity": 1, "address": home.pk, **DETAILS}
+        return lambda **change: client.post("/api/orders", body | change, format="json", HTTP_IDEMPOTENCY_KEY="k")
+
+    @pytest.mark.parametrize("fate", ["changed", "deleted"])
+    def test_a_retry_gets_its_order_whatever_has_become_of_the_address(self, order, home, fate):
+        first = order()
+        if fate == "changed":
+            home.city = "Hamburg"
+            home.save()
+        else:
+            home.delete()
+
+        again = order()
+
+        assert (first.status_code, again.status_code, again["Idempotency-Replayed"]) == (201, 201, "true")
+        assert again.json() == first.json()
+        assert again.json()["ship_to"] == WHOLE
+        assert Order.objects.count() == 1
+
+    @pytest.mark.parametrize("change", [{"quantity": 2}, {"note": "Ring once."}, {"address": 2**40}])
+    def test_another_request_with_the_key_is_refused(self, order, home, change):
+        order()
+        home.delete()
+
+        assert order(**change).status_code == 422
+
+    def test_an_address_written_out_is_another_request_than_its_id(self, api, alice, order, home):
+        first = order().json()
+        line = {"product": first["lines"][0]["product"], "quantity": 1}
+
+        answer = api(alice).post(
+            "/api/orders", {**line, **DETAILS, "ship_to": AT_HOME}, format="json", HTTP_IDEMPOTENCY_KEY="k"
+        )
+
+        assert answer.status_code == 422
+
+    def test_a_refused_request_leaves_its_key_free(self, order, home):
+        refused = order(address=home.pk + 1)
+        placed = order()
+
+        assert (refused.status_code, errors(refused)) == (400, [("/address", "unknown_address")])
+        assert (placed.status_code, "Idempotency-Replayed" in placed) == (201, False)
+
+    def test_only_an_order_that_refers_to_something_is_looked_up_first(
+        self, api, alice, a_product, home, django_assert_num_queries, step_by_step
+    ):
+        mug, client = a_product(stock=5), api(alice)
+
+        def queries(key, **details):
+            with CaptureQueriesContext(connection) as captured:
+                body = {"product": mug.pk, "quantity": 1, **details}
+                assert client.post("/api/orders", body, format="json", HTTP_IDEMPOTENCY_KEY=key).status_code == 201
+            return len(captured)
+
+        plain = queries("a")
+
+        assert queries("b", note="Ring twice.") == plain
+        assert queries("c", address=home.pk) == plain + 2  # the key, and the address
 
 
 @pytest.mark.parametrize(
@@ -113,6 +186,52 @@ def test_what_would_be_acceptable_has_the_details_too(api, alice, a_product, set
 
     assert (refused.status_code, accepted.status_code) == (409, 201)
     assert (accepted.json()["email"], accepted.json()["ship_to"]) == ("alice@shop.example", WHOLE)
+
+
+def test_what_would_be_acceptable_instead_of_a_cart_has_its_details(api, alice, a_product):
+    mug, client = a_product(stock=1), api(alice)
+    client.put(f"/api/cart/lines/{mug.pk}", {"quantity": 2})
+    client.patch("/api/cart", {**DETAILS, "ship_to": AT_HOME}, format="json")
+
+    refused = client.post("/api/cart/checkout")
+    accepted = client.post("/api/orders", refused.json()["acceptable"], format="json")
+
+    assert refused.json()["acceptable"] == {
+        "lines": [{"product": mug.pk, "quantity": 1}],
+        **DETAILS,
+        "ship_to": AT_HOME,
+    }
+    assert (refused.status_code, accepted.status_code) == (409, 201)
+    assert shown(accepted.json()) == {**DETAILS, "ship_to": WHOLE}
+
+
+def test_what_would_be_acceptable_instead_of_a_plain_cart_has_no_details(api, alice, a_product):
+    mug, client = a_product(stock=1), api(alice)
+    client.put(f"/api/cart/lines/{mug.pk}", {"quantity": 2})
+
+    refused = client.post("/api/cart/checkout")
+
+    assert refused.json()["acceptable"] == {"lines": [{"product": mug.pk, "quantity": 1}]}
+
+
+def test_an_emptied_cart_has_no_details_either(api, alice, a_product):
+    client = api(alice)
+    client.put(f"/api/cart/lines/{a_product(stock=1).pk}", {"quantity": 1})
+    client.patch("/api/cart", {**DETAILS, "ship_to": AT_HOME}, format="json")
+
+    client.delete("/api/cart")
+
+    cart = client.get("/api/cart").json()
+    assert (cart["lines"], shown(cart)) == ([], dict.fromkeys(DETAILS, "") | {"ship_to": None})
+
+
+def test_a_note_is_kept_with_its_spaces(api, alice, a_product):
+    note = "  Ring twice,\n  then wait.\n"
+    body = {"product": a_product(stock=1).pk, "quantity": 1, "note": note, "reference": " PO 1 "}
+
+    placed = api(alice).post("/api/orders", body, format="json").json()
+
+    assert (placed["note"], placed["reference"]) == (note, "PO 1")
 
 
 def test_a_cart_is_described_and_ordered(api, alice, a_product):
@@ -219,3 +338,47 @@ class TestAddresses:
             with django_assert_num_queries(2):  # the token, the addresses
                 answer = client.get("/api/addresses")
             assert len(answer.json()["results"]) == Address.objects.count()
+
+    def test_to_a_customer_who_is_deleted_meanwhile_the_token_is_invalid(self, api, alice):
+        client = api(alice)
+
+        with just_before('FROM "auth_user"', lambda: User.objects.filter(pk=alice.pk).delete()):
+            answer = client.post("/api/addresses", AT_HOME, format="json")
+
+        assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
+        assert answer["WWW-Authenticate"].startswith("Bearer")
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+class TestAtOnce:
+    def test_of_two_changes_of_one_version_of_an_address_one_is_made(self, api, alice):
+        address = Address.objects.create(customer=alice, **AT_HOME)
+        path, clients = f"/api/addresses/{address.pk}", [api(alice), api(alice)]
+        etag = clients[0].get(path)["ETag"]
+
+        def change(client, city):
+            return lambda: client.patch(path, {"city": city}, format="json", HTTP_IF_MATCH=etag)
+
+        with transaction.atomic():
+            Address.objects.lock_all_of(alice.pk)
+            changes = [change(clients[0], "Hamburg"), change(clients[1], "Bremen")]
+            waiting = [meanwhile(each) for each in changes]
+            assert [each.waits() for each in waiting] == [True, True]
+        answers = [each.outcome().status_code for each in waiting]
+
+        assert sorted(answers) == [200, 412]
+
+    def test_two_descriptions_of_a_cart_are_both_kept(self, alice):
+        cart = Order.objects.cart_of(alice)
+
+        with transaction.atomic():
+            locked = Order.objects.locked().get(pk=cart.pk)
+            other = meanwhile(lambda: Cart(alice).describe(note="Ring twice."))
+            assert other.waits()
+            locked.reference = "PO 4711"
+            locked.save()
+        other.outcome()
+
+        cart.refresh_from_db()
+        assert (cart.reference, cart.note) == ("PO 4711", "Ring twice.")

@@ -1,10 +1,11 @@
 """The addresses that a customer keeps."""
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError
 
-from products.models import Address, TooManyAddresses
+from products.models import Address, CustomerGone, TooManyAddresses
 from products.models.addresses import MAX_ADDRESSES
 from products.tests.side_by_side import on_postgresql, side_by_side
 
@@ -75,6 +76,79 @@ def test_in_bulk_an_address_is_held_to_the_same_rules(alice):
         Address.objects.update(country="XX")
     with pytest.raises((IntegrityError, DataError)):
         Address.objects.update(name="")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("fields", [None, ["city"]])
+def test_a_stale_instance_leaves_the_default_where_it_is(alice, fields):
+    for _ in range(2):
+        Address.objects.create(customer=alice, **AT_HOME)
+    was_default, becomes_default = Address.objects.of(alice)
+    now_default = Address.objects.get(pk=becomes_default.pk)
+    now_default.is_default = True
+    now_default.save()
+
+    for stale in (was_default, becomes_default):
+        stale.city = "Hamburg"
+        stale.save(update_fields=fields)
+
+    assert defaults_of(alice) == [False, True]
+    assert {address.city for address in Address.objects.of(alice)} == {"Hamburg"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("assigned", [True, False])
+def test_the_default_is_what_was_assigned(alice, assigned):
+    Address.objects.create(customer=alice, **AT_HOME)
+    address = Address.objects.create(customer=alice, is_default=not assigned, **AT_HOME)
+
+    address.is_default = assigned
+    address.save()
+
+    assert defaults_of(alice) == [False, assigned]
+
+
+@pytest.mark.django_db
+def test_an_address_stays_with_its_customer(alice, bob):
+    address = Address.objects.create(customer=alice, **AT_HOME)
+    address.customer = bob
+
+    with pytest.raises(TypeError, match="stays with its customer"):
+        address.save()
+    for values in ({"customer": bob}, {"customer_id": bob.pk}):
+        with pytest.raises(TypeError, match="stays with its customer"):
+            Address.objects.update(**values)
+    with pytest.raises(TypeError, match="stays with its customer"):
+        Address.objects.bulk_update([address], ["customer"])
+
+    assert Address.objects.get().customer == alice
+
+
+@pytest.mark.django_db
+def test_addresses_are_kept_one_by_one(alice):
+    with pytest.raises(TypeError, match="one by one"):
+        Address.objects.bulk_create([Address(customer=alice, **AT_HOME)])
+
+    assert not Address.objects.exists()
+
+
+@pytest.mark.django_db
+def test_parts_of_many_addresses_are_corrected_at_once(alice):
+    address = Address.objects.create(customer=alice, **AT_HOME)
+    address.city = "Potsdam"
+
+    Address.objects.bulk_update([address], ["city"])
+
+    assert Address.objects.get().city == "Potsdam"
+
+
+@pytest.mark.django_db
+def test_nobody_keeps_an_address_for_a_customer_who_is_gone(alice):
+    address = Address(customer=alice, **AT_HOME)
+    User.objects.filter(pk=alice.pk).delete()
+
+    with pytest.raises(CustomerGone, match="has been deleted"):
+        address.save()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,10 +3,11 @@
 import hashlib
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 
-from products.models import Address, Cart, IdempotencyKeyConflict, InvalidOrder, Order, Status
+from products.models import Address, Cart, CustomerGone, IdempotencyKeyConflict, InvalidOrder, Order, Status
 from products.ordering.validation import digest_of
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +57,8 @@ def test_an_address_is_copied(alice, a_product):
         ({"reference": "a\nb"}, {"reference": ["Write it in one line, without tabs; remove U+000A (line feed)."]}),
         ({"note": "x\x07"}, {"note": ["Control characters cannot be printed; remove U+0007 (control character)."]}),
         ({"email": "alice"}, {"email": ["Enter a valid email address."]}),
+        ({"note": None}, {"note": ["This field cannot be null."]}),
+        ({"carrier": None}, {"carrier": ["This field cannot be null."]}),
         ({"phone": "call me"}, {"phone": ["Not a phone number such as +49 30 1234567."]}),
         (
             {"ship_to": AT_HOME | {"country": "XX"}},
@@ -80,6 +83,20 @@ def test_a_detail_that_is_not_valid_is_refused(alice, a_product, given, sentence
 
     assert refused.value.message_dict == sentences
     assert (mug.refreshed().stock, Order.objects.count()) == (1, 0)
+
+
+@pytest.mark.parametrize(("length", "fits"), [(3, True), (40, True), (2, False), (41, False)])
+def test_a_phone_number_has_3_to_40_characters(alice, length, fits):
+    cart = Order.objects.cart_of(alice)
+    cart.phone = "0" * length
+
+    if fits:
+        cart.save()
+    else:
+        with pytest.raises(ValidationError):
+            cart.save()
+
+    assert Order.objects.filter(phone="0" * length).exists() is fits
 
 
 def test_an_address_has_known_parts_only(alice):
@@ -153,6 +170,33 @@ class TestCart:
             Cart(alice).describe(total="0")
 
 
+class TestUpdatesOfCarts:
+    @pytest.fixture
+    def cart(self, alice):
+        return Order.objects.cart_of(alice)
+
+    def test_the_details_of_carts_are_updated(self, cart):
+        Order.objects.filter(pk=cart.pk).update(note="Ring twice.")
+
+        cart.refresh_from_db()
+        assert cart.note == "Ring twice."
+
+    def test_what_is_not_valid_is_refused(self, cart):
+        with pytest.raises(ValidationError):
+            Order.objects.filter(pk=cart.pk).update(email="alice")
+
+    @pytest.mark.parametrize("values", [{"total": 1}, {"customer_id": 1}, {"note": "x", "number": "AAAAAAAA"}])
+    def test_what_placing_sets_is_refused_in_words_that_fit_a_cart(self, cart, values):
+        with pytest.raises(TypeError, match=r"update\(\) does not write .*: placing sets them, or they never change"):
+            Order.objects.filter(pk=cart.pk).update(**values)
+
+    def test_with_a_placed_order_among_them_they_are_frozen(self, cart, alice, a_product):
+        Order.objects.create(customer=alice, items=[(a_product(stock=1), 1)])
+
+        with pytest.raises(TypeError, match="note of a placed order cannot be changed"):
+            Order.objects.update(note="x")
+
+
 class TestFrozen:
     @pytest.fixture
     def order(self, alice, a_product):
@@ -184,7 +228,35 @@ def test_the_same_key_with_other_details_is_another_request(alice, a_product):
     assert (new, again.note, mug.refreshed().stock) == (False, DETAILS["note"], 4)
 
 
+def test_a_retry_with_an_address_that_has_changed_is_the_same_request(alice, a_product):
+    mug, home = a_product(stock=5), Address.objects.create(customer=alice, **AT_HOME)
+    first, _ = Order.objects.place_once(customer=alice, items=[(mug, 1)], key="k", ship_to=home)
+    home.city = "Hamburg"
+    home.save()
+
+    again, new = Order.objects.place_once(customer=alice, items=[(mug, 1)], key="k", ship_to=home)
+
+    assert (again, new, again.ship_to_city) == (first, False, "Berlin")
+
+
 def test_the_fingerprint_of_an_order_without_details_is_the_one_before_there_were_any():
     digest = digest_of([(1, 2), ("MUG", 3)], {})
 
     assert digest == hashlib.sha256(b'[[1, 2], ["MUG", 3]]').hexdigest()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("way", ["order", "cart", "description"])
+def test_who_has_been_deleted_meanwhile_orders_nothing(alice, a_product, way):
+    mug = a_product(stock=1)
+    User.objects.filter(pk=alice.pk).delete()
+    works = {
+        "order": lambda: Order.objects.create(customer=alice, items=[(mug, 1)]),
+        "cart": lambda: Cart(alice).put(mug, 1),
+        "description": lambda: Cart(alice).describe(note="Ring twice."),
+    }
+
+    with pytest.raises(CustomerGone):
+        works[way]()
+
+    assert (mug.refreshed().stock, Order.objects.count()) == (1, 0)

@@ -1,7 +1,10 @@
 """Order numbers: short, read out on the phone, and no two alike."""
 
+import secrets
+
 import pytest
-from django.db import connection
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, transaction
 
 from products.models import Cart, Order
 from products.order_numbers import ALPHABET, format_number, new_number, parse_number
@@ -15,13 +18,14 @@ def draws(monkeypatch):
 
     def next_numbers(*numbers):
         drawn = iter(numbers)
-        monkeypatch.setattr(Order._meta.get_field("number"), "default", lambda: next(drawn))
-        monkeypatch.setattr("products.ordering.placement.new_number", lambda: next(drawn))
-        # Django looks the default up once.
-        Order._meta.get_field("number").__dict__.pop("_get_default", None)
+        monkeypatch.setattr(secrets, "token_bytes", lambda size: bytes_of(next(drawn)))
 
-    yield next_numbers
-    Order._meta.get_field("number").__dict__.pop("_get_default", None)
+    return next_numbers
+
+
+def bytes_of(number):
+    """The random bytes of which the number is made."""
+    return sum(ALPHABET.index(sign) << 5 * place for place, sign in enumerate(reversed(number))).to_bytes(5)
 
 
 def test_a_number_is_eight_characters_that_nobody_mixes_up():
@@ -46,6 +50,31 @@ def test_an_order_keeps_the_number_it_had_as_a_cart(alice, a_product):
     order, _ = Cart(alice).place()
 
     assert Order.objects.get(pk=order.pk).number == number
+
+
+@pytest.mark.parametrize("number", ["", "K7QF3M1", "K7QF3M1PX", "k7qf3m1p", "K7QF-3M1", "K7QFOM1P", None])
+def test_no_order_is_given_a_number_that_cannot_be_read_out(alice, a_product, number):
+    mug = a_product(stock=1)
+
+    with pytest.raises(ValidationError) as refused:
+        Order.objects.create(customer=alice, items=[(mug, 1)], number=number)
+
+    assert list(refused.value.message_dict) == ["number"]
+    assert (mug.refreshed().stock, Order.objects.count()) == (1, 0)
+
+
+def test_a_cart_keeps_its_number(alice):
+    cart = Order.objects.cart_of(alice)
+    number, cart.number = cart.number, "AAAAAAAA"
+
+    with pytest.raises(TypeError, match="The number of an order never changes"):
+        cart.save()
+    with pytest.raises(TypeError, match=r"update\(\) does not write number"):
+        Order.objects.update(number="AAAAAAAA")
+    with pytest.raises(IntegrityError, match="The number of an order never changes"), transaction.atomic():
+        connection.cursor().execute("UPDATE products_order SET number = 'AAAAAAAA'")
+
+    assert Order.objects.get().number == number
 
 
 @pytest.mark.parametrize("way", ["", "step_by_step"])
