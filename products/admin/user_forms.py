@@ -3,13 +3,20 @@
 from typing import Any
 
 from django.contrib.admin.forms import AdminPasswordChangeForm as AdminOwnPasswordForm
-from django.contrib.auth.forms import AdminPasswordChangeForm, ReadOnlyPasswordHashWidget, UserChangeForm
+from django.contrib.auth.forms import (
+    AdminPasswordChangeForm,
+    AdminUserCreationForm,
+    ReadOnlyPasswordHashWidget,
+    UserChangeForm,
+)
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.forms import ModelForm
 from django.http import Http404
 
 from products.admin.versioned_forms import VersionedForm
 from products.auth import check, save_password
+from products.models.customers import TEXT_RULES
 
 
 class PasswordHashWidget(ReadOnlyPasswordHashWidget):
@@ -29,6 +36,24 @@ class UserForm(VersionedForm, UserChangeForm):
         super().__init__(*args, **options)
         if "password" in self.fields:
             self.fields["password"].widget = PasswordHashWidget()
+        add_text_rules(self)
+
+    def clean_email(self) -> str:
+        return User.objects.normalize_email(self.cleaned_data["email"])
+
+
+class NewUserForm(AdminUserCreationForm):
+    """Django's form for a new user."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        add_text_rules(self)
+
+
+def add_text_rules(form: ModelForm) -> None:
+    """Validate the texts of a user in this form as the API does."""
+    for name in TEXT_RULES.keys() & form.fields.keys():
+        form.fields[name].validators += TEXT_RULES[name]
 
 
 class SetPasswordForm(AdminPasswordChangeForm):

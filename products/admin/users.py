@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 
-from products.admin.user_forms import OwnPasswordForm, SetPasswordForm, UserForm
+from products.admin.user_forms import NewUserForm, OwnPasswordForm, SetPasswordForm, UserForm
 from products.admin.versioned_forms import VersionedAdmin
 from products.audit_log import SecurityEvent, record
 from products.models import ApiToken
@@ -51,6 +51,7 @@ class UserAdmin(VersionedAdmin, auth_admin.UserAdmin):
     """Only a superuser grants permissions or changes staff accounts: someone who sets a password can log in with it."""
 
     form = UserForm
+    add_form = NewUserForm
     change_password_form = SetPasswordForm
     readonly_fields = ("last_login", "date_joined")
 

@@ -1,6 +1,6 @@
 """Customers: the users that are not staff. Their accounts are made, changed and closed here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -8,6 +8,14 @@ from django.db import IntegrityError, models, transaction
 
 from products.exceptions import UsernameTaken
 from products.models.tokens import ApiToken
+from products.validators import printable_line, visible, wholly_visible
+
+TEXT_RULES: dict[str, list[Callable[[str], None]]] = {
+    "username": [wholly_visible],
+    "first_name": [printable_line, visible],
+    "last_name": [printable_line, visible],
+}
+"""The validators of a user's texts beside Django's, by field."""
 
 
 def customers() -> "models.QuerySet[User]":

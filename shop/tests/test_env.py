@@ -62,6 +62,12 @@ def test_names_are_parted_by_commas_with_or_without_spaces():
     assert hosts == ["shop.example.com", "api.example.com", "localhost"]
 
 
+def test_a_name_that_is_repeated_counts_once():
+    env = Environment({"HOSTS": "b,a,b, a"})
+
+    assert env.names("HOSTS", default=[], pattern=r"[a-z.]+", expected="hosts") == ["b", "a"]
+
+
 def test_a_choice_and_a_text_are_taken_without_the_spaces_around_them():
     env = Environment({"LEVEL": " INFO ", "CURRENCY": " CHF "})
 

@@ -10,7 +10,7 @@ from rest_framework.fields import get_error_detail
 
 from products.api.http.fields import FlagField, StrictBooleanField, StrictSerializer, StrictTextField, text_of
 from products.api.schemas.pages import PageQuery
-from products.validators import printable_line, visible, wholly_visible
+from products.models.customers import TEXT_RULES
 
 
 class CustomerQuery(PageQuery):
@@ -35,10 +35,10 @@ class UserEmailField(StrictTextField):
 class NewCustomer(StrictSerializer):
     """A customer. Without a password, nobody can log in as them until staff set one."""
 
-    username = text_of(User, "username", wholly_visible, field_class=UsernameField)
+    username = text_of(User, "username", *TEXT_RULES["username"], field_class=UsernameField)
     email = text_of(User, "email", field_class=UserEmailField)
-    first_name = text_of(User, "first_name", printable_line, visible)
-    last_name = text_of(User, "last_name", printable_line, visible)
+    first_name = text_of(User, "first_name", *TEXT_RULES["first_name"])
+    last_name = text_of(User, "last_name", *TEXT_RULES["last_name"])
     password = StrictTextField(required=False, max_length=1_000, trim_whitespace=False)
 
     def validate(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -53,8 +53,8 @@ class NewCustomer(StrictSerializer):
 
 class CustomerChange(StrictSerializer):
     email = text_of(User, "email", field_class=UserEmailField)
-    first_name = text_of(User, "first_name", printable_line, visible)
-    last_name = text_of(User, "last_name", printable_line, visible)
+    first_name = text_of(User, "first_name", *TEXT_RULES["first_name"])
+    last_name = text_of(User, "last_name", *TEXT_RULES["last_name"])
     is_active = StrictBooleanField(
         required=False, help_text="`false` closes the account and revokes its tokens for good; orders stay."
     )

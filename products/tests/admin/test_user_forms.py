@@ -228,3 +228,42 @@ def test_no_token_is_issued_for_a_user_who_is_just_being_deleted(browser, carol)
     errors = issuing.outcome().context["adminform"].form.errors
     assert errors == {"user": ["This user has just been deleted."]}
     assert not ApiToken.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "code"),
+    [
+        ("username", "car\u3164ol", "invisible_character"),
+        ("first_name", "Ca\nrol", "control_character"),
+        ("last_name", "\u200b", "invisible_character"),
+    ],
+)
+def test_names_are_held_to_the_same_rules_as_in_the_api(browser, carol, name, text, code):
+    moment = {"date_joined_0": "2026-01-31", "date_joined_1": "12:00:00"}
+    form = {"username": "carol", "is_active": "on", **moment, name: text}
+
+    answer = browser.post(f"/admin/auth/user/{carol.pk}/change/", form)
+
+    errors = answer.context["adminform"].form.errors.as_data()
+    assert {field: [error.code for error in found] for field, found in errors.items()} == {name: [code]}
+
+
+def test_a_new_user_has_a_name_that_can_be_seen(browser):
+    passwords = {"password1": NEW, "password2": NEW, "usable_password": "true"}
+
+    answer = browser.post("/admin/auth/user/add/", {"username": "car\u3164ol", **passwords})
+
+    errors = answer.context["adminform"].form.errors.as_data()
+    assert [error.code for error in errors["username"]] == ["invisible_character"]
+
+
+def test_the_domain_of_an_email_is_stored_in_lower_case(browser, carol):
+    moment = {"date_joined_0": "2026-01-31", "date_joined_1": "12:00:00"}
+
+    browser.post(
+        f"/admin/auth/user/{carol.pk}/change/",
+        {"username": "carol", "is_active": "on", "email": "Carol@Shop.Example", **moment},
+    )
+
+    carol.refresh_from_db()
+    assert carol.email == "Carol@shop.example"

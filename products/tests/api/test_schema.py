@@ -159,6 +159,29 @@ def test_a_choice_between_objects_has_nothing_beside_it_and_refers_to_named_ones
     assert [each for each in alternatives if each.get("type") == "object"] == []
 
 
+@pytest.mark.parametrize(
+    ("schema", "name", "fits", "does_not"),
+    [
+        ("LinesRequest", "phone", ["", "+49 30 1234567", "0" * 40], ["x", "00", "0" * 41]),
+        ("LinesRequest", "email", ["", "alice@shop.example"], ["alice", "a b@c", "a@b@c"]),
+        ("NewCustomer", "email", ["", "alice@shop.example"], ["alice"]),
+        ("NewCustomer", "username", ["alice", "zo\u00eb", "a.b@c+d-e_f9"], ["", "a b", "a/b", "a\nb", "[", "~"]),
+    ],
+)
+def test_a_pattern_has_the_texts_that_the_api_accepts(schema, name, fits, does_not):
+    described = document()["components"]["schemas"][schema]["properties"][name]
+
+    assert [faults_of(text, described) for text in fits] == [[]] * len(fits)
+    assert [text for text in does_not if not faults_of(text, described)] == []
+
+
+def test_no_pattern_means_one_thing_in_python_and_another_in_javascript():
+    patterns = [each["pattern"] for each in schemas(document()) if isinstance(each.get("pattern"), str)]
+
+    assert patterns
+    assert [pattern for pattern in patterns if "\\w" in pattern or "\\Z" in pattern or "\\A" in pattern] == []
+
+
 def test_every_object_says_what_is_in_it():
     objects = [each for each in schemas(document()["components"]["schemas"]) if "object" in each.get("type", ())]
 
