@@ -129,6 +129,7 @@ class Address(models.Model):
         clean_fields(self, PARTS)
         self.clean()
         names = options.get("update_fields")
+        writes_default = names is None or "is_default" in names
         with transaction.atomic():
             # So that of two that are saved at once one is the default, and the limit holds.
             Address.objects.lock_all_of(self.customer_id)
@@ -140,10 +141,11 @@ class Address(models.Model):
                 self.is_default = self.is_default or number == 0
             else:
                 self._keep_what_was_not_assigned()
-            if self.is_default and (names is None or "is_default" in names):
+            if self.is_default and writes_default:
                 others.filter(is_default=True).update(is_default=False)
             super().save(**options)
-        self._loaded_default = self.is_default
+        if writes_default:
+            self._loaded_default = self.is_default
 
     def _keep_what_was_not_assigned(self) -> None:
         stored = Address.objects.filter(pk=self.pk).values_list("customer", "is_default").first()

@@ -109,6 +109,19 @@ def test_the_default_is_what_was_assigned(alice, assigned):
 
 
 @pytest.mark.django_db
+def test_a_default_that_is_not_written_takes_no_place(alice):
+    Address.objects.create(customer=alice, **AT_HOME)
+    address = Address.objects.create(customer=alice, **AT_HOME)
+    address.is_default = True
+
+    address.save(update_fields=["city"])
+    assert defaults_of(alice) == [True, False]
+
+    address.save()
+    assert defaults_of(alice) == [False, True]
+
+
+@pytest.mark.django_db
 def test_an_address_stays_with_its_customer(alice, bob):
     address = Address.objects.create(customer=alice, **AT_HOME)
     address.customer = bob
