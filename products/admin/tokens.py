@@ -32,10 +32,13 @@ class RevokedFilter(admin.SimpleListFilter):
 
 class IssueTokenForm(forms.ModelForm):
     def clean_user(self) -> User:
-        # As stored now, and locked until the token is there: the password may have been changed, or the user deleted.
+        # As stored now, and locked until the token is there: the password may have been changed, or the user
+        # closed or deleted.
         user = User.objects.select_for_update(no_key=True).filter(pk=self.cleaned_data["user"].pk).first()
         if user is None:
             raise ValidationError("This user has just been deleted.")
+        if not user.is_active:
+            raise ValidationError("This account is closed; open it first.")
         return user
 
     def clean_expires_at(self) -> datetime:

@@ -130,3 +130,14 @@ def test_a_user_with_view_permission_cannot_revoke(client_of, staff_with, alice)
     client_of(staff_with("view_apitoken")).post(TOKENS, {"action": "revoke_selected", "_selected_action": [token.pk]})
 
     assert ApiToken.objects.find(secret) == token
+
+
+def test_no_token_is_issued_for_an_account_that_is_closed(client_of, alice):
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    moment = timezone.now() + timedelta(days=3)
+    form = {"user": alice.pk, "expires_at_0": f"{moment:%Y-%m-%d}", "expires_at_1": f"{moment:%H:%M:%S}"}
+
+    answer = client_of(User.objects.create_superuser("root")).post("/admin/products/apitoken/add/", form)
+
+    assert answer.context["adminform"].form.errors["user"] == ["This account is closed; open it first."]
+    assert not ApiToken.objects.exists()
