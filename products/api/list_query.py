@@ -55,13 +55,13 @@ class ListQuery:
         filters = {name: self._param(name, value) if name in self.params else value for name, value in shape}
         fields: list[Any] = [self.model._meta.get_field(name) for name in names]
         after = [Param(position, field) for position, field in enumerate(fields)] if continues else None
-        candidates = self.candidates(filters, names, descending, after)
+        candidates = self.candidates(filters, names, descending, limit, after)
         return keyset_slice(candidates, names, descending, limit, after).values_list(*self.columns)
 
     def candidates(
-        self, filters: Filters, names: Sequence[str], descending: bool, after: Sequence[Any] | None
+        self, filters: Filters, names: Sequence[str], descending: bool, limit: int, after: Sequence[Any] | None
     ) -> "QuerySet[Any, Any]":
-        """Return the rows that the page is taken from."""
+        """Return the rows that the page is taken from: all that match, or at least those of this page."""
         return self.filtered(filters)
 
     def _param(self, name: str, length: int | None) -> Any:

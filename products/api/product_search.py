@@ -100,16 +100,40 @@ class SearchableListQuery(ListQuery):
         return rows
 
     def candidates(
-        self, filters: Filters, names: Sequence[str], descending: bool, after: Sequence[Any] | None
+        self, filters: Filters, names: Sequence[str], descending: bool, limit: int, after: Sequence[Any] | None
     ) -> "QuerySet[Any, Any]":
         """Return the filtered products; with `scan`, only those among the next so many, and without the word index."""
+        if "changed_since" in filters:
+            return self._changed(filters, names, descending, limit, after)
         if "scan" not in filters:
-            return super().candidates(filters, names, descending, after)
+            return super().candidates(filters, names, descending, limit, after)
         length, others = filters["scan"], {name: value for name, value in filters.items() if name != "words"}
         last = keyset_slice(Product.objects.all(), names, descending, length, after)[length:].values(*names)
         products = cast("ProductQuerySet", self.filtered(others)).containing_words_by_scan(filters["words"])
         operator = " >= " if descending else " <= "
         return products.filter(RowComparison(RowValue(*map(F, names)), Subquery(last), arg_joiner=operator))
+
+    def _changed(
+        self, filters: Filters, names: Sequence[str], descending: bool, limit: int, after: Sequence[Any] | None
+    ) -> "QuerySet[Any, Any]":
+        """Return one page of the products that were updated, and one of those whose stock has moved.
+
+        The database has an index for either condition, and chooses for each page whether to use that one or to follow
+        the order of the list. For both conditions joined by OR it would look at every product.
+        """
+        others = {name: value for name, value in filters.items() if name != "changed_since"}
+        products, moment = cast("ProductQuerySet", self.filtered(others)), filters["changed_since"]
+        bounds = {}
+        if after is not None and names == ("id",):
+            # Otherwise PostgreSQL may read the ledger in the order of its products, from the first one on.
+            bounds = {"product__lt" if descending else "product__gt": after[0]}
+        pages = [
+            keyset_slice(half, names, descending, limit, after).values("pk")
+            for half in (products.updated_since(moment), products.moved_since(moment, **bounds))
+        ]
+        # Each in a query of its own, because SQLite knows no LIMIT inside a UNION.
+        updated, moved = (Product.objects.filter(pk__in=page).order_by().values("pk") for page in pages)
+        return Product.objects.filter(pk__in=updated.union(moved))
 
     def _scan_length(self, filters: Filters, names: tuple[str, ...], limit: int) -> int:
         """Return how many products to scan before the index is used; 0 to use it immediately."""

@@ -135,6 +135,23 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
     def sold_out(self) -> "ProductQuerySet":
         return self.filter(stock=0)
 
+    def changed_since(self, moment: Any) -> "ProductQuerySet":
+        """Return the products of which anything has changed at or after `moment`, the stock included."""
+        # Not by OR, for which the database looks at every product, and at the ledger for each of them.
+        updated = self.model.objects.updated_since(moment).order_by().values("pk")
+        return self.filter(pk__in=updated.union(_moved_since(moment)))
+
+    def updated_since(self, moment: Any) -> "ProductQuerySet":
+        """Return the products of which anything but the stock has changed at or after `moment`."""
+        return self.filter(updated_at__gte=moment)
+
+    def moved_since(self, moment: Any, **bounds: Any) -> "ProductQuerySet":
+        """Return the products whose stock has moved at or after `moment`, according to the ledger.
+
+        `bounds` are conditions on the movements, to repeat one of the products: PostgreSQL does not infer that.
+        """
+        return self.filter(pk__in=_moved_since(moment).filter(**bounds))
+
     def search(self, text: str) -> "ProductQuerySet":
         """Return the products with every word of `text` in their name, SKU or description, regardless of case."""
         return self.containing_words(searchable(text).split())
@@ -299,8 +316,8 @@ class Product(models.Model):
     stock = models.IntegerField(default=0, editable=False, help_text="Pieces that can be sold now.")
     retired_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-    # Of the description, price and so on, but not of the stock, whose timestamps are in the ledger: an index on a
-    # column that every sale writes would slow down every sale.
+    # Of the description, price and so on, but not of the stock, whose timestamps are in the ledger (moved_since()): an
+    # index on a column that every sale writes would slow down every sale.
     updated_at = models.DateTimeField(auto_now=True)
     # Not a generated column, so that every database finds the same.
     search_text = models.TextField(default="", editable=False)
@@ -509,6 +526,11 @@ def check_price(price: Decimal) -> None:
 def writable_fields() -> frozenset[str]:
     """Return every field of a product except its key and its stock, which only the ledger's verbs change."""
     return frozenset(field.name for field in Product._meta.concrete_fields) - {"id", "stock"}
+
+
+def _moved_since(moment: Any) -> "models.QuerySet[StockMovement, Any]":
+    """Return the ids of the products whose stock has moved at or after `moment`."""
+    return StockMovement.objects.filter(at__gte=moment).order_by().values("product")
 
 
 def _by_ids_or_skus(model: "type[Product]", ids: int, skus: int, locked: bool) -> "models.QuerySet[Product, Any]":

@@ -77,6 +77,7 @@ class StockMovement(models.Model):
         indexes = [
             models.Index(fields=["product", "id"], name="movements_of_a_product"),
             models.Index(fields=["by"], condition=Q(by__isnull=False), name="movements_by_a_person"),
+            models.Index(fields=["at"], name="movements_by_moment"),
         ]
         constraints = [
             models.CheckConstraint(condition=~Q(delta=0), name="a_movement_moves_something"),

@@ -39,7 +39,7 @@ class ProductQuery(PageQuery):
     retired = FlagField(required=False, help_text="`true` lists retired products instead of those on sale.")
     changed_since = StrictTimestampField(
         required=False,
-        help_text=f"Changed at or after this time. Changes of the stock do not count. {NEXT_TIME}",
+        help_text=f"Changed at or after this time, the stock included. {NEXT_TIME}",
     )
     ordering = serializers.ChoiceField(
         [f"{sign}{name}" for name in ORDERINGS for sign in ("", "-")],
@@ -93,7 +93,9 @@ class ProductResponse(serializers.Serializer):
     in_stock = serializers.BooleanField()
     retired_at = serializers.DateTimeField(allow_null=True, help_text="When it was taken off sale.")
     created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField(help_text="The last change of anything but the stock.")
+    updated_at = serializers.DateTimeField(
+        help_text="The last change of anything but the stock, whose changes are in its ledger."
+    )
 
 
 PRODUCT = Output(

@@ -153,6 +153,8 @@ def filtered(filters: Filters) -> "QuerySet[Product, Any]":
     """Return the products that match the filters from parse_filters()."""
     products = Product.objects.retired() if filters.get("retired") else Product.objects.on_sale()
     products = products.filter(**{lookup: filters[name] for name, lookup in LOOKUPS.items() if name in filters})
+    if "changed_since" in filters:
+        products = products.changed_since(filters["changed_since"])
     if filters.get("in_stock") is True or not filters["out_of_stock"]:
         products = products.in_stock()
     if filters.get("in_stock") is False:
@@ -162,7 +164,7 @@ def filtered(filters: Filters) -> "QuerySet[Product, Any]":
 
 def parse_filters(query: dict[str, Any]) -> dict[str, Any]:
     """Return the filters in the query parameters and the settings."""
-    filters = {name: query[name] for name in (*LOOKUPS, "in_stock", "retired") if name in query}
+    filters = {name: query[name] for name in (*LOOKUPS, "changed_since", "in_stock", "retired") if name in query}
     if "search" in query:
         filters["words"] = tuple(searchable(query["search"]).split())
     # Otherwise whoever asks for changes would miss those of a product that is out of stock at the time, for good.
@@ -174,7 +176,6 @@ LOOKUPS = {
     "sku": "sku",
     "price_min": "price__gte",
     "price_max": "price__lte",
-    "changed_since": "updated_at__gte",
 }
 PRODUCTS = SearchableListQuery(
     Product,

@@ -11,8 +11,11 @@ from django.db import connection, transaction
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
+from products.api.views.products import PRODUCTS
 from products.db import visibility
+from products.db.compiled_queries import CompiledQuery
 from products.models import Category, Order, Product
+from products.ordering.cart import Cart
 from products.tests.side_by_side import PATIENCE, meanwhile, on_postgresql, side_by_side
 
 LONG_AGO = "2020-01-01T00:00:00Z"
@@ -200,6 +203,77 @@ def test_a_client_that_polls_during_many_changes_ends_up_with_what_the_database_
     assert {pk: row["name"] for pk, row in copy.rows.items()} == dict(Product.objects.values_list("pk", "name"))
 
 
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("short_allowance")
+def test_a_delivery_that_commits_long_after_its_moment_is_not_missed(copy_of, a_product):
+    mug, lamp = a_product(), a_product()
+    products = copy_of("/api/products", "changed_since").poll()
+
+    with Held(lambda: mug.receive(5)):
+        time.sleep(1)
+        lamp.receive(3)
+        assert [row["stock"] for row in products.poll().rows.values()] == [0, 3]
+
+    assert [row["stock"] for row in products.poll().rows.values()] == [5, 3]
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("short_allowance")
+@pytest.mark.parametrize("in_one_statement", [True, False])
+def test_a_sale_that_waits_for_a_lock_is_not_missed(copy_of, alice, a_product, monkeypatch, in_one_statement):
+    mug, lamp = a_product(stock=5), a_product(stock=5)
+    if not in_one_statement:
+        monkeypatch.setattr("products.ordering.single_statement.is_supported", lambda model: False)
+    products = copy_of("/api/products", "changed_since").poll()
+
+    with Held(lambda: list(Product.objects.filter(pk=mug.pk).locked())):
+        waiting = meanwhile(lambda: Order.objects.create(customer=alice, items=[(mug, 1)]))
+        assert waiting.waits()
+        time.sleep(0.5)
+        Order.objects.create(customer=alice, items=[(lamp, 1)])
+        assert [row["stock"] for row in products.poll().rows.values()] == [5, 4]
+
+    assert isinstance(waiting.outcome(), Order)
+    assert [row["stock"] for row in products.poll().rows.values()] == [4, 4]
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_client_that_polls_during_many_sales_ends_up_with_the_stock_that_the_database_has(
+    copy_of, a_product, alice, monkeypatch
+):
+    monkeypatch.setattr(visibility, "ALLOWANCE", timedelta(seconds=0.05))
+    products = [a_product(stock=50) for _ in range(6)]
+    copy = copy_of("/api/products", "changed_since")
+    still_selling = [True] * 4
+
+    def sell_and_receive(seller):
+        dice = random.Random(seller)
+        for turn in range(12):
+            if turn % 2:
+                Order.objects.create(customer=alice, items=[(products[seller], 1)])
+                continue
+            with transaction.atomic():
+                products[seller].refreshed().receive(2)
+                time.sleep(dice.choice([0, 0.02, 0.15, 0.3]))
+        still_selling[seller] = False
+
+    def poll() -> int:
+        polls = 0
+        while any(still_selling):
+            copy.poll(ordering=random.choice(["id", "-id", "-name", "changed"]))
+            polls += 1
+        return polls
+
+    *sold, polls = side_by_side(*(lambda seller=seller: sell_and_receive(seller) for seller in range(4)), poll)
+    copy.poll()
+
+    assert (sold, polls > 10) == ([None] * 4, True)
+    assert {pk: row["stock"] for pk, row in copy.rows.items()} == dict(Product.objects.values_list("pk", "stock"))
+
+
 # The moment itself
 
 
@@ -377,6 +451,136 @@ def test_every_way_of_writing_a_product_counts_as_a_change(api, alice, a_product
     assert changed(api(alice), since) == ["MUG"]
 
 
+def sell(mug, alice):
+    return Order.objects.create(customer=alice, items=[(mug, 1)])
+
+
+def sell_from_a_cart(mug, alice):
+    Cart(alice).put(mug, 1)
+    Cart(alice).place()
+
+
+def expire(order):
+    Order.objects.filter(pk=order.pk).update(pay_by=timezone.now() - timedelta(minutes=1))
+    order.expire()
+
+
+def return_goods(order):
+    order.pay()
+    order.ship()
+    order.return_goods()
+
+
+@pytest.mark.django_db(transaction=True)  # so that PostgreSQL places an order in one statement
+@pytest.mark.parametrize(
+    "move",
+    [
+        lambda mug, alice: mug.receive(1),
+        lambda mug, alice: mug.correct(-1),
+        lambda mug, alice: mug.count(2),
+        lambda mug, alice: mug.count_shelf(2, expected=10),
+        sell,
+        sell_from_a_cart,
+    ],
+)
+def test_every_movement_of_the_stock_counts_as_a_change(api, alice, a_product, move):
+    mug = a_product(sku="MUG", stock=10)
+    a_product(stock=10)
+    since = timezone.now()
+
+    move(mug, alice)
+
+    assert changed(api(alice), since) == ["MUG"]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("step_by_step")
+def test_an_order_that_is_placed_step_by_step_counts_as_a_change(api, alice, a_product):
+    mug = a_product(sku="MUG", stock=10)
+    a_product(stock=10)
+    since = timezone.now()
+
+    sell(mug, alice)
+
+    assert changed(api(alice), since) == ["MUG"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("give_back", [lambda order: order.cancel(), expire, return_goods])
+def test_stock_that_comes_back_counts_as_a_change(api, alice, a_product, give_back):
+    order = sell(a_product(sku="MUG", stock=10), alice)
+    a_product(stock=10)
+    since = timezone.now()
+
+    give_back(order)
+
+    assert changed(api(alice), since) == ["MUG"]
+
+
+@pytest.mark.django_db
+def test_a_retired_product_whose_stock_moves_is_among_the_retired_ones(api, alice, a_product):
+    mug = a_product(sku="MUG", stock=10)
+    mug.retire()
+    since = timezone.now()
+
+    mug.correct(-1)
+
+    client = api(alice)
+    assert changed(client, since) == []
+    page = client.get("/api/products", {"changed_since": since.isoformat(), "retired": "true"}).json()
+    assert [row["sku"] for row in page["results"]] == ["MUG"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("ordering", ["id", "-id", "name", "-price", "changed", "-changed", "sku"])
+def test_pages_of_what_was_updated_or_moved_are_in_order_and_complete(api, alice, a_product, a_category, ordering):
+    """Every product is either unchanged, updated, moved, or both; five of each."""
+    products = [a_product(name=f"Mug {number % 7}", price=number % 5, stock=9) for number in range(20)]
+    since = timezone.now()
+    for number, product in enumerate(products):
+        if number % 4 in (1, 3):
+            Product.objects.filter(pk=product.pk).update(category=a_category)
+        if number % 4 in (2, 3):
+            product.correct(-1)
+    client, query = api(alice), {"changed_since": since.isoformat(), "ordering": ordering, "limit": 4, "count": "true"}
+
+    pages = [client.get("/api/products", query).json()]
+    while pages[-1]["next"]:
+        pages.append(client.get(pages[-1]["next"]).json())
+    way_back = [pages[-1]]
+    while way_back[-1]["previous"]:
+        way_back.append(client.get(way_back[-1]["previous"]).json())
+
+    sign, field = ("-", ordering[1:]) if ordering.startswith("-") else ("", ordering)
+    columns = [{"changed": "updated_at"}.get(field, field), "pk"]
+    expected = Product.objects.exclude(pk__in=[product.pk for product in products[::4]])
+    ids = list(expected.order_by(*(f"{sign}{column}" for column in columns)).values_list("pk", flat=True))
+    assert [row["id"] for page in pages for row in page["results"]] == ids
+    assert [row["id"] for page in way_back[::-1] for row in page["results"]] == ids
+    assert [page["count"] for page in pages] == [15] * 4
+
+
+@pytest.mark.django_db
+def test_other_filters_apply_to_what_was_updated_and_to_what_has_moved(api, alice, a_product, a_category):
+    mugs = [a_product(sku=f"MUG-{number}", category=a_category, stock=1) for number in range(2)]
+    lamps = [a_product(sku=f"LAMP-{number}", stock=1) for number in range(2)]
+    since = timezone.now()
+
+    for updated, moved in (mugs, lamps):
+        Product.objects.filter(pk=updated.pk).update(price=2)
+        moved.correct(-1)
+
+    def listed(**query):
+        page = api(alice).get("/api/products", {"changed_since": since.isoformat(), "count": "true", **query}).json()
+        return [row["sku"] for row in page["results"]], page["count"]
+
+    assert listed() == (["MUG-0", "MUG-1", "LAMP-0", "LAMP-1"], 4)
+    assert listed(category="kitchen") == (["MUG-0", "MUG-1"], 2)
+    assert listed(search="mug-1") == (["MUG-1"], 1)
+    assert listed(in_stock="true") == (["MUG-0", "LAMP-0"], 2)
+    assert listed(in_stock="false") == (["MUG-1", "LAMP-1"], 2)
+
+
 @pytest.mark.django_db
 def test_a_change_of_a_product_that_is_out_of_stock_is_listed_even_if_such_products_are_not(
     api, alice, a_product, settings
@@ -387,3 +591,64 @@ def test_a_change_of_a_product_that_is_out_of_stock_is_listed_even_if_such_produ
 
     assert changed(client, timezone.now() - timedelta(minutes=1)) == ["MUG"]
     assert client.get("/api/products").json()["results"] == []
+
+
+# What it costs
+
+FILL = """
+    INSERT INTO products_product (sku, name, description, price, stock, created_at, updated_at, search_text)
+    SELECT 'SKU-' || n, 'Product ' || n, '', 1, 0, now() - interval '2 years', now() - n * interval '1 hour', ''
+    FROM generate_series(1, 5000) AS n;
+    INSERT INTO products_stockmovement (product_id, delta, reason, note, at)
+    SELECT product.id, 1, 'RECEIVED', '', now() - n * interval '1 minute'
+    FROM generate_series(50000, 1, -1) AS n
+    JOIN products_product AS product ON product.sku = 'SKU-' || (n * 7919 % 5000 + 1);
+    ANALYZE products_product;
+    ANALYZE products_stockmovement
+"""
+"""SQL for PostgreSQL that makes the tables large enough for their indexes to be worth it."""
+
+
+def plan(since, after: int | None = None) -> str:
+    """Return how the database looks up a page of changes, by id."""
+    shape = (("changed_since", None), ("out_of_stock", True))
+    query = CompiledQuery.compile(PRODUCTS.define(shape, ("id",), False, 20, after is not None))
+    explain = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+    with connection.cursor() as cursor:
+        cursor.execute(f"{explain} {query.sql}", query.bound({"changed_since": since, 0: after}, connection))
+        return "\n".join(str(row[-1]) for row in cursor.fetchall())
+
+
+@on_postgresql
+@pytest.mark.django_db
+def test_a_page_of_recent_changes_looks_at_what_has_changed_only():
+    with connection.cursor() as cursor:
+        cursor.execute(FILL)
+
+    recent = plan(timezone.now() - timedelta(minutes=5))
+
+    assert "products_by_change" in recent
+    assert "movements_by_moment" in recent
+    assert "Seq Scan on products_product" not in recent
+
+
+@on_postgresql
+@pytest.mark.django_db
+def test_a_page_of_old_changes_follows_the_list_until_it_is_full():
+    with connection.cursor() as cursor:
+        cursor.execute(FILL)
+        cursor.execute("SELECT max(id) FROM products_product")
+        halfway = cursor.fetchone()[0] - 2500
+
+    first = plan(timezone.now() - timedelta(days=365))
+    further_on = plan(timezone.now() - timedelta(days=365), after=halfway)
+
+    assert "Index Cond: (product_id = " in first
+    assert "product_id > " in further_on  # and not from the ledger's first product on
+    assert "Seq Scan on products_stockmovement" not in first + further_on
+
+
+@pytest.mark.skipif(connection.vendor == "postgresql", reason="PostgreSQL has its own test")
+@pytest.mark.django_db
+def test_recent_movements_are_found_by_their_index_on_sqlite_too():
+    assert "movements_by_moment" in plan(timezone.now())
