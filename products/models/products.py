@@ -208,8 +208,6 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
     def bulk_update(self, objs: Iterable[Any], fields: Iterable[str], *arguments: Any, **options: Any) -> int:
         """Update these fields of the products, and with them `search_text` and `updated_at`."""
         products, names = list(objs), set(fields)
-        if "stock" in names:
-            raise TypeError(STOCK_IS_READ_ONLY)
         for product in products:
             product.clean_for_writing(names)
         with transaction.atomic(using=self.db):

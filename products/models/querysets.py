@@ -42,6 +42,7 @@ class AppendOnlyQuerySet(models.QuerySet[Row]):
         raise TypeError(self.sentence)
 
     def bulk_update(self, *arguments: Any, **options: Any) -> Never:
+        # It would end in update(), but inside a transaction that the caller could not go on with.
         raise TypeError(self.sentence)
 
     def delete(self) -> Never:
@@ -53,5 +54,5 @@ def validated_fields(model: type[models.Model]) -> Collection[str]:
     return [
         field.name
         for field in model._meta.concrete_fields
-        if not (field.is_relation or field.primary_key) and (field.editable or field.validators)
+        if field.editable and not (field.is_relation or field.primary_key)
     ]

@@ -109,7 +109,7 @@ class StockMovement(models.Model):
 
     def write_row(self) -> None:
         """Write a new movement; only for the code that moves the stock with it."""
-        super().save(force_insert=True)
+        super().save()
 
     def stock_after(self) -> int:
         """Return the product's stock right after this movement: the sum of its ledger up to here."""

@@ -9,7 +9,7 @@ from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from products.models import Event, Order, Status, StockMovement
+from products.models import Event, Order, Reason, Status, StockMovement
 from products.testing import triggers_lifted
 from products.tests.rewriting import rewrite
 
@@ -186,10 +186,35 @@ def test_stock_that_came_back_for_another_reason_is_found(found, order):
     ]
 
 
+def test_stock_that_came_back_and_was_taken_again_is_found(found, order, line, mug):
+    order.cancel()
+    StockMovement(product=mug, line=line, delta=-1, reason=Reason.EXPIRED).write_row()
+    execute("UPDATE products_product SET stock = 99")
+
+    assert found() == [f"Order {order.pk}: its line for 3 of MUG gave 2 back, and the order is CANCELLED."]
+
+
 def test_stock_that_was_taken_of_another_product_is_found(found, order, a_product):
     rewrite(order.lines.get(), product=a_product())
 
     assert found() == [f"Order {order.pk}: its line for 3 of MUG moved the stock of another product."]
+
+
+def test_stock_of_another_product_that_also_came_back_is_said_once(found, order, a_product):
+    order.cancel()
+    rewrite(order.lines.get(), product=a_product())
+
+    assert found() == [f"Order {order.pk}: its line for 3 of MUG moved the stock of another product."]
+
+
+def test_stock_that_came_back_and_was_never_taken_is_said_once(found, order):
+    order.cancel()
+    execute("DELETE FROM products_stockmovement WHERE reason = 'SOLD'")
+
+    assert found() == [
+        "MUG: stock is 100, but its movements add up to 103.",
+        f"Order {order.pk}: its line for 3 of MUG took 0 from the stock.",
+    ]
 
 
 def test_an_order_without_its_event_is_found(found, order):
@@ -230,8 +255,28 @@ def test_a_free_order_whose_lines_are_gone_is_found_too(found, alice, a_product)
     assert found()[1:] == [f"Order {order.pk}: it has no lines, and its total is 0.00."]
 
 
-def test_a_cart_that_was_given_a_moment_is_found(found, alice):
-    cart = Order.objects.cart_of(alice)
-    rewrite(cart, placed_at=cart.created_at)
+@pytest.mark.parametrize("days", [0, 800])
+def test_a_cart_that_was_given_a_moment_is_found(found, alice, days):
+    cart, moment = Order.objects.cart_of(alice), timezone.now() - timedelta(days=days)
+    rewrite(cart, created_at=moment, placed_at=moment)
 
-    assert f"Order {cart.pk}: it is a cart, and was placed at {cart.created_at:%Y-%m-%dT%H:%M:%SZ}." in found()
+    assert f"Order {cart.pk}: it is a cart, and was placed at {moment:%Y-%m-%dT%H:%M:%SZ}." in found()
+
+
+def test_an_empty_cart_with_a_total_is_found(found, alice):
+    cart = Order.objects.cart_of(alice)
+    rewrite(cart, total=5)
+
+    assert found() == [f"Order {cart.pk}: it has no lines, and its total is 5.00."]
+
+
+def test_an_old_order_whose_events_were_purged_is_found_for_another_reason_only(found, order):
+    long_ago = timezone.now() - timedelta(days=800)
+    rewrite(order, placed_at=long_ago)
+    with triggers_lifted():
+        models.QuerySet(Event).update(at=long_ago)
+    Event.objects.all().purge()
+
+    assert found() == [
+        f"Order {order.pk}: it was placed at {long_ago:%Y-%m-%dT%H:%M:%SZ}, before it was created.",
+    ]

@@ -1,11 +1,9 @@
 """What was agreed when an order was placed stays: the database refuses, and Python says what to do instead."""
 
-from collections.abc import Coroutine
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.core import serializers
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
@@ -26,6 +24,7 @@ from products.models import (
     StockMovement,
 )
 from products.models.orders import FROZEN_FIELDS
+from products.tests.asynchronous import finish
 from products.tests.rewriting import rewrite
 from products.tests.side_by_side import on_postgresql
 
@@ -355,15 +354,6 @@ def test_the_deadline_of_a_placed_order_can_be_moved(order):
     assert order.pay_by == later
 
 
-def finish(work: Coroutine):
-    """Run the asynchronous work to its end, with this thread's connection."""
-
-    async def run():
-        return await work
-
-    return async_to_sync(run)()
-
-
 # Python says it first, and names the verb
 
 
@@ -556,6 +546,11 @@ def test_an_order_that_has_moved_meanwhile_is_a_refused_move_and_no_mistake(orde
         lambda order: Product.objects.get().movements.update(delta=5),
         lambda order: Product.objects.get().movements.add(order.movements.get()),
         lambda order: StockMovement.objects.bulk_create([StockMovement(product_id=1, delta=5, reason="RECEIVED")]),
+        lambda order: finish(order.movements.aupdate(delta=-1)),
+        lambda order: finish(order.movements.adelete()),
+        lambda order: finish(order.movements.get().asave()),
+        lambda order: finish(order.movements.get().adelete()),
+        lambda order: finish(StockMovement.objects.abulk_create([order.movements.get()])),
     ],
 )
 def test_the_ledger_is_written_by_the_verbs_alone(order, write):
@@ -576,6 +571,10 @@ def test_the_ledger_is_written_by_the_verbs_alone(order, write):
         lambda order: order.events.all().delete(),
         lambda order: order.events.add(order.events.get()),
         lambda order: Event.objects.bulk_update([changed(order.events.get(), kind="order.paid")], ["kind"]),
+        lambda order: finish(order.events.aupdate(kind="order.paid")),
+        lambda order: finish(order.events.all().adelete()),
+        lambda order: finish(order.events.get().asave()),
+        lambda order: finish(order.events.get().adelete()),
     ],
 )
 def test_events_are_not_rewritten_from_python(order, write):

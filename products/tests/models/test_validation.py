@@ -10,6 +10,7 @@ from django.db.models import Case, F, Value, When
 
 from products import currencies
 from products.models import ApiToken, Cart, Category, Order, Product, Status
+from products.models.querysets import validated_fields
 from products.tests.rewriting import rewrite
 
 pytestmark = pytest.mark.django_db
@@ -443,3 +444,16 @@ def test_a_price_that_the_database_has_otherwise_is_shown_by_the_check(settings,
     settings.CURRENCY = "JPY"
 
     call_command("check", databases=["default"])
+
+
+def test_these_fields_are_validated_however_a_row_is_written():
+    assert validated_fields(Product) == ["sku", "name", "description", "price"]
+    assert validated_fields(Category) == ["slug", "name"]
+
+
+def test_a_bulk_update_passes_over_a_product_that_is_not_there(mug):
+    mug.name = "Cup"
+
+    updated = Product.objects.bulk_update([Product(pk=mug.pk + 1, **GOOD | {"sku": "GONE"}), mug], ["name"])
+
+    assert (updated, mug.refreshed().name) == (1, "Cup")
