@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from products.models import (
     Cart,
+    Category,
     IdempotencyKeyConflict,
     IdempotentReplay,
     InsufficientStock,
@@ -332,6 +333,22 @@ def test_the_second_verb_waits_for_the_first_and_is_refused(alice, a_product, st
     assert mug.refreshed().stock == (2 if first in ("cancel", "return_goods") else 0)
 
 
+def test_an_assigned_status_waits_for_a_verb_and_is_refused(alice, a_product):
+    mug = a_product(stock=2)
+    order = Order.objects.create(customer=alice, items=[(mug, 2)])
+    stale = refreshed(order)
+    stale.status = Status.CANCELLED
+
+    with transaction.atomic():
+        order.cancel()
+        later = meanwhile(stale.save)
+        assert later.waits()
+
+    assert kinds([later.outcome()]) == {type(None): 1}  # cancelled it is already
+    assert [movement.delta for movement in order.movements] == [-2, 2]
+    assert order.events.count() == 2
+
+
 def test_an_order_that_is_paid_and_cancelled_at_once_is_cancelled_in_the_end(alice, a_product):
     mug = a_product(stock=1)
 
@@ -495,3 +512,55 @@ def test_of_products_that_are_made_under_one_sku_at_once_one_is(db):
     assert sum(isinstance(outcome, Product) for outcome in outcomes) == 1
     assert not any(isinstance(outcome, IntegrityError) for outcome in outcomes)
     assert [product.stock for product in Product.objects.all()] == [3]
+
+
+# Two changes of one product
+
+
+@on_postgresql
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda mug: mug.save(),
+        lambda mug: mug.save(update_fields=["description"]),
+        lambda mug: Product.objects.bulk_update([mug], ["description"]),
+    ],
+)
+def test_a_change_that_waits_for_another_one_searches_in_what_that_one_wrote(a_product, write):
+    mug = a_product(name="Mug")
+    later = Product.objects.defer("name").get(pk=mug.pk)
+    later.description = "Blue"
+
+    with transaction.atomic():
+        mug.name = "Cup"
+        mug.save()
+        writing = meanwhile(lambda: write(later))
+        assert writing.waits()
+
+    assert writing.outcome() in (None, 1)
+    assert Product.objects.search("cup blue").get() == mug
+
+
+@on_postgresql
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda category: category.save(),
+        lambda category: Category.objects.filter(pk=category.pk).update(slug="living"),
+        lambda category: Category.objects.bulk_update([category], ["slug"]),
+    ],
+)
+def test_a_changed_category_locks_its_products_in_id_order(a_product, a_category, change):
+    mug, lamp = a_product(category=a_category), a_product(category=a_category)
+    # PostgreSQL writes the new version behind the others and, as an index has the price, finds it there.
+    Product.objects.filter(pk=mug.pk).update(price=2)
+    a_category.slug = "living"
+
+    with transaction.atomic():
+        Product.objects.locked().get(pk=mug.pk)
+        other = meanwhile(lambda: change(a_category))
+        assert other.waits()
+        # It waits for the mug, so it must not hold the lamp yet.
+        assert Product.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=lamp.pk).exists()
+
+    assert other.outcome() in (None, 1)
