@@ -399,6 +399,16 @@ def test_the_lines_of_a_placed_order_are_not_written_from_python(order, lamp, wr
     assert everything() == before
 
 
+def test_a_refused_bulk_update_of_lines_leaves_the_transaction_as_it_is(order):
+    line = changed(order.lines.get(), quantity=5)
+    before = everything()
+
+    with pytest.raises(TypeError, match=r"^The lines of a placed order are frozen"):
+        OrderLine.objects.bulk_update([line], ["quantity"])
+
+    assert everything() == before  # which no query could tell in a transaction that is broken
+
+
 @pytest.mark.parametrize(
     "write",
     [
