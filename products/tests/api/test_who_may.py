@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.urls import URLResolver, get_resolver
+from django.urls import URLResolver, get_resolver, resolve
+from rest_framework.permissions import BasePermission
 from rest_framework.test import APIClient
 
 from products.models import Address, ApiToken, Cart, Order
@@ -230,3 +231,17 @@ def test_everybody_gets_the_status_that_is_theirs(route, shop):
     assert {answer["Content-Type"] for answer in refusals.values()} <= {"application/problem+json"}
     assert {"WWW-Authenticate" in answer for answer in refusals.values() if answer.status_code == 401} <= {True}
     assert {"Allow" in answer for answer in refusals.values() if answer.status_code == 405} <= {True}
+
+
+class Refused(BasePermission):
+    def has_permission(self, request, view):
+        return False
+
+
+@pytest.mark.parametrize("route", sorted(set(TABLE) - {"api/docs"}))  # which is a page
+def test_a_permission_that_is_added_to_a_view_is_asked_for_every_method(route, shop, monkeypatch):
+    view = resolve(address(route, shop)).func.cls
+    monkeypatch.setattr(view, "get_permissions", lambda view: [Refused()])
+
+    statuses = {method: ask(route, method, "superuser", shop).status_code for method in METHODS}
+    assert statuses == dict.fromkeys(METHODS, 403)

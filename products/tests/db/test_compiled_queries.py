@@ -17,6 +17,9 @@ from products.tests.side_by_side import on_postgresql
 pytestmark = pytest.mark.django_db
 
 
+LONG_AGO = "2020-01-01T00:00:00Z"
+
+
 def dearer_than_given():
     price = Param("price", models.DecimalField(max_digits=10, decimal_places=2))
     return Product.objects.filter(price__gt=price).order_by("pk").values_list("pk", "price", "created_at")
@@ -99,6 +102,35 @@ def test_nothing_is_prepared_on_the_connection(a_product):
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_prepared_statements")
         assert cursor.fetchone() == (0,)
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_no_request_leaves_anything_on_the_connection_that_a_pool_would_give_to_others(api, alice, staff, a_product):
+    mug, customer, keeper = a_product(stock=99), api(alice), api(staff)
+
+    def use_the_shop():
+        order = customer.post("/api/orders", {"sku": mug.sku, "quantity": 1}, format="json").json()
+        customer.put(f"/api/cart/lines/{mug.pk}", {"quantity": 2}, format="json")
+        customer.post("/api/cart/checkout")
+        for path in ("products", f"products/{mug.pk}", "products?search=product", "orders", f"orders/{order['id']}"):
+            assert customer.get(f"/api/{path}").status_code == 200
+        for path in ("orders", f"products/{mug.pk}/stock", f"products?changed_since={LONG_AGO}&count=true"):
+            assert keeper.get(f"/api/{path}").status_code == 200
+
+    def left():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT name, setting FROM pg_settings WHERE source = 'session' ORDER BY name")
+            settings = cursor.fetchall()
+            cursor.execute("SELECT name FROM pg_prepared_statements")
+            return settings, cursor.fetchall()
+
+    connection.close()
+    before = left()  # of a new connection
+    for _ in range(7):
+        use_the_shop()
+
+    assert left() == (before[0], [])
 
 
 # Rows that are written as text

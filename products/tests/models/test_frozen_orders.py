@@ -628,21 +628,22 @@ def test_what_comes_back_comes_back_to_the_product_that_was_taken(order, mug, la
     assert (mug.refreshed().stock, lamp.refreshed().stock) == (10, 10)
 
 
+@pytest.mark.parametrize("half", [1.5, Decimal("1.5")])
 @pytest.mark.parametrize(
     "write",
     [
-        lambda lines, line, lamp: lines.create(product=lamp, quantity=1.5),
-        lambda lines, line, lamp: lines.bulk_create([OrderLine(order=line.order, product=lamp, quantity=1.5)]),
-        lambda lines, line, lamp: lines.update(quantity=1.5),
-        lambda lines, line, lamp: lines.set_quantity(1.5),
-        lambda lines, line, lamp: lines.bulk_update([OrderLine(pk=line.pk, quantity=1.5)], ["quantity"]),
+        lambda lines, line, lamp, half: lines.create(product=lamp, quantity=half),
+        lambda lines, line, lamp, half: lines.bulk_create([OrderLine(order=line.order, product=lamp, quantity=half)]),
+        lambda lines, line, lamp, half: lines.update(quantity=half),
+        lambda lines, line, lamp, half: lines.set_quantity(half),
+        lambda lines, line, lamp, half: lines.bulk_update([OrderLine(pk=line.pk, quantity=half)], ["quantity"]),
     ],
 )
-def test_half_a_piece_is_not_cut_to_none(bob, mug, lamp, write):
+def test_half_a_piece_is_not_cut_to_none(bob, mug, lamp, write, half):
     Cart(bob).put(mug, 2)
     line = OrderLine.objects.get(order__customer=bob)
 
     with pytest.raises(ValidationError, match="Pieces are counted in whole numbers"):
-        write(line.order.lines, line, lamp)
+        write(line.order.lines, line, lamp, half)
 
     assert [each.quantity for each in OrderLine.objects.filter(order__customer=bob)] == [2]
