@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from django.db import transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from products.models import Event, InsufficientStock, Order, Status, events
@@ -101,7 +102,24 @@ def test_events_are_forgotten_in_batches(old_events, monkeypatch, number):
     monkeypatch.setattr(events, "BATCH", 2)
     old_events(number)
 
-    forgotten = Event.objects.older_than(timezone.now() - MIN_RETENTION).purge()
+    with CaptureQueriesContext(connection) as statements:
+        forgotten = Event.objects.older_than(timezone.now() - MIN_RETENTION).purge()
 
     assert forgotten == number
+    assert [each["sql"].startswith("DELETE") for each in statements].count(True) == -(-number // 2)
     assert [event.kind for event in Event.objects.all()] == ["product.created"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_oldest_events_are_forgotten_first(old_events, monkeypatch):
+    monkeypatch.setattr(events, "BATCH", 2)
+    old_events(3)
+    changes = Event.objects.filter(kind="product.changed")
+    oldest = list(changes.order_by("pk")[:2])
+    Event.objects.create(kind="product.changed", product=oldest[0].product)
+
+    with pytest.raises(IntegrityError):  # as the last batch has an event that is too young
+        changes.purge()
+
+    assert changes.count() == 2
+    assert not changes.filter(pk__in=[event.pk for event in oldest]).exists()
