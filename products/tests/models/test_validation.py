@@ -6,12 +6,13 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, CharField, F, TextField, Value, When
 
 from products import currencies
-from products.models import ApiToken, Cart, Category, Order, Product, Status
+from products.models import Address, ApiToken, Cart, Category, Order, Product, Status, StockMovement
 from products.models.querysets import validated_fields
 from products.tests.rewriting import rewrite
+from products.validators import clean_values
 
 pytestmark = pytest.mark.django_db
 
@@ -457,3 +458,68 @@ def test_a_bulk_update_passes_over_a_product_that_is_not_there(mug):
     updated = Product.objects.bulk_update([Product(pk=mug.pk + 1, **GOOD | {"sku": "GONE"}), mug], ["name"])
 
     assert (updated, mug.refreshed().name) == (1, "Cup")
+
+
+# Every text
+
+
+LINES = {
+    Product: ["name"],
+    Category: ["name"],
+    ApiToken: ["name"],
+    Address: ["name", "company", "line1", "line2", "postal_code", "city", "region"],
+    Order: ["payment_reference", "carrier", "tracking_number", "reference"]
+    + [f"ship_to_{part}" for part in ("name", "company", "line1", "line2", "postal_code", "city", "region")],
+}
+PARAGRAPHS = {Product: ["description"], Order: ["note"], StockMovement: ["note"]}
+WITH_A_FORM = {
+    Product: ["sku"],
+    Category: ["slug"],
+    Address: ["country"],
+    Order: ["email", "phone", "ship_to_country", "status"],
+    StockMovement: ["reason"],
+}
+"""Texts of another form than these two, which have tests of their own."""
+BY_PROGRAMS = {StockMovement: ["idempotency_key"]}
+
+
+def fields_of(models_and_names):
+    return [(model, name) for model, names in models_and_names.items() for name in names]
+
+
+def assert_refused(model, name, text):
+    with pytest.raises(ValidationError):
+        model._meta.get_field(name).clean(text, None)  # as forms and serializers do
+    with pytest.raises(ValidationError):
+        clean_values(model, {name: text})  # as all that writes a row does
+
+
+@pytest.mark.parametrize(("model", "name"), fields_of(LINES))
+@pytest.mark.parametrize("text", ["a\nb", "a\tb", "a\x07b", "\u200b", "\u3164"])
+def test_a_line_of_text_is_one_line_that_can_be_printed_and_seen(model, name, text):
+    assert_refused(model, name, text)
+
+
+@pytest.mark.parametrize(("model", "name"), fields_of(PARAGRAPHS))
+def test_a_longer_text_may_have_lines_but_no_control_characters(model, name):
+    assert clean_values(model, {name: "a\nb\tc"}) == {name: "a\nb\tc"}
+
+    assert_refused(model, name, "a\x07b")
+
+
+@pytest.mark.parametrize("model", [Order, StockMovement])
+@pytest.mark.parametrize("text", ["\u200b", " \n"])
+def test_a_note_can_be_seen(model, text):
+    assert_refused(model, "note", text)
+
+
+@pytest.mark.parametrize("model", [Product, Category, ApiToken, Address, Order, StockMovement])
+def test_every_text_that_people_write_is_in_one_of_these_lists(model):
+    texts = [
+        field.name
+        for field in model._meta.concrete_fields
+        if field.editable and isinstance(field, CharField | TextField)
+    ]
+
+    listed = [name for lists in (LINES, PARAGRAPHS, WITH_A_FORM, BY_PROGRAMS) for name in lists.get(model, [])]
+    assert sorted(texts) == sorted(listed)
