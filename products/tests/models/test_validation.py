@@ -248,6 +248,21 @@ def test_a_key_that_a_database_cannot_store_or_that_is_none_is_refused(alice, mu
     assert mug.refreshed().stock == 10
 
 
+@pytest.mark.parametrize("status", [Status.CART, Status.PLACED])
+@pytest.mark.parametrize("name", ["idempotency_key", "payment_reference", "carrier", "tracking_number"])
+def test_each_text_of_an_order_is_validated_when_it_is_made_and_when_it_is_saved(alice, bob, mug, name, status):
+    new = Order(customer=alice, items=[(mug, 1)], status=status, **{name: "x" * 300})
+    order = Order.objects.create(customer=bob, items=[(mug, 1)], status=status)
+    setattr(order, name, "x" * 300)
+
+    for save in (new.save, order.save, lambda: order.save(update_fields=[name])):
+        with pytest.raises(ValidationError) as error:
+            save()
+        assert list(error.value.message_dict) == [name]
+
+    assert Order.objects.get().pk == order.pk
+
+
 # The stock and the search
 
 
