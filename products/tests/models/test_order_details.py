@@ -260,3 +260,13 @@ def test_who_has_been_deleted_meanwhile_orders_nothing(alice, a_product, way):
         works[way]()
 
     assert (mug.refreshed().stock, Order.objects.count()) == (1, 0)
+
+
+def test_an_address_that_is_not_saved_may_be_incomplete(alice):
+    cart = Order.objects.cart_of(alice)
+    cart.ship_to_line1, cart.note = "Hauptstr. 1", "Ring twice."
+
+    cart.save(update_fields=["note"])
+
+    cart.refresh_from_db()
+    assert (cart.note, cart.ship_to) == ("Ring twice.", None)
