@@ -11,6 +11,7 @@ from django.db.models.functions import Round
 from products import currencies
 from products.db.requirements import unmet_by_migrations, unmet_by_requests
 from products.models import Order, Product
+from products.models.money import price_decimals
 
 HINT = (
     "Prices are stored without a currency, so changing CURRENCY changes what every product costs. Set it back, or, "
@@ -47,11 +48,12 @@ def _check_currency(alias: str) -> list[CheckMessage]:
     if newest not in (None, currency):
         sentence = f"CURRENCY is {currency}, and the newest order in the database was placed in {newest}."
         errors.append(Error(sentence, hint=HINT, id="products.E001"))
-    rounded = Round("price", precision=currencies.decimals(currency))
+    digits = price_decimals()
+    rounded = Round("price", precision=digits)
     # No whole rows: before a migration, the table lacks the columns that it is going to add.
     finer = Product.objects.using(alias).exclude(price=rounded).order_by("pk").values_list("sku", "price").first()
     if finer is not None:
         sku, price = finer
-        sentence = f"{currencies.sentence_for(currency)} {sku} costs {price}."
+        sentence = f"{currencies.sentence_for(currency, digits)} {sku} costs {price}."
         errors.append(Error(sentence, hint=HINT, id="products.E002"))
     return errors

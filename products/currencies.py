@@ -1,9 +1,12 @@
 """The currencies of ISO 4217 and their minor units: the number of decimals in an amount."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
-PRICE_DECIMALS = 2
+MAX_DECIMALS = 4
 """The decimals that the columns for money hold."""
+
+MIN_SHOWN_DECIMALS = 2
+"""The decimals that every amount is stored and shown with, also in currencies that have fewer."""
 
 _CODES = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
@@ -22,21 +25,43 @@ _CODES = {
 MINOR_UNITS: dict[str, int] = {code: digits for digits, codes in _CODES.items() for code in codes.split()}
 """{code: decimals} of every currency that has minor units by ISO 4217; not metals, funds and test codes."""
 
-USABLE = sorted(code for code, digits in MINOR_UNITS.items() if digits <= PRICE_DECIMALS)
-"""The currencies whose every amount the columns for money can hold."""
+USABLE = sorted(MINOR_UNITS)
 
 
 def decimals(currency: str) -> int:
-    """Return the number of decimals of a stored price in this currency; two if the currency is unknown."""
-    return min(MINOR_UNITS.get(currency, PRICE_DECIMALS), PRICE_DECIMALS)
+    """Return the number of decimals of an amount in this currency; two if the currency is unknown."""
+    return MINOR_UNITS.get(currency, 2)
 
 
-def fits(amount: Decimal, currency: str) -> bool:
-    """Return whether the amount has no more decimals than the currency."""
-    return amount == round(amount, decimals(currency))
+def unit(currency: str) -> Decimal:
+    """Return the smallest amount in this currency, such as 0.01."""
+    return UNITS[decimals(currency)]
 
 
-def sentence_for(currency: str) -> str:
+def rounded(amount: Decimal, currency: str) -> Decimal:
+    """Return the amount in whole minor units of the currency; half a unit is rounded away from zero."""
+    return scaled(amount.quantize(unit(currency), ROUND_HALF_UP), currency)
+
+
+def scaled(amount: Decimal, currency: str) -> Decimal:
+    """Return the same amount with the decimals of the currency, at least two, and more only if it needs them."""
+    least = max(decimals(currency), MIN_SHOWN_DECIMALS)
+    exponent = amount.as_tuple().exponent
+    if exponent == -least or not isinstance(exponent, int):  # NaN and infinity have none.
+        return amount + 0  # -0 is 0
+    needed = -int(amount.normalize().as_tuple().exponent)
+    return amount.quantize(UNITS[min(max(needed, least), MAX_DECIMALS)], ROUND_HALF_UP) + 0
+
+
+def fits(amount: Decimal, digits: int) -> bool:
+    """Return whether the amount has at most this many decimals."""
+    return amount == round(amount, digits)
+
+
+def sentence_for(currency: str, digits: int) -> str:
     """Return a sentence that says how many decimals an amount in this currency has."""
-    digits = decimals(currency)
     return f"An amount in {currency} has {f'at most {digits} decimals' if digits else 'no decimals'}."
+
+
+UNITS = {digits: Decimal(1).scaleb(-digits) for digits in range(MAX_DECIMALS + 1)}
+"""{decimals: the smallest amount with that many}."""

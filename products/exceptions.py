@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -35,7 +36,9 @@ class InvalidOrder(DomainError):
 
 
 class InsufficientStock(DomainError):
-    """Stock is too low for at least one line. `acceptable` is an order that would succeed: [(product id, quantity), …].
+    """Stock is too low for at least one line. `acceptable` are the items of an order that would succeed.
+
+    `terms` are its discount and shipping as they were requested, the discount at most what its lines cost.
 
     `details` are the customer's, {field: text}, which that order would have too. `overdue` holds the ids of unpaid
     orders past their payment deadline that still hold some of the missing stock.
@@ -46,11 +49,12 @@ class InsufficientStock(DomainError):
     def __init__(
         self,
         *violations: Violation,
-        acceptable: Sequence[tuple[int, int]] = (),
+        acceptable: Sequence[Any] = (),
         details: Mapping[str, str] | None = None,
+        terms: Mapping[str, Decimal] | None = None,
     ) -> None:
         super().__init__(*violations)
-        self.acceptable, self.details = list(acceptable), dict(details or {})
+        self.acceptable, self.details, self.terms = list(acceptable), dict(details or {}), dict(terms or {})
         self.overdue: list[UUID] = []
 
     @property

@@ -12,6 +12,7 @@ Actor = Union["User", "AnonymousUser"]
 ADD_ORDERS = "products.add_order"
 VIEW_ORDERS = "products.view_order"
 CHANGE_ORDERS = "products.change_order"
+SET_PRICES = "products.set_prices"
 ADD_PRODUCTS = "products.add_product"
 CHANGE_PRODUCTS = "products.change_product"
 ADJUST_STOCK = "products.add_stockmovement"
@@ -35,6 +36,11 @@ def may_order_for(user: Actor, customer_id: int) -> bool:
     Staff need to see all orders as well: the response to a retry is an order, of whoever placed it.
     """
     return customer_id == user.pk or (is_staff_with(user, ADD_ORDERS) and is_staff_with(user, VIEW_ORDERS))
+
+
+def may_set_prices(user: Actor) -> bool:
+    """Return whether the user may place orders with prices, discounts and shipping of their own."""
+    return is_staff_with(user, SET_PRICES)
 
 
 def may_see_all_orders(user: Actor) -> bool:

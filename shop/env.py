@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,8 @@ from shop.db import url
 T = TypeVar("T")
 
 BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+PERCENTAGE = r"[a-z][a-z0-9_-]{0,29}:[0-9]{1,3}(\.[0-9]{1,3})?"
 
 METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 """The directory of the processes' metrics files. Not a setting: gunicorn's master sets it for prometheus_client."""
@@ -47,6 +50,11 @@ class Environment:
             name, default, _integer_parser(minimum, maximum), f"a whole number from {minimum} to {maximum}"
         )
 
+    def optional_integer(self, name: str, *, minimum: int = 0, maximum: int) -> int | None:
+        """Read a whole number within bounds; return None if the variable is not set."""
+        expected = f"a whole number from {minimum} to {maximum}, or remove it"
+        return self._read(name, None, _integer_parser(minimum, maximum), expected)
+
     def days(self, name: str, *, default: int, minimum: int, maximum: int) -> timedelta:
         """Read a duration in days."""
         return timedelta(days=self.integer(name, default=default, minimum=minimum, maximum=maximum))
@@ -57,8 +65,7 @@ class Environment:
 
     def optional_minutes(self, name: str, *, minimum: int, maximum: int) -> timedelta | None:
         """Read a duration in minutes; return None if the variable is not set."""
-        expected = f"a whole number from {minimum} to {maximum}, or remove it"
-        minutes: int | None = self._read(name, None, _integer_parser(minimum, maximum), expected)
+        minutes = self.optional_integer(name, minimum=minimum, maximum=maximum)
         return None if minutes is None else timedelta(minutes=minutes)
 
     def text(self, name: str, *, default: str, pattern: str, expected: str) -> str:
@@ -72,6 +79,19 @@ class Environment:
     def names(self, name: str, *, default: list[str], pattern: str, expected: str, required: bool = False) -> list[str]:
         """Read a comma-separated list of names that all match the pattern."""
         return self._read(name, default, _list_parser(pattern), expected, required=required)
+
+    def percentages(self, name: str, *, default: dict[str, Decimal], needed: str) -> dict[str, Decimal]:
+        """Read percentages by name, as in "standard:19,reduced:7"; where there are any, one is called `needed`."""
+        expected = f"names with percentages from 0 to 100, as in {needed}:19,reduced:7, of which one is {needed}"
+        return self._read(name, default, _percentages_parser(needed), expected)
+
+    def amount(self, name: str, *, default: Decimal, digits: int) -> Decimal:
+        """Read an amount of money with at most `digits` decimals."""
+        return self._read(name, default, _amount_parser(digits), _an_amount(digits))
+
+    def optional_amount(self, name: str, *, digits: int) -> Decimal | None:
+        """Read an amount of money with at most `digits` decimals; return None if the variable is not set."""
+        return self._read(name, None, _amount_parser(digits), f"{_an_amount(digits)}, or remove it")
 
     def secret_key(self, name: str, *, default: str, required: bool) -> str:
         """Read a key; where it is required, it must be hard to guess."""
@@ -191,6 +211,26 @@ def _list_parser(pattern: str) -> Callable[[str], list[str]]:
     return lambda text: list(dict.fromkeys(_pattern_parser(pattern)(name) for name in text.split(",")))
 
 
+def _percentages_parser(needed: str) -> Callable[[str], dict[str, Decimal]]:
+    def parse(text: str) -> dict[str, Decimal]:
+        pairs = [_pattern_parser(PERCENTAGE)(pair).split(":") for pair in text.split(",")]
+        percentages = {name: Decimal(percent).quantize(Decimal("0.001")) for name, percent in pairs}
+        if needed not in percentages or len(percentages) < len(pairs) or max(percentages.values()) > 100:
+            raise ValueError
+        return percentages
+
+    return parse
+
+
+def _amount_parser(digits: int) -> Callable[[str], Decimal]:
+    decimals = rf"(\.[0-9]{{1,{digits}}})?" if digits else ""
+    return lambda text: Decimal(_pattern_parser(rf"[0-9]{{1,8}}{decimals}")(text))
+
+
+def _an_amount(digits: int) -> str:
+    return f"an amount such as {Decimal('4.9'):.{digits}f}" if digits else "an amount without decimals, such as 490"
+
+
 def _parse_key(text: str) -> str:
     if len(text) < 50 or len(set(text)) < 10 or text.startswith(("django-insecure-", "laptop only")):
         raise ValueError
@@ -210,5 +250,7 @@ def _as_written(default: object) -> str:
             return str(default).lower()
         case list():
             return ",".join(default)
+        case dict():
+            return ",".join(f"{name}:{value}" for name, value in default.items())
         case _:
             return str(default)

@@ -4,6 +4,7 @@ docs/configuration.md lists what an operator can set, with units and defaults.
 """
 
 import re
+from decimal import Decimal
 from pathlib import Path
 
 from products import currencies
@@ -128,8 +129,18 @@ CURRENCY = env.text(
     "CURRENCY",
     default="EUR",
     pattern="|".join(currencies.USABLE),
-    expected="the ISO 4217 code of a currency with at most two decimals, such as EUR",
+    expected="the ISO 4217 code of a currency, such as EUR",
 )
+PRICE_DECIMALS = env.optional_integer("PRICE_DECIMALS", maximum=currencies.MAX_DECIMALS)
+PRICES_INCLUDE_TAX = env.boolean("PRICES_INCLUDE_TAX", default=True)
+TAX_RATES = env.percentages("TAX_RATES", default={}, needed="standard")
+SHIPPING_TAX_CLASS = env.text(
+    "SHIPPING_TAX_CLASS", default="standard", pattern=r"[a-z][a-z0-9_-]{0,29}", expected="a class of TAX_RATES"
+)
+if TAX_RATES and SHIPPING_TAX_CLASS not in TAX_RATES:
+    env.add_error(f"SHIPPING_TAX_CLASS is {SHIPPING_TAX_CLASS!r}; write one of the classes in TAX_RATES.")
+SHIPPING_FEE = env.amount("SHIPPING_FEE", default=Decimal(0), digits=currencies.decimals(CURRENCY))
+FREE_SHIPPING_FROM = env.optional_amount("FREE_SHIPPING_FROM", digits=currencies.decimals(CURRENCY))
 PAY_WITHIN = env.optional_minutes("PAY_WITHIN_MINUTES", minimum=1, maximum=525_600)
 ORDER_REQUIRES = env.names(
     "ORDER_REQUIRES",

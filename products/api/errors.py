@@ -37,6 +37,7 @@ from products.models import (
     UsernameTaken,
     Violation,
 )
+from products.ordering.validation import RequestedItem
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +87,14 @@ MAYBE_CHANGED = (
     "The database is temporarily unavailable, and it is unknown whether the change was made."
     " A request with an Idempotency-Key can safely be retried with the same key."
 )
+
+ABOUT = {
+    "invalid_price": ("unit_price",),
+    "different_prices": ("unit_price",),
+    "invalid_amount": ("discount",),
+    "discount_too_large": ("discount",),
+}
+"""The members of a line that a violation is about, where that is neither the product nor the quantity."""
 
 DETAILS_OF_ORDER = ("customer", "reference", "note", "email", "phone", "ship_to", "address")
 """Members of an order's body beside its lines, which a body that would be accepted has too."""
@@ -204,13 +213,21 @@ def _domain_error(error: DomainError, request: Request) -> dict[str, Any]:
         "errors": error_entries(error.violations, request.data),
     }
     if isinstance(error, InsufficientStock):
-        lines = [{"product": product_id, "quantity": quantity} for product_id, quantity in error.acceptable]
+        lines = [_line_body(item) for item in error.acceptable]
         requested = {name: value for name, value in dict(request.data).items() if name in DETAILS_OF_ORDER}
         # A checkout requests none: they are the cart's.
-        body["acceptable"] = {"lines": lines, **(requested or _nested(error.details))} if lines else None
+        details = requested or _nested(error.details)
+        terms = {name: str(amount) for name, amount in error.terms.items()}
+        body["acceptable"] = {"lines": lines, **details, **terms} if lines else None
     if isinstance(error, InvalidTransition):
         body["allowed"] = error.allowed
     return body
+
+
+def _line_body(item: RequestedItem) -> dict[str, Any]:
+    product, quantity, *terms = item
+    named = zip(("unit_price", "discount"), terms, strict=False)
+    return {"product": product, "quantity": quantity, **{name: str(value) for name, value in named if value}}
 
 
 def _nested(details: Mapping[str, str]) -> dict[str, Any]:
@@ -233,7 +250,7 @@ def _pointer(code: str, position: int, data: Any) -> str:
         line, path = data["lines"][position], f"/lines/{position}"
     else:
         line, path = data, ""
-    names = ("sku", "product") if code in ABOUT_THE_PRODUCT else ("quantity",)
+    names = ("sku", "product") if code in ABOUT_THE_PRODUCT else ABOUT.get(code, ("quantity",))
     # A product that is named in the URL is not in the body.
     return next((f"{path}/{name}" for name in names if name in line), path)
 

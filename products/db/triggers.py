@@ -20,6 +20,12 @@ FROZEN_COLUMNS = (
     "id",
     "customer_id",
     "number",
+    "discount",
+    "shipping",
+    "shipping_tax_rate",
+    "shipping_tax",
+    "tax",
+    "prices_include_tax",
     "total",
     "currency",
     "idempotency_key",
@@ -65,7 +71,7 @@ LINES_ARE_FROZEN = (
 )
 NO_LATE_LINES = "No line can be added to an order whose stock has been taken; place another order."
 ORDER_IS_FROZEN = (
-    "Id, number, customer, total, currency, idempotency key, request digest, created_at, placed_at, reference, note, "
+    "Id, number, customer, amounts, currency, idempotency key, request digest, created_at, placed_at, reference, note, "
     "e-mail, phone and address of a placed order are frozen. Cancel or return the order and place another one."
 )
 NUMBER_STAYS = "The number of an order never changes: it may have been read out already."

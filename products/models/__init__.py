@@ -28,6 +28,7 @@ from products.models.products import Category, Product
 from products.models.stock import Reason, StockMovement
 from products.models.tokens import ApiToken
 from products.ordering.cart import Cart
+from products.ordering.validation import PricedItem
 
 __all__ = [
     "TRANSITIONS",
@@ -50,6 +51,7 @@ __all__ = [
     "Order",
     "OrderLine",
     "PaymentOverdue",
+    "PricedItem",
     "Product",
     "Reason",
     "SkuTaken",

@@ -4,12 +4,15 @@ from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import ProtectedError, Q
+from django.db.models import F, ProtectedError, Q
 from uuid_utils.compat import uuid7
 
+from products.models.money import MoneyField
 from products.models.products import Product
+from products.ordering.pricing import ZERO, subtotal
 
 MAX_PER_LINE = 10_000
 
@@ -83,7 +86,12 @@ class OrderLine(models.Model):
     quantity = models.IntegerField()
     sku = models.CharField("SKU", max_length=64, blank=True, default="")
     name = models.CharField(max_length=200, blank=True, default="")
-    unit_price = models.DecimalField(max_digits=10, decimal_places=2, null=True, blank=True)
+    unit_price = MoneyField(max_digits=12, null=True, blank=True)
+    # What the customer pays less for this line: because of it, and as its share of the order's discount.
+    discount = MoneyField(default=ZERO, db_default=ZERO)
+    discount_share = MoneyField(default=ZERO, db_default=ZERO)
+    tax_rate = models.DecimalField(max_digits=6, decimal_places=3, null=True, blank=True, help_text="In percent.")
+    tax = MoneyField(default=ZERO, db_default=ZERO)
 
     objects = OrderLineQuerySet.as_manager()
 
@@ -93,6 +101,19 @@ class OrderLine(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(quantity__range=(1, MAX_PER_LINE)), name="quantity_is_1_to_10000"),
             models.CheckConstraint(condition=Q(unit_price__gte=0), name="unit_price_is_not_negative"),
+            models.CheckConstraint(
+                # Half a unit more where the subtotal was rounded up.
+                condition=Q(discount__gte=0, discount_share__gte=0)
+                & (
+                    Q(discount=0, discount_share=0)
+                    | Q(discount__lte=F("quantity") * F("unit_price") + Decimal("0.5") - F("discount_share"))
+                ),
+                name="discounts_are_at_most_the_price",
+            ),
+            models.CheckConstraint(
+                condition=Q(tax=0) | Q(tax__gt=0, tax_rate__gt=0), name="tax_needs_a_rate_and_is_not_negative"
+            ),
+            models.CheckConstraint(condition=Q(tax_rate__range=(0, 100)), name="tax_rate_is_a_percentage"),
             models.UniqueConstraint(fields=["order", "product"], name="one_line_per_product_and_order"),
         ]
 
@@ -119,9 +140,15 @@ class OrderLine(models.Model):
         return bool(self.sku or self.name or self.unit_price is not None)
 
     @property
+    def subtotal(self) -> Decimal:
+        """Quantity times unit price, in whole minor units of the order's currency; 0 while there is no snapshot."""
+        return ZERO if self.unit_price is None else subtotal(self.unit_price, self.quantity, settings.CURRENCY)
+
+    @property
     def amount(self) -> Decimal:
-        """Quantity times unit price, in the order's currency; 0 while there is no snapshot."""
-        return (self.unit_price or Decimal("0.00")) * self.quantity
+        """The subtotal less both discounts; 0 while there is no snapshot."""
+        amount: Decimal = self.subtotal - self.discount - self.discount_share
+        return amount
 
 
 def _locked_statuses(order_ids: Iterable[Any]) -> list[str]:

@@ -2,17 +2,16 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Never
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import IntegrityError, models
-from django.db.models import Q, Sum, Value
-from django.db.models.functions import Length, Upper
+from django.db.models import F, Q, Sum, Value
+from django.db.models.functions import Length, Now, Upper
 from django.db.models.lookups import Exact
 from django.utils import timezone
 from uuid_utils.compat import uuid7
@@ -31,6 +30,7 @@ from products.exceptions import (
 )
 from products.models.addresses import PARTS, Address, check_complete, is_complete, optional_line
 from products.models.events import Event
+from products.models.money import MoneyField
 from products.models.order_lines import OrderLine
 from products.models.order_status import RESTOCKS, Status, check_deadline, check_transition
 from products.models.products import Product
@@ -47,6 +47,7 @@ from products.order_numbers import (
     validate_number,
 )
 from products.ordering import placement
+from products.ordering.pricing import ZERO, RateTotal, totals_by_rate
 from products.ordering.validation import OrderDraft, RequestedItem, checked_items, digest_of
 from products.validators import clean_fields, clean_values, printable, printable_line, visible
 
@@ -58,7 +59,7 @@ STATUS_MOVES_BY_VERBS = (
     "The status of an order moves by its verbs, which also move the stock and write the event: place(), pay(), ship(), "
     "deliver(), cancel(), expire() and return_goods()."
 )
-PLACING_SETS = "Placing an order sets its total, currency, placed_at and request_digest; leave them out."
+PLACING_SETS = "Placing an order sets its total, taxes, currency, placed_at and request_digest; leave them out."
 ORDER_IS_FROZEN = (
     "{names} of a placed order cannot be changed: cancel() it, or return_goods() after shipping, and place another one."
 )
@@ -70,7 +71,16 @@ ONE_BY_ONE = (
     "or place_once(key=…)."
 )
 
-SET_BY_PLACING = ("total", "currency", "placed_at", "request_digest")
+SET_BY_PLACING = (
+    "total",
+    "shipping_tax_rate",
+    "shipping_tax",
+    "tax",
+    "prices_include_tax",
+    "currency",
+    "placed_at",
+    "request_digest",
+)
 """What nobody but placing sets."""
 
 SHIP_TO = tuple(f"ship_to_{part}" for part in PARTS)
@@ -87,7 +97,10 @@ REQUIRABLE = {
 }
 """The details that settings.ORDER_REQUIRES may name, as its sentences call them."""
 
-FROZEN_FIELDS = ("customer", "number", "idempotency_key", "created_at", *SET_BY_PLACING, *CUSTOMER_DETAILS)
+TERMS = ("discount", "shipping")
+"""The amounts that staff may set for an order; its lines' own terms are those of a PricedItem."""
+
+FROZEN_FIELDS = ("customer", "number", "idempotency_key", "created_at", *TERMS, *SET_BY_PLACING, *CUSTOMER_DETAILS)
 """What never changes once the order is placed; the database holds the same (products.db.triggers)."""
 
 DEADLINE_CAN_CHANGE = (Status.CART, Status.PLACED)
@@ -106,12 +119,12 @@ class OrderQuerySet(ValidatedQuerySet["Order"]):
     def update(self, **values: Any) -> int:
         """Update details of these orders, such as the tracking number. Raises TypeError for what the verbs write."""
         self._check_writable(values)
-        return super().update(**values)
+        return super().update(**{"updated_at": timezone.now(), **values})
 
     def bulk_update(self, objs: Iterable["Order"], fields: Iterable[str], *arguments: Any, **options: Any) -> int:
         orders, names = list(objs), list(fields)
         self.filter(pk__in=[order.pk for order in orders])._check_writable(names)
-        return super().bulk_update(orders, names, *arguments, **options)
+        return super().bulk_update(orders, names, *arguments, **options)  # which ends in update()
 
     def _check_writable(self, names: Collection[str]) -> None:
         frozen = sorted(name for name in names if name.removesuffix("_id") in {*FROZEN_FIELDS, "id", "pk"})
@@ -144,16 +157,18 @@ class OrderQuerySet(ValidatedQuerySet["Order"]):
         status: Collection[str] | None = None,
         placed_after: datetime | None = None,
         placed_before: datetime | None = None,
+        changed_since: datetime | None = None,
         key: str | None = None,
         customer: int | None = None,
         number: str | None = None,
         reference: str | None = None,
     ) -> "OrderQuerySet":
-        """Return the orders that match every given condition; `placed_after` is inclusive, `placed_before` is not."""
+        """Return the orders that match every given condition. `placed_after` and `changed_since` are inclusive."""
         conditions = {
             "status__in": status,
             "placed_at__gte": placed_after,
             "placed_at__lt": placed_before,
+            "updated_at__gte": changed_since,
             "idempotency_key": key,
             "number": number,
             "reference": reference,
@@ -201,7 +216,14 @@ class OrderQuerySet(ValidatedQuerySet["Order"]):
         """
         order = Order(**details)
         order.clean_details()
-        draft = OrderDraft(checked_items(items), details=order.details, missing=order.missing_details())
+        clean_fields(order, TERMS)
+        draft = OrderDraft(
+            checked_items(items),
+            details=order.details,
+            missing=order.missing_details(),
+            discount=order.discount,
+            shipping=order.shipping,
+        )
         draft.load_products()
         overdue = self.overdue().quantities_of(line.product.pk for line in draft.lines)
         for line in draft.lines:
@@ -275,7 +297,15 @@ class Order(models.Model):
         validators=[validate_number],
     )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PLACED)
-    total = models.DecimalField(max_digits=14, decimal_places=2, default=Decimal("0.00"), editable=False)
+    discount = MoneyField(default=ZERO, db_default=ZERO, validators=[MinValueValidator(0)])
+    # Unless it was set, what settings.SHIPPING_FEE says when the order is placed. None before, and on orders that were
+    # placed before there was any.
+    shipping = MoneyField(null=True, blank=True, validators=[MinValueValidator(0)])
+    shipping_tax_rate = models.DecimalField(max_digits=6, decimal_places=3, null=True, blank=True, editable=False)
+    shipping_tax = MoneyField(default=ZERO, db_default=ZERO, editable=False)
+    tax = MoneyField(default=ZERO, db_default=ZERO, editable=False)
+    prices_include_tax = models.BooleanField(default=True, db_default=True, editable=False)
+    total = MoneyField(default=ZERO, editable=False)
     currency = models.CharField(max_length=3, editable=False, help_text="ISO 4217")
     # The client's name for its request, and a digest of what it requested, to tell a retry from another request.
     idempotency_key = models.CharField(max_length=255, null=True, blank=True, editable=False)  # noqa: DJ001 - unique
@@ -305,6 +335,7 @@ class Order(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     placed_at = models.DateTimeField(null=True, blank=True, editable=False)
     pay_by = models.DateTimeField(null=True, blank=True, help_text="Past this moment an unpaid order is void.")
+    updated_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
 
     placed_lines: list[OrderLine] | None = None
     """The lines as this instance has just placed them, to show without another query; None on a loaded order."""
@@ -318,10 +349,12 @@ class Order(models.Model):
     class Meta:
         base_manager_name = "objects"
         ordering = ["-placed_at", "-id"]
+        permissions = [("set_prices", "Can set prices, discounts and shipping of an order")]
         indexes = [
             models.Index(fields=["customer", "placed_at", "id"], name="orders_of_a_customer"),
             models.Index(fields=["placed_at", "id"], name="orders_by_moment"),
             models.Index(fields=["status", "placed_at", "id"], name="orders_by_status"),
+            models.Index(fields=["updated_at", "id"], name="orders_by_change"),
             models.Index(
                 fields=["pay_by"], condition=Q(status="PLACED", pay_by__isnull=False), name="orders_to_be_paid"
             ),
@@ -330,6 +363,13 @@ class Order(models.Model):
         ]
         constraints = [
             models.CheckConstraint(condition=Q(total__gte=0), name="total_is_not_negative"),
+            models.CheckConstraint(
+                condition=Q(discount__gte=0) & (Q(shipping=None) | Q(shipping__gte=0)),
+                name="discount_and_shipping_are_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(shipping_tax__gte=0, tax__gte=F("shipping_tax")), name="tax_contains_that_of_shipping"
+            ),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="an_order_has_a_known_status"),
             models.CheckConstraint(
                 condition=Q(status__in=[Status.CART, Status.CANCELLED]) | Q(placed_at__isnull=False),
@@ -415,14 +455,27 @@ class Order(models.Model):
 
     @property
     def requested_details(self) -> dict[str, Any]:
-        """The details as they were requested, for the request's digest: an Address is named by its id.
+        """The details and terms as they were requested, for the request's digest: an Address is named by its id.
 
         What it says may have changed before a retry.
         """
-        if self._address_id is None:
-            return self.details
-        texts = {name: value for name, value in self.details.items() if name not in SHIP_TO}
-        return {**texts, "address": self._address_id}
+        details: dict[str, Any] = dict(self.details)
+        if self._address_id is not None:
+            details = {name: value for name, value in details.items() if name not in SHIP_TO}
+            details["address"] = self._address_id
+        if self.discount:
+            details["discount"] = self.discount
+        return details if self.shipping is None else {**details, "shipping": self.shipping}
+
+    @property
+    def taxes(self) -> list[RateTotal]:
+        """The sums for each tax rate, shipping included; empty if the order was placed without taxes."""
+        lines = self.lines.all() if self.placed_lines is None else self.placed_lines
+        parts = [(line.tax_rate, line.amount, line.tax) for line in lines]
+        return totals_by_rate(
+            [*parts, (self.shipping_tax_rate, self.shipping or ZERO, self.shipping_tax)],
+            prices_include_tax=self.prices_include_tax,
+        )
 
     @property
     def movements(self) -> models.QuerySet[StockMovement]:
@@ -498,11 +551,16 @@ class Order(models.Model):
 
     def write_row(self, **options: Any) -> None:
         """Write the order's own row, without checks and effects. For the steps of placing, not for callers."""
+        if options.get("update_fields"):
+            options["update_fields"] = {*options["update_fields"], "updated_at"}
+        self.updated_at = timezone.now()
         super().save(**options)
 
     def _check_new(self) -> None:
-        if self.total or self.currency or self.placed_at is not None or self.request_digest:
+        if self.total or self.currency or self.placed_at is not None or self.request_digest or self.tax:
             raise TypeError(PLACING_SETS)
+        if self.discount is not ZERO or self.shipping is not None:
+            clean_fields(self, TERMS)
         if self.idempotency_key is not None or any(getattr(self, name) != "" for name in BLANK_TEXTS):
             clean_fields(self, TEXTS)
         if any(getattr(self, name) != "" for name in CUSTOMER_DETAILS):
@@ -548,6 +606,7 @@ class Order(models.Model):
             written &= {*fields}
         clean_fields(self, written.intersection(TEXTS))
         self.clean_details(written.intersection(CUSTOMER_DETAILS))
+        clean_fields(self, written.intersection(TERMS))
         names = FROZEN_FIELDS if stored.placed_at is not None else (*SET_BY_PLACING, "number")
         changed = [name for name in names if name in written and self._differs(stored, name)]
         if changed:

@@ -3,6 +3,7 @@
 import functools
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -21,10 +22,12 @@ from products.db.compiled_queries import Param, compile_once
 from products.db.retry import InstanceState, atomic_with_retry
 from products.exceptions import SkuTaken
 from products.models.events import Event
+from products.models.money import MoneyField, price_decimals
 from products.models.order_status import WAITING_TO_BE_SHIPPED
 from products.models.querysets import ValidatedQuerySet, validated_fields
 from products.models.stock import Reason, StockMovement
 from products.ordering.stock_adjustment import Person, ShelfCount, StockAdjustment
+from products.taxes import STANDARD, validate_tax_class
 from products.validators import clean_fields, clean_values, printable, printable_line, visible, wholly_visible
 
 STOCK_IS_READ_ONLY = "Stock moves through receive(), correct(), count() and orders, which write the ledger."
@@ -40,8 +43,12 @@ UPSERT_NAMES_ALL_TEXTS = (
     "in is made of the three."
 )
 
-PLACEMENT_COLUMNS = ("id", "sku", "name", "price", "stock", "retired_at")
+PLACEMENT_COLUMNS = ("id", "sku", "name", "price", "tax_class", "stock", "retired_at")
 """The columns that placing an order needs."""
+
+PRICES = {"price", "list_price"}
+PRICE_FIELDS = ("price", "list_price", "tax_class")
+"""The fields whose old and new values the `product.changed` event keeps."""
 
 Movement = tuple[Any, int, int]
 """A stock movement of an order: (line id, product id, pieces)."""
@@ -50,6 +57,14 @@ SEARCHED_FIELDS = ("name", "sku", "description")
 SEARCH_COLUMNS = {*SEARCHED_FIELDS, "search_text"}
 DERIVED_FIELDS = {"updated_at", "search_text"}
 """Columns that follow from the others, so that a change of them alone is no event."""
+
+
+class PricePeriod(NamedTuple):
+    """A price, and the time in which it was in force; `until` is None for the present price."""
+
+    price: Decimal
+    start: datetime
+    until: datetime | None
 
 
 class Shelf(NamedTuple):
@@ -197,13 +212,20 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
             raise TypeError(SEARCH_TEXT_IS_DERIVED)
         if set(values) - DERIVED_FIELDS:
             values.setdefault("updated_at", timezone.now())
-        price = values.get("price")
-        if price is not None and hasattr(price, "resolve_expression") and not isinstance(price, Value):
-            # SQLite would cut off the decimals that PostgreSQL rounds.
-            values["price"] = Round(price, precision=currencies.decimals(settings.CURRENCY))
-        elif price is not None:
-            check_price(clean_values(self.model, {"price": price})["price"])
-        return super().update(**values)
+        for name in PRICES & set(values):
+            price = values[name]
+            if hasattr(price, "resolve_expression") and not isinstance(price, Value):
+                # SQLite would cut off the decimals that PostgreSQL rounds.
+                values[name] = Round(price, precision=price_decimals())
+            else:
+                check_price(name, clean_values(self.model, {name: price})[name])
+        if values.keys().isdisjoint(PRICE_FIELDS):
+            return super().update(**values)
+        with transaction.atomic(using=self.db):
+            before = self._prices(self.locked())
+            updated = super().update(**values)
+            self._record_price_changes(before)
+        return updated
 
     def bulk_update(self, objs: Iterable[Any], fields: Iterable[str], *arguments: Any, **options: Any) -> int:
         """Update these fields of the products, and with them `search_text` and `updated_at`."""
@@ -248,9 +270,28 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
         for product in products:
             product.clean_for_writing(writable_fields())
             product.search_text = searchable(product.name, product.sku, product.description)
-        return super().bulk_create(
-            products, batch_size, ignore_conflicts, update_conflicts, sorted(updated) or None, unique_fields
-        )
+        conflicting = {f"{name}__in": [getattr(product, name) for product in products] for name in unique_fields or ()}
+        with transaction.atomic(using=self.db):
+            repriced = not updated.isdisjoint(PRICE_FIELDS)
+            before = self._prices(self.filter(**conflicting).locked()) if repriced else {}
+            created = super().bulk_create(
+                products, batch_size, ignore_conflicts, update_conflicts, sorted(updated) or None, unique_fields
+            )
+            self._record_price_changes(before)
+        return created
+
+    def _prices(self, products: "ProductQuerySet") -> dict[int, dict[str, Any]]:
+        return {row.pop("pk"): row for row in products.values("pk", *PRICE_FIELDS)}
+
+    def _record_price_changes(self, before: Mapping[int, dict[str, Any]]) -> None:
+        """Write a `product.changed` event for each product whose prices are no longer those of `before`."""
+        now = self._prices(self.model.objects.using(self.db).filter(pk__in=list(before))) if before else {}
+        events = [
+            Event(kind="product.changed", product_id=pk, facts=price_changes(before[pk], prices))
+            for pk, prices in now.items()
+            if prices != before[pk]
+        ]
+        Event.objects.using(self.db).bulk_create(events)
 
     def by_ids_or_skus(
         self, ids: Collection[int], skus: Collection[str] = (), *, locked: bool = False
@@ -310,7 +351,21 @@ class Product(models.Model):
     name = models.CharField(max_length=200, validators=[printable_line, visible])
     description = models.TextField(blank=True, default="", validators=[MaxLengthValidator(10_000), printable])
     category = models.ForeignKey(Category, models.PROTECT, null=True, blank=True, related_name="products")
-    price = models.DecimalField(max_digits=10, decimal_places=2, validators=[MinValueValidator(0)])
+    price = MoneyField(max_digits=12, validators=[MinValueValidator(0)])
+    list_price = MoneyField(
+        max_digits=12,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="The price before a reduction, at least the price; shown beside it.",
+    )
+    tax_class = models.CharField(
+        max_length=30,
+        default=STANDARD,
+        db_default=STANDARD,
+        validators=[printable_line, visible, validate_tax_class],
+        help_text="One of the classes in TAX_RATES.",
+    )
     stock = models.IntegerField(default=0, editable=False, help_text="Pieces that can be sold now.")
     retired_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -337,6 +392,9 @@ class Product(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(stock__gte=0), name="stock_is_not_negative"),
             models.CheckConstraint(condition=Q(price__gte=0), name="price_is_not_negative"),
+            models.CheckConstraint(
+                condition=Q(list_price=None) | Q(list_price__gte=F("price")), name="list_price_is_at_least_the_price"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -368,8 +426,11 @@ class Product(models.Model):
     def clean(self) -> None:
         """Validate the price by the shop's currency, for forms. Raises ValidationError."""
         super().clean()
-        if isinstance(self.price, Decimal) and self.price.is_finite():  # Otherwise its field has refused it already.
-            check_price(self.price)
+        prices = {name: getattr(self, name) for name in PRICES}
+        for name, price in prices.items():
+            if isinstance(price, Decimal) and price.is_finite():  # Otherwise its field has refused it already.
+                check_price(name, price)
+        self._check_list_price()
 
     @property
     def category_slug(self) -> str | None:
@@ -433,6 +494,19 @@ class Product(models.Model):
         """
         return ShelfCount(self, Reason.COUNTED, counted, expected=expected, by=by, note=note, key=key).execute()
 
+    def price_history(self, since: datetime) -> list[PricePeriod]:
+        """Return the prices in force since a moment, oldest first: the one at that moment, and each that followed.
+
+        From the events, so `since` is not before the retention of events; it begins when the product was created.
+        """
+        changes = self.events.filter(kind="product.changed", at__gt=since).order_by("id").values_list("facts", "at")
+        repriced = [(facts, at) for facts, at in changes if "price" in facts.get("new", ())]
+        start, periods = max(since, self.created_at), []
+        for facts, at in repriced:
+            periods.append(PricePeriod(Decimal(facts["old"]["price"]), start, at))
+            start = at
+        return [*periods, PricePeriod(self.price, start, None)]
+
     def retire(self, *, by: Person = None) -> None:
         """Take the product off sale; its stock and history stay. Retiring a retired product changes nothing."""
         if self.retired_at is None:
@@ -453,9 +527,17 @@ class Product(models.Model):
             if hasattr(self.__dict__.get(name), "resolve_expression"):
                 raise TypeError(EXPRESSIONS_ARE_FOR_UPDATE.format(name=name))
         clean_fields(self, {*names} & {*validated_fields(Product)})
-        if "price" in names:
-            check_price(self.price)
-            self.price = round(self.price, currencies.PRICE_DECIMALS) + 0  # as it is stored; and -0 is 0
+        for name in PRICES & {*names}:
+            if getattr(self, name) is not None:
+                check_price(name, getattr(self, name))
+                setattr(self, name, currencies.scaled(getattr(self, name), settings.CURRENCY))  # as it is stored
+        if not self.get_deferred_fields().intersection(PRICES):
+            self._check_list_price()
+
+    def _check_list_price(self) -> None:
+        price, list_price = self.price, self.list_price
+        if isinstance(price, Decimal) and isinstance(list_price, Decimal) and list_price < price:
+            raise ValidationError({"list_price": ["A list price is at least the price."]})
 
     def new_search_text(self, names: Collection[str], stored: "Product") -> str:
         """Return the search text after writing the fields `names` over `stored`, the row in the database."""
@@ -506,7 +588,8 @@ class Product(models.Model):
         super().save(**{**options, "update_fields": {*fields, *DERIVED_FIELDS} if fields else fields})
         changed = sorted(name for name in {*fields} - DERIVED_FIELDS if self._differs(before, name))
         if changed:
-            Event.objects.create(kind="product.changed", product=self, by=by, facts={"fields": changed})
+            facts = price_changes(vars(before), vars(self), changed)
+            Event.objects.create(kind="product.changed", product=self, by=by, facts=facts)
 
     def _differs(self, before: "Product", name: str) -> bool:
         # An assigned value may still be text, as in retired_at="2026-01-01T00:00Z"; the field converts it.
@@ -514,10 +597,30 @@ class Product(models.Model):
         return bool(to_python(getattr(self, attribute)) != getattr(before, attribute))
 
 
-def check_price(price: Decimal) -> None:
-    """Raise ValidationError for a price with more decimals than the shop's currency has."""
-    if not currencies.fits(price, settings.CURRENCY):
-        raise ValidationError({"price": [currencies.sentence_for(settings.CURRENCY)]})
+def check_price(name: str, price: Decimal | None) -> None:
+    """Raise ValidationError for a price with more decimals than price_decimals()."""
+    digits = price_decimals()
+    if price is not None and not currencies.fits(price, digits):
+        raise ValidationError({name: [currencies.sentence_for(settings.CURRENCY, digits)]})
+
+
+def price_changes(
+    before: Mapping[str, Any], after: Mapping[str, Any], fields: Collection[str] | None = None
+) -> dict[str, Any]:
+    """Return the facts of a `product.changed` event: the changed `fields`, and the old and new values of prices.
+
+    Without `fields`, those of PRICE_FIELDS that differ.
+    """
+    changed = [name for name in PRICE_FIELDS if before[name] != after[name]] if fields is None else fields
+    priced = [name for name in PRICE_FIELDS if name in changed]
+    if not priced:
+        return {"fields": [*changed]}
+    old, new = ({name: _as_fact(values[name]) for name in priced} for values in (before, after))
+    return {"fields": sorted(changed), "old": old, "new": new}
+
+
+def _as_fact(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 @functools.cache

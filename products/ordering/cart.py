@@ -11,7 +11,7 @@ from products.db.retry import atomic_with_retry
 from products.exceptions import CustomerGone, IdempotentReplay, InvalidOrder, InvalidTransition, NotInCart
 from products.models.order_lines import OrderLine
 from products.models.order_status import Status
-from products.models.orders import CUSTOMER_DETAILS, Order, OrderQuerySet
+from products.models.orders import CUSTOMER_DETAILS, TERMS, Order, OrderQuerySet
 from products.models.products import Product
 from products.ordering.validation import MAX_LINES, OrderDraft, RequestedItem, checked_items, too_many_lines
 
@@ -41,7 +41,7 @@ class Cart:
     def quote(self) -> OrderDraft:
         """Return what placing the cart now would come to, with everything that prevents it."""
         order = self._orders().first()
-        details = {name: getattr(order, name) for name in DESCRIPTION} if order else {}
+        details = {name: getattr(order, name) for name in (*DESCRIPTION, *TERMS)} if order else {}
         return Order.objects.quote(self.items if order else [], **details)
 
     def describe(self, **details: Any) -> None:

@@ -74,6 +74,8 @@ def place_optimistically(order: Order) -> bool:
         return False
     draft = _draft(order, None)
     draft.load_products()
+    if draft.has_own_prices:  # The statement compares the lines' prices with those of the products.
+        return False
     try:
         if not _check_optimistically(order, draft):
             return False
@@ -81,7 +83,8 @@ def place_optimistically(order: Order) -> bool:
         order.check_idempotency_key()
         raise
     lines = snapshot_prices(order, draft)
-    if not single_statement.execute(order, lines):
+    tax_classes = [line.tax_class for line in draft.lines]
+    if not single_statement.execute(order, lines, tax_classes):
         return False
     mark_persisted(order, lines)
     return True
@@ -153,8 +156,11 @@ def _restored(state: InstanceState, work: Callable[[], None]) -> None:
 
 
 def snapshot_prices(order: Order, draft: OrderDraft) -> list[OrderLine]:
-    """Set the order's total, currency and timestamps; return its unsaved lines with SKU, name and price as of now."""
-    order.total, order.currency, order.placed_at = draft.total, settings.CURRENCY, timezone.now()
+    """Set the order's figures, currency and timestamps; return its unsaved lines with SKU, name and price as of now."""
+    for name, value in vars(draft.totals).items():
+        setattr(order, name, value)
+    order.currency = settings.CURRENCY
+    order.placed_at = order.updated_at = timezone.now()
     if order.pay_by is None and settings.PAY_WITHIN is not None:
         order.pay_by = order.placed_at + settings.PAY_WITHIN
     return [
@@ -165,7 +171,11 @@ def snapshot_prices(order: Order, draft: OrderDraft) -> list[OrderLine]:
             quantity=line.quantity,
             sku=line.product.sku,
             name=line.product.name,
-            unit_price=line.product.price,
+            unit_price=line.unit_price,
+            discount=line.discount,
+            discount_share=line.discount_share,
+            tax_rate=line.tax_rate,
+            tax=line.tax,
         )
         for line in draft.lines
     ]
@@ -185,7 +195,13 @@ def _draft(order: Order, before: str | None) -> OrderDraft:
     items: list[RequestedItem] = order.items or []
     if order.items is None and before == Status.CART:
         items = list(order.lines.values_list("product_id", "quantity"))
-    draft = OrderDraft(items, details=order.details, missing=order.missing_details())
+    draft = OrderDraft(
+        items,
+        details=order.details,
+        missing=order.missing_details(),
+        discount=order.discount,
+        shipping=order.shipping,
+    )
     order.request_digest = digest_of(items, order.requested_details) if before is None else FROM_CART
     return draft
 

@@ -1,4 +1,4 @@
-"""Placing an order in one statement: `SELECT products_place_order_2(…)`, a function of migration 0020.
+"""Placing an order in one statement: `SELECT products_place_order_3(…)`, a function of migration 0029.
 
 The function locks the products in id order, checks that they still are as they were looked up and that every line is
 in stock, and writes order, lines, stock, ledger and event; PostgreSQL commits all of it as one statement. That takes
@@ -17,7 +17,7 @@ from products.db.compiled_queries import fetch_all
 from products.models.events import Event
 from products.models.order_lines import OrderLine
 
-FUNCTION = "products_place_order_2"
+FUNCTION = "products_place_order_3"
 """Another signature gets another number, so that the running release keeps its own during a deployment."""
 
 ORDER_COLUMNS = (
@@ -35,6 +35,7 @@ ORDER_COLUMNS = (
     "created_at",
     "placed_at",
     "pay_by",
+    "prices_include_tax",
 )
 DETAIL_COLUMNS = (
     "reference",
@@ -51,9 +52,17 @@ DETAIL_COLUMNS = (
     "ship_to_country",
 )
 """The columns of the order that pass as one array; as NULL where all are blank, so that such an order costs no more."""
+MONEY_COLUMNS = ("discount", "shipping", "shipping_tax_rate", "shipping_tax", "tax")
+"""The columns of the order that pass as one array of numbers, which is NULL where there is nothing but zeros."""
 LINE_COLUMNS = ("id", "product_id", "quantity", "sku", "name", "unit_price")
-"""The function's parameters, in order: the order's columns, the array of its details, an array for each column of its
-lines, and the event's facts and user."""
+LINE_MONEY_COLUMNS = ("discount", "discount_share", "tax_rate", "tax")
+"""The columns of the lines that each pass as an array, or as NULL where there is nothing but zeros."""
+SET_BY_FUNCTION = ("updated_at",)
+"""The columns of the order that the function sets itself: to `placed_at`.
+
+The function's parameters, in order: the order's columns, the arrays of its details and of its money, an array for each
+column of its lines, one of their products' tax classes, and the event's facts and user.
+"""
 
 
 @functools.cache
@@ -63,11 +72,9 @@ def writes_all_columns_of(order_model: type[models.Model]) -> bool:
     It does not know a column that was added later; such a model is placed step by step until the function has a new
     version.
     """
-    of_order = {*ORDER_COLUMNS, *DETAIL_COLUMNS}
-    return set(insertable_columns(order_model)) == of_order and set(insertable_columns(OrderLine)) == {
-        *LINE_COLUMNS,
-        "order_id",
-    }
+    of_order = {*ORDER_COLUMNS, *DETAIL_COLUMNS, *MONEY_COLUMNS, *SET_BY_FUNCTION}
+    of_lines = {*LINE_COLUMNS, *LINE_MONEY_COLUMNS, "order_id"}
+    return set(insertable_columns(order_model)) == of_order and set(insertable_columns(OrderLine)) == of_lines
 
 
 def is_supported(order_model: type[models.Model]) -> bool:
@@ -80,17 +87,23 @@ def is_supported(order_model: type[models.Model]) -> bool:
     return database.vendor == "postgresql" and is_autocommit and writes_all_columns_of(order_model)
 
 
-def execute(order: Any, lines: Sequence[OrderLine]) -> bool:
-    """Write the order and everything that placing it brings; False, and nothing changed, if a product has changed."""
+def execute(order: Any, lines: Sequence[OrderLine], tax_classes: Sequence[str]) -> bool:
+    """Write the order and everything that placing it brings; False, and nothing changed, if a product has changed.
+
+    `tax_classes` are those of the lines' products, which are compared with the products like SKU, name and price.
+    """
     model: type[models.Model] = type(order)
     of_order = dict(zip(insertable_columns(model), insert_values(model, vars(order)), strict=True))
     event = Event.transition_row(order, None, order.placed_by)
     of_event = dict(zip(insertable_columns(Event), insert_values(Event, event), strict=True))
-    details = [of_order[name] for name in DETAIL_COLUMNS]
+    is_taxed = order.shipping_tax_rate is not None  # A rate of 0 is not the same as none.
     values = [
         *(of_order[name] for name in ORDER_COLUMNS),
-        details if any(details) else None,
+        _unless_blank([of_order[name] for name in DETAIL_COLUMNS]),
+        _unless_blank([of_order[name] for name in MONEY_COLUMNS], keep=is_taxed),
         *([getattr(line, name) for line in lines] for name in LINE_COLUMNS),
+        list(tax_classes),
+        *(_unless_blank([getattr(line, name) for line in lines], keep=is_taxed) for name in LINE_MONEY_COLUMNS),
         of_event["facts"],
         of_event["by_id"],
     ]
@@ -104,12 +117,19 @@ def execute(order: Any, lines: Sequence[OrderLine]) -> bool:
     return bool(written)
 
 
+def _unless_blank(values: list[Any], *, keep: bool = False) -> list[Any] | None:
+    return values if keep or any(values) else None
+
+
 @functools.cache
 def _call(order_model: type[models.Model]) -> str:
     casts = [
         *(_cast(order_model, name) for name in ORDER_COLUMNS),
         "::text[]",
+        "::numeric[]",
         *(f"{_cast(OrderLine, name)}[]" for name in LINE_COLUMNS),
+        "::varchar[]",
+        *("::numeric[]" for _ in LINE_MONEY_COLUMNS),
         _cast(Event, "facts"),
         _cast(Event, "by_id"),
     ]

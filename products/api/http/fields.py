@@ -158,17 +158,20 @@ class StrictTimestampField(serializers.Field):
 @extend_schema_field(
     {
         "oneOf": [
-            {"type": "string", "pattern": r"^[0-9]{1,8}(\.[0-9]{1,2})?$"},
-            {"type": "number", "minimum": 0, "maximum": 99_999_999.99, "multipleOf": 0.01},
+            {"type": "string", "pattern": r"^[0-9]{1,8}(\.[0-9]{1,4})?$"},
+            {"type": "number", "minimum": 0, "maximum": 99_999_999.9999, "multipleOf": 0.0001},
         ],
         "example": "4.50",
     }
 )
 class StrictDecimalField(serializers.Field):
-    """An amount with at most two decimals, as a string or a JSON number, without exponent or sign."""
+    """A price or an amount with at most four decimals, as a string or a JSON number, without exponent or sign.
 
-    default_error_messages = {"invalid": "Not an amount such as 4.50, with at most two decimals."}
-    pattern = re.compile(r"[0-9]{1,8}(\.[0-9]{1,2})?")
+    How many of them the shop's currency has is up to the model.
+    """
+
+    default_error_messages = {"invalid": "Not an amount such as 4.50, with at most four decimals."}
+    pattern = re.compile(r"[0-9]{1,8}(\.[0-9]{1,4})?")
 
     def to_internal_value(self, data: Any) -> Decimal:
         is_number = isinstance(data, int | Decimal) and not isinstance(data, bool)
@@ -178,7 +181,7 @@ class StrictDecimalField(serializers.Field):
         return Decimal(text)
 
     def to_representation(self, value: Decimal) -> str:
-        return f"{value:.2f}"
+        return str(value)
 
 
 class FlagField(serializers.ChoiceField):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from products.api.openapi.extensions import MAX_DIGITS, digits
-from products.api.schemas.orders import DetailsRequest
+from products.api.schemas.orders import DetailsRequest, TermsRequest
 from products.models.stock import MAX_STOCK
 from products.ordering.validation import MAX_LINES
 
@@ -58,10 +58,10 @@ NOT_ZERO = {
 
 LINE = {"$ref": "#/components/schemas/LineRequest"}
 LINE_FORMS = {
-    "LineById": Form("A quantity of the product with an id.", ("product", "quantity")),
-    "LineBySku": Form("A quantity of the product with a SKU.", ("sku", "quantity")),
+    "LineById": Form("A quantity of the product with an id.", ("product", "quantity"), ("unit_price", "discount")),
+    "LineBySku": Form("A quantity of the product with a SKU.", ("sku", "quantity"), ("unit_price", "discount")),
 }
-DETAILS = (*DetailsRequest().fields, "customer")
+DETAILS = (*DetailsRequest().fields, "customer", *TermsRequest().fields)
 STOCK_FORMS = {
     "StockReceipt": Form(
         "Pieces that have been delivered.",
@@ -83,8 +83,8 @@ STOCK_FORMS = {
 FORMS: dict[str, dict[str, Form]] = {
     "LineRequest": LINE_FORMS,
     "OrderRequest": {
-        "OrderById": Form("An order of one product, by its id.", ("product", "quantity"), DETAILS),
-        "OrderBySku": Form("An order of one product, by its SKU.", ("sku", "quantity"), DETAILS),
+        "OrderById": Form("An order of one product, by its id.", ("product", "quantity"), ("unit_price", *DETAILS)),
+        "OrderBySku": Form("An order of one product, by its SKU.", ("sku", "quantity"), ("unit_price", *DETAILS)),
         "LinesRequest": Form(
             "An order of one or more lines.",
             ("lines",),

@@ -8,7 +8,8 @@ from rest_framework import serializers
 from products.api.errors import error_entries
 from products.api.http.fields import StrictIntegerField, StrictSerializer
 from products.api.schemas.addresses import ShipToResponse, ship_to_body
-from products.api.schemas.output import money
+from products.api.schemas.orders import TaxResponse, tax_body
+from products.api.schemas.output import MoneyResponseField, money
 from products.models import Violation
 from products.models.addresses import PARTS
 from products.models.order_lines import MAX_PER_LINE
@@ -26,8 +27,12 @@ class QuoteLineResponse(serializers.Serializer):
     sku = serializers.CharField()
     name = serializers.CharField()
     quantity = serializers.IntegerField()
-    unit_price = serializers.DecimalField(10, 2, help_text="The current price.")
-    amount = serializers.DecimalField(17, 2)
+    unit_price = MoneyResponseField(help_text="The current price.")
+    discount = MoneyResponseField(help_text="On this line, beside its share of the order's discount.")
+    discount_share = MoneyResponseField(help_text="The line's share of the order's discount.")
+    amount = MoneyResponseField(help_text="Quantity times unit price, less both discounts.")
+    tax_rate = serializers.DecimalField(6, 3, allow_null=True, help_text="In percent; null without taxes.")
+    tax = MoneyResponseField(help_text="The line's share of the tax at its rate.")
     available = serializers.IntegerField(help_text="How many pieces could be ordered now.")
     problems = serializers.ListField(
         child=serializers.CharField(), help_text="The codes of the problems with this line."
@@ -50,7 +55,12 @@ class QuoteProblem(serializers.Serializer):
 
 class QuoteResponse(serializers.Serializer):
     lines = QuoteLineResponse(many=True)
-    total = serializers.DecimalField(17, 2)
+    discount = MoneyResponseField(help_text="Of the whole order; its lines have their shares of it.")
+    shipping = MoneyResponseField()
+    tax = MoneyResponseField(help_text="Of lines and shipping.")
+    prices_include_tax = serializers.BooleanField(help_text="Whether the tax is part of the prices, or is added.")
+    taxes = TaxResponse(many=True, help_text="The sums for each tax rate, shipping included; empty without taxes.")
+    total = MoneyResponseField()
     currency = serializers.CharField(help_text="ISO 4217")
     acceptable = serializers.BooleanField(help_text="Whether the order could be placed now.")
     problems = QuoteProblem(many=True, help_text="Every reason why the order cannot be placed.")
@@ -74,10 +84,15 @@ def cart_body(draft: OrderDraft) -> dict[str, Any]:
 
 def quote_body(draft: OrderDraft, data: Any) -> dict[str, Any]:
     """Return the quote. Its problems point into `data`, the request's body, or if that is empty into `lines`."""
-    violations = [*draft.violations(), *draft.shortages()]
+    violations, totals = [*draft.violations(), *draft.shortages()], draft.totals
     return {
         "lines": [quote_line_body(line, violations) for line in draft.lines],
-        "total": money(draft.total),
+        "discount": money(totals.discount),
+        "shipping": money(totals.shipping),
+        "tax": money(totals.tax),
+        "prices_include_tax": totals.prices_include_tax,
+        "taxes": [tax_body(each) for each in draft.taxes],
+        "total": money(totals.total),
         "currency": settings.CURRENCY,
         "acceptable": not violations,
         "problems": error_entries(violations, data),
@@ -90,8 +105,12 @@ def quote_line_body(line: DraftLine, violations: list[Violation]) -> dict[str, A
         "sku": line.product.sku,
         "name": line.product.name,
         "quantity": line.quantity,
-        "unit_price": money(line.product.price),
+        "unit_price": money(line.unit_price),
+        "discount": money(line.discount),
+        "discount_share": money(line.discount_share),
         "amount": money(line.amount),
+        "tax_rate": None if line.tax_rate is None else str(line.tax_rate),
+        "tax": money(line.tax),
         "available": line.available,
         "problems": [violation.code for violation in violations if set(line.positions) & set(violation.positions)],
     }

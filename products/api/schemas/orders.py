@@ -1,14 +1,16 @@
 """Orders: their query parameters, placing them, the details of their transitions, their history, and the response."""
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from products.api.http.fields import (
     MemberError,
+    StrictDecimalField,
     StrictIntegerField,
     StrictSerializer,
     StrictTextField,
@@ -16,14 +18,16 @@ from products.api.http.fields import (
     text_of,
 )
 from products.api.schemas.addresses import ShipToRequest, ShipToResponse, ship_to_body
-from products.api.schemas.output import Output, money
+from products.api.schemas.output import MoneyResponseField, Output, money
 from products.api.schemas.pages import NEXT_TIME, PageQuery
-from products.models import Address, Event, Order, Status
+from products.models import Address, Event, Order, PricedItem, Status
 from products.models.addresses import PARTS
 from products.models.order_lines import MAX_PER_LINE
-from products.models.orders import SHIP_TO
+from products.models.orders import SHIP_TO, TERMS
 from products.order_numbers import format_number, parse_number
 from products.ordering.cart import DESCRIPTION
+from products.ordering.pricing import ZERO, RateTotal, subtotal, totals_by_rate
+from products.ordering.validation import RequestedItem
 
 LISTED_STATUSES = [status.value for status in Status if status != Status.CART]
 ONE_STATUS = f"({'|'.join(LISTED_STATUSES)})"
@@ -56,6 +60,7 @@ class OrderQuery(PageQuery):
     status = StatusesField(required=False, help_text="One or more, separated by commas.")
     placed_after = StrictTimestampField(required=False, help_text=f"Placed at or after this time. {NEXT_TIME}")
     placed_before = StrictTimestampField(required=False, help_text="Placed before this time.")
+    changed_since = StrictTimestampField(required=False, help_text=f"Placed or changed at or after it. {NEXT_TIME}")
     key = serializers.RegexField(
         r"^[\x21-\x7e]{1,255}\Z",
         required=False,
@@ -102,10 +107,23 @@ def with_kept_address(details: dict[str, Any], customer: Any) -> dict[str, Any]:
     return {**details, "ship_to": kept}
 
 
+class TermsRequest(StrictSerializer):
+    """What staff with the permission to set prices may say about an order."""
+
+    discount = StrictDecimalField(required=False, help_text="On the whole order; for staff who may set prices.")
+    shipping = StrictDecimalField(
+        required=False, help_text="Instead of the shop's own shipping fee; for staff who may set prices."
+    )
+
+
 class LineRequest(StrictSerializer):
     product = StrictIntegerField(checked_by_model=True, required=False, help_text="The product's id.")
     sku = StrictTextField(required=False, max_length=64)
     quantity = StrictIntegerField(maximum=MAX_PER_LINE, checked_by_model=True, help_text="1 to 10,000")
+    unit_price = StrictDecimalField(
+        required=False, help_text="Instead of the product's price; for staff who may set prices."
+    )
+    discount = StrictDecimalField(required=False, help_text="On the whole line; for staff who may set prices.")
 
     def member_errors(self, members: Set[str]) -> Iterator[MemberError]:
         yield from super().member_errors(members)
@@ -113,8 +131,11 @@ class LineRequest(StrictSerializer):
             yield MemberError("product_or_sku", "Give either `product` or `sku`.")
 
 
-class OrderRequest(LineRequest, DetailsRequest):
+class OrderRequest(LineRequest, DetailsRequest, TermsRequest):
     """One line, `{"product": 1, "quantity": 2}`, or several, `{"lines": [{"sku": "MUG-STONE", "quantity": 2}, …]}`."""
+
+    # As in the order's other form, and not the line's.
+    discount = StrictDecimalField(required=False, help_text=TermsRequest().fields["discount"].help_text)
 
     quantity = StrictIntegerField(maximum=MAX_PER_LINE, checked_by_model=True, required=False, help_text="1 to 10,000")
     lines = LineRequest(many=True, required=False)
@@ -129,14 +150,38 @@ class OrderRequest(LineRequest, DetailsRequest):
             yield from super().member_errors(members)
         else:
             yield from DetailsRequest.member_errors(self, members)
-            if members & {"product", "sku", "quantity"}:
+            if members & {"product", "sku", "quantity", "unit_price"}:
                 yield MemberError("lines_or_one_line", "Give either one line or `lines`.")
 
     @property
-    def items(self) -> list[tuple[int | str, int]]:
+    def items(self) -> list[RequestedItem]:
         """The requested lines as the models take them: [(product id or SKU, quantity), …]."""
-        lines = self.validated_data.get("lines", [self.validated_data])
-        return [(line["product"] if "product" in line else line["sku"], line["quantity"]) for line in lines]
+        data = self.validated_data
+        if "lines" in data:
+            return [requested_item(line) for line in data["lines"]]
+        return [requested_item({name: data[name] for name in LINE_MEMBERS if name in data})]
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """The order's own discount and shipping, by the names that Order takes, where they are given."""
+        return {name: self.validated_data[name] for name in TERMS if name in self.validated_data}
+
+    @property
+    def sets_prices(self) -> bool:
+        """Whether the body has something that only staff who may set prices can say."""
+        return bool(self.terms) or any(isinstance(item, PricedItem) for item in self.items)
+
+
+LINE_MEMBERS = ("product", "sku", "quantity", "unit_price")
+"""What the form of one line says about it; its `discount` is the order's."""
+
+
+def requested_item(line: Mapping[str, Any]) -> RequestedItem:
+    """Return the line as the models take it."""
+    product = line["product"] if "product" in line else line["sku"]
+    if "unit_price" in line or "discount" in line:
+        return PricedItem(product, line["quantity"], line.get("unit_price"), line.get("discount", ZERO))
+    return product, line["quantity"]
 
 
 def parse_simple_order(body: Any) -> list[tuple[int | str, int]] | None:
@@ -177,8 +222,21 @@ class OrderLineResponse(serializers.Serializer):
     sku = serializers.CharField()
     name = serializers.CharField()
     quantity = serializers.IntegerField(min_value=1, max_value=MAX_PER_LINE)
-    unit_price = serializers.DecimalField(10, 2)
-    amount = serializers.DecimalField(14, 2)
+    unit_price = MoneyResponseField()
+    discount = MoneyResponseField(help_text="On this line, beside its share of the order's discount.")
+    discount_share = MoneyResponseField(help_text="The line's share of the order's discount.")
+    amount = MoneyResponseField(help_text="Quantity times unit price, less both discounts.")
+    tax_rate = serializers.DecimalField(6, 3, allow_null=True, help_text="In percent; null without taxes.")
+    tax = MoneyResponseField(help_text="The line's share of the tax at its rate.")
+
+
+class TaxResponse(serializers.Serializer):
+    """The sums of what is taxed at one rate."""
+
+    rate = serializers.DecimalField(6, 3, help_text="In percent.")
+    net = MoneyResponseField(help_text="Without tax.")
+    tax = MoneyResponseField()
+    gross = MoneyResponseField(help_text="With tax.")
 
 
 class OrderResponse(serializers.Serializer):
@@ -187,7 +245,12 @@ class OrderResponse(serializers.Serializer):
     customer = serializers.IntegerField(source="customer_id", help_text="The customer's user id.")
     status = serializers.ChoiceField(LISTED_STATUSES)
     lines = OrderLineResponse(many=True)
-    total = serializers.DecimalField(14, 2)
+    discount = MoneyResponseField(help_text="Of the whole order; its lines have their shares of it.")
+    shipping = MoneyResponseField()
+    tax = MoneyResponseField(help_text="Of lines and shipping.")
+    prices_include_tax = serializers.BooleanField(help_text="Whether the tax is part of the prices, or is added.")
+    taxes = TaxResponse(many=True, help_text="The sums for each tax rate, shipping included; empty without taxes.")
+    total = MoneyResponseField()
     currency = serializers.CharField(help_text="ISO 4217")
     reference = serializers.CharField(help_text="The customer's own.")
     note = serializers.CharField()
@@ -199,11 +262,17 @@ class OrderResponse(serializers.Serializer):
     carrier = serializers.CharField()
     tracking_number = serializers.CharField()
     placed_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField(help_text="When anything of it last changed, such as its status.")
     pay_by = serializers.DateTimeField(allow_null=True, help_text="The payment deadline: after it the order expires.")
 
 
 def line_amount(line: Any) -> str | None:
-    return money(Decimal(line.unit_price or 0) * line.quantity)
+    return money(_amount(line))
+
+
+def _amount(line: Any) -> Decimal:
+    whole = subtotal(Decimal(line.unit_price or 0), line.quantity, settings.CURRENCY)
+    return whole - Decimal(line.discount) - Decimal(line.discount_share)
 
 
 LINE = Output(OrderLineResponse, computed={"amount": line_amount}, extra_columns=("order_id",))
@@ -211,9 +280,10 @@ ORDER = Output(
     OrderResponse,
     computed={
         "number": lambda row: format_number(row.number),
+        "shipping": lambda row: row.shipping or money(ZERO),
         "ship_to": lambda row: ship_to_body({part: getattr(row, f"ship_to_{part}") for part in PARTS}),
     },
-    extra_columns=("number", *SHIP_TO),
+    extra_columns=("number", "shipping", "shipping_tax_rate", "shipping_tax", *SHIP_TO),
 )
 
 
@@ -225,7 +295,30 @@ def order_body(order: Order) -> dict[str, Any]:
 
 def order_row_body(row: Any, lines: Iterable[Any]) -> dict[str, Any]:
     """Return the JSON of an order from its row and the rows of its lines."""
-    return ORDER.body(row, lines=[LINE.body(line) for line in lines])
+    lines = list(lines)
+    return ORDER.body(row, lines=[LINE.body(line) for line in lines], taxes=taxes_body(row, lines))
+
+
+def taxes_body(row: Any, lines: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return the sums for each tax rate of an order, from its row and the rows of its lines."""
+    if row.shipping_tax_rate is None:  # Then it was placed without taxes.
+        return []
+    parts = [(line.tax_rate, _amount(line), line.tax) for line in lines]
+    parts.append((row.shipping_tax_rate, row.shipping, row.shipping_tax))
+    totals = totals_by_rate(
+        [(None if rate is None else Decimal(rate), Decimal(amount), Decimal(tax)) for rate, amount, tax in parts],
+        prices_include_tax=row.prices_include_tax,
+    )
+    return [tax_body(each) for each in totals]
+
+
+def tax_body(total: RateTotal) -> dict[str, Any]:
+    return {
+        "rate": str(total.rate),
+        "net": money(total.net),
+        "tax": money(total.tax),
+        "gross": money(total.gross),
+    }
 
 
 class EventFacts(serializers.Serializer):

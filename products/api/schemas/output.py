@@ -7,8 +7,12 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Func, Model
 from rest_framework import serializers
+
+from products import currencies
+from products.models.money import MoneyField
 
 
 class Output:
@@ -38,7 +42,7 @@ class Output:
     def row_of(self, instance: Model) -> Any:
         """Return the row of a model instance."""
         return self.row._make(
-            [money(value) if isinstance(value, Decimal) else value for value in self._values_of(instance)]
+            [str(value) if isinstance(value, Decimal) else value for value in self._values_of(instance)]
         )
 
     def body(self, row: Any, **nested: Any) -> dict[str, Any]:
@@ -67,15 +71,22 @@ class AsText(Func):
         return self.as_sql(compiler, connection, template="%(expressions)s::text", **context)
 
 
+class MoneyResponseField(serializers.DecimalField):
+    """An amount or a price: a string with at least two decimals, and at most four."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(16, currencies.MAX_DECIMALS, **options)
+
+
 def money(amount: Decimal | str | None) -> str | None:
-    """Return an amount with two decimals. None stays None, and text from the database stays as it is."""
-    return amount if amount is None or isinstance(amount, str) else f"{amount:.2f}"
+    """Return an amount as text. None stays None, and text from the database stays as it is."""
+    return amount if amount is None or isinstance(amount, str) else str(currencies.scaled(amount, settings.CURRENCY))
 
 
 def _as_text(value: Any, column: Any, connection: Any) -> Any:
-    if isinstance(value, Decimal):  # SQLite drops trailing zeros.
+    if isinstance(value, Decimal) and not isinstance(column.output_field, MoneyField):  # SQLite drops trailing zeros.
         return f"{value:.{column.output_field.decimal_places}f}"
-    return str(value) if isinstance(value, UUID) else value
+    return str(value) if isinstance(value, UUID | Decimal) else value
 
 
 def _column(field: serializers.Field) -> str | Func:

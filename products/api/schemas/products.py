@@ -12,7 +12,7 @@ from products.api.http.fields import (
     StrictTimestampField,
     text_of,
 )
-from products.api.schemas.output import Output
+from products.api.schemas.output import MoneyResponseField, Output
 from products.api.schemas.pages import NEXT_TIME, PageQuery
 from products.models import Category, Product
 
@@ -61,6 +61,10 @@ class NewProduct(StrictSerializer):
     description = text_of(Product, "description", max_length=10_000, trim_whitespace=False)
     category = StrictTextField(required=False, allow_null=True, max_length=60, help_text="The category's slug.")
     price = StrictDecimalField()
+    list_price = StrictDecimalField(
+        required=False, allow_null=True, help_text="The price before a reduction, at least the price."
+    )
+    tax_class = text_of(Product, "tax_class", required=False)
 
     def validate_category(self, slug: str | None) -> Category | None:
         if slug is None:
@@ -87,7 +91,9 @@ class ProductResponse(serializers.Serializer):
     name = serializers.CharField()
     description = serializers.CharField()
     category = serializers.CharField(source="category.slug", allow_null=True, help_text="The category's slug.")
-    price = serializers.DecimalField(10, 2)
+    price = MoneyResponseField()
+    list_price = MoneyResponseField(allow_null=True, help_text="The price before a reduction.")
+    tax_class = serializers.CharField(help_text="Decides on the tax rate.")
     currency = serializers.CharField(help_text="ISO 4217")
     stock = serializers.IntegerField(min_value=0, help_text="How many pieces can be sold now.")
     in_stock = serializers.BooleanField()

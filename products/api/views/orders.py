@@ -50,9 +50,9 @@ from products.db.retry import atomic_with_retry
 from products.models import Address, Order, OrderLine
 from products.models.customers import customers
 from products.models.orders import OrderQuerySet
-from products.policies import may_order_for, may_see_all_orders
+from products.policies import may_order_for, may_see_all_orders, may_set_prices
 
-FILTERS = ("status", "placed_after", "placed_before", "key", "number", "reference", "customer")
+FILTERS = ("status", "placed_after", "placed_before", "changed_since", "key", "number", "reference", "customer")
 
 
 def transition(name: str, details: type[StrictSerializer]) -> Callable[[Any], Any]:
@@ -107,7 +107,8 @@ class OrderViewSet(GenericViewSet):
             filters["owner"] = request.user.pk
         page = OrderPage(ORDERS, filters, ["-placed_at", "-id"], query)
         # Whoever asks for a period reads it once, and does not go on from its end.
-        until = {} if "placed_before" in query else complete_until(query, "placed_after")
+        since = "changed_since" if "changed_since" in query else "placed_after"
+        until = {} if "placed_before" in query else complete_until(query, since)
         return page.respond(request, page.body_of, **until)
 
     @extend_schema(operation_id="orders_retrieve", summary="Read an order", responses=OrderResponse)
@@ -215,11 +216,13 @@ def requested_order(request: ApiRequest) -> dict[str, Any]:
         return {"items": items, "customer": user}
     serializer = OrderRequest(data=request.data)
     serializer.is_valid(raise_exception=True)
+    if serializer.sets_prices and not may_set_prices(user):
+        raise PermissionDenied
     customer_id = serializer.validated_data.get("customer", user.pk)
     if not may_order_for(user, customer_id):
         raise PermissionDenied
     customer = user if customer_id == user.pk else User(pk=customer_id)
-    return {"items": serializer.items, "customer": customer, **serializer.details}
+    return {"items": serializer.items, "customer": customer, **serializer.details, **serializer.terms}
 
 
 def refers_to_others(requested: dict[str, Any], user: Any) -> bool:
@@ -265,6 +268,7 @@ ORDERS = ListQuery(
         "owner": models.BigAutoField(),
         "placed_after": models.DateTimeField(),
         "placed_before": models.DateTimeField(),
+        "changed_since": models.DateTimeField(),
         "key": models.CharField(),
         "number": models.CharField(),
         "reference": models.CharField(),

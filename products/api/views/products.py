@@ -24,6 +24,7 @@ from products.api.schemas.products import PRODUCT, NewProduct, ProductChange, Pr
 from products.db.compiled_queries import Param, compile_once
 from products.db.retry import atomic_with_retry
 from products.models import Product
+from products.models.money import MoneyField
 from products.models.products import ProductQuerySet, searchable
 from products.ordering.validation import MAX_ID
 from products.policies import ADD_PRODUCTS, CHANGE_PRODUCTS
@@ -185,8 +186,8 @@ PRODUCTS = SearchableListQuery(
     params={
         "category": models.SlugField(),
         "sku": models.CharField(),
-        "price_min": models.DecimalField(max_digits=10, decimal_places=2),
-        "price_max": models.DecimalField(max_digits=10, decimal_places=2),
+        "price_min": MoneyField(max_digits=12),
+        "price_max": MoneyField(max_digits=12),
         "changed_since": models.DateTimeField(),
         "words": models.TextField(),
     },
