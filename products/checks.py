@@ -57,3 +57,30 @@ def _check_currency(alias: str) -> list[CheckMessage]:
         sentence = f"{currencies.sentence_for(currency, digits)} {sku} costs {price}."
         errors.append(Error(sentence, hint=HINT, id="products.E002"))
     return errors
+
+
+@register(Tags.database)
+def tax_classes_have_rates(*, databases: Sequence[str] | None = None, **options: Any) -> list[CheckMessage]:
+    """Refuse TAX_RATES that lack a tax class of some product, which could not be ordered."""
+    return [error for alias in databases or () for error in _check_tax_classes(alias)]
+
+
+def _check_tax_classes(alias: str) -> list[CheckMessage]:
+    connection, table = connections[alias], Product._meta.db_table
+    if not settings.TAX_RATES or unmet_by_requests(connection):
+        return []
+    with connection.cursor() as cursor:
+        if table not in connection.introspection.table_names(cursor):
+            return []  # Before the first migration.
+        columns = {column.name for column in connection.introspection.get_table_description(cursor, table)}
+    if "tax_class" not in columns:
+        return []  # Before the migration that adds it.
+    unrated = Product.objects.using(alias).exclude(tax_class__in=list(settings.TAX_RATES)).order_by("pk")
+    return [
+        Error(
+            f"{sku} has the tax class {tax_class}, which has no rate in TAX_RATES.",
+            hint="Add a rate for it, or give its products another tax class. Until then they cannot be ordered.",
+            id="products.E003",
+        )
+        for sku, tax_class in unrated.values_list("sku", "tax_class")[:1]
+    ]

@@ -7,15 +7,19 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Case, CharField, Count, F, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce, Round
 from django.utils import timezone
 
+from products.currencies import MAX_DECIMALS, MINOR_UNITS, scaled
 from products.models import Event, Order, OrderLine, Product, Reason, Status, StockMovement
 from products.models.events import MIN_RETENTION
+from products.models.money import MoneyField
 from products.models.order_status import RESTOCKS
 
+DISCOUNTS = F("lines__discount") + F("lines__discount_share")
 GIVEN_BACK = list(RESTOCKS.values())
 
 
@@ -87,19 +91,59 @@ def _line_differences(row: dict[str, Any]) -> Iterator[str]:
 
 
 def _totals() -> Iterator[str]:
-    """Compare each total with its lines; a cart has none yet, and neither has a cart that was cancelled."""
-    amounts = F("lines__quantity") * F("lines__unit_price")
+    """Compare each order's figures with its lines; a cart has none yet, and neither has a cart that was cancelled."""
     orders = Order.objects.order_by("pk").annotate(
         # Rounded, because SQLite adds binary fractions.
-        amounts=Round(Coalesce(Sum(amounts), Decimal(0)), precision=2),
+        amounts=_sum_of(_rounded(F("lines__quantity") * F("lines__unit_price")) - DISCOUNTS),
+        shares=_sum_of(F("lines__discount_share")),
+        line_taxes=_sum_of(F("lines__tax")),
         line_count=Count("lines"),
     )
-    wrong = ~Q(total=F("amounts")) | Q(placed_at__isnull=False, line_count=0)
-    for row in orders.filter(wrong).values("pk", "total", "amounts", "line_count").iterator():
-        if not row["line_count"]:
-            yield f"Order {row['pk']}: it has no lines, and its total is {row['total']}."
-        else:
-            yield f"Order {row['pk']}: the total is {row['total']}, but its lines add up to {row['amounts']:.2f}."
+    added_tax = Case(When(prices_include_tax=True, then=Decimal(0)), default=F("tax"), output_field=MoneyField())
+    shipping = Coalesce(F("shipping"), Decimal(0), output_field=MoneyField())
+    expected = Round(F("amounts") + shipping + added_tax, precision=MAX_DECIMALS)
+    orders = orders.annotate(
+        expected=expected, taxed=Round(F("line_taxes") + F("shipping_tax"), precision=MAX_DECIMALS)
+    )
+    wrong = (
+        ~Q(total=F("expected"))
+        | ~Q(discount=F("shares"))
+        | ~Q(tax=F("taxed"))
+        | Q(placed_at__isnull=False, line_count=0)
+    )
+    never_placed = Q(placed_at=None, total=0, tax=0)  # A cart may have a discount already.
+    columns = ("pk", "total", "discount", "tax", "shares", "expected", "taxed", "line_count")
+    for row in orders.filter(wrong).exclude(never_placed).values(*columns).iterator():
+        yield from _total_differences(row)
+
+
+def _total_differences(row: dict[str, Any]) -> Iterator[str]:
+    """Say which figures of one order are wrong."""
+    order, total = f"Order {row['pk']}", row["total"]
+    expected, shares, taxed = (scaled(row[name], settings.CURRENCY) for name in ("expected", "shares", "taxed"))
+    if not row["line_count"]:
+        yield f"{order}: it has no lines, and its total is {total}."
+        return
+    if total != expected:
+        yield f"{order}: the total is {total}, but its lines, shipping and tax add up to {expected}."
+    if row["discount"] != shares:
+        yield f"{order}: its discount is {row['discount']}, but the shares of its lines add up to {shares}."
+    if row["tax"] != taxed:
+        yield f"{order}: its tax is {row['tax']}, but that of its lines and shipping adds up to {taxed}."
+
+
+def _sum_of(amount: Any) -> Round:
+    return Round(Coalesce(Sum(amount), Decimal(0), output_field=MoneyField()), precision=MAX_DECIMALS)
+
+
+def _rounded(amount: Any) -> Case:
+    """Round to the minor units of the order's currency, as pricing does."""
+    by_digits = {digits: [code for code in MINOR_UNITS if MINOR_UNITS[code] == digits] for digits in (0, 3, 4)}
+    return Case(
+        *(When(currency__in=codes, then=Round(amount, precision=digits)) for digits, codes in by_digits.items()),
+        default=Round(amount, precision=2),
+        output_field=MoneyField(),
+    )
 
 
 def _statuses() -> Iterator[str]:

@@ -13,6 +13,7 @@ from django.utils.html import format_html_join
 
 from products import policies
 from products.admin.actions import ObjectAction, ObjectActionAdmin, ReadOnlyMixin
+from products.admin.money import money_column
 from products.models import TRANSITIONS, Event, Order, OrderLine, Status
 from products.order_numbers import format_number, is_number, parse_number
 
@@ -84,7 +85,20 @@ class OrderIdSearchMixin:
 
 class LineInline(ReadOnlyMixin, admin.TabularInline):
     model = OrderLine
-    fields = readonly_fields = ("product", "sku", "name", "quantity", "unit_price", "amount")
+    fields = readonly_fields = (
+        "product",
+        "sku",
+        "name",
+        "quantity",
+        "shown_price",
+        "shown_discount",
+        "shown_share",
+        "amount",
+        "tax_rate",
+        "shown_tax",
+    )
+    shown_price, shown_discount = money_column("unit_price"), money_column("discount")
+    shown_share, shown_tax = money_column("discount_share"), money_column("tax")
     verbose_name_plural = "lines"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrderLine]:
@@ -137,11 +151,15 @@ class OrderAdmin(OrderIdSearchMixin, ReadOnlyMixin, ObjectActionAdmin):
         "note",
         ("email", "phone"),
         "address",
-        ("created_at", "placed_at", "pay_by"),
+        ("shown_discount", "shown_shipping", "shown_tax", "prices_include_tax"),
+        ("created_at", "placed_at", "updated_at", "pay_by"),
         "payment_reference",
         ("carrier", "tracking_number"),
         "idempotency_key",
     ]
+
+    shown_discount, shown_shipping = money_column("discount"), money_column("shipping")
+    shown_tax = money_column("tax")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         return super().get_queryset(request).select_related("customer")

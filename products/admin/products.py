@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from products import policies
 from products.admin.actions import ObjectAction, ObjectActionAdmin
+from products.admin.money import money_column
 from products.admin.stock import Correct, Count, Receive
 from products.admin.versioned_forms import VersionedAdmin
 from products.models import Category, Product
@@ -63,15 +64,17 @@ class ProductAdmin(VersionedAdmin, ObjectActionAdmin):
     object_actions = [Receive, Correct, Count, Retire, BringBack]
     actions = ["retire_selected", "bring_back_selected"]
 
-    list_display = ["sku", "name", "category", "price", "stock", "on_sale"]
+    list_display = ["sku", "name", "category", "shown_price", "stock", "on_sale"]
     list_display_links = ["sku", "name"]
     list_filter = [OnSaleFilter, "category"]
     list_select_related = ["category"]
     search_fields = ["sku", "name"]
 
-    fields = ["sku", "name", "description", "category", "price"]
+    fields = ["sku", "name", "description", "category", "price", "list_price", "tax_class"]
     readonly_fields = ["stock", "retired_at", "created_at", "updated_at"]
     autocomplete_fields = ["category"]
+
+    shown_price = money_column("price")
 
     def get_fields(self, request: HttpRequest, obj: Product | None = None) -> Any:
         return [*self.fields, *self.readonly_fields] if obj else self.fields

@@ -175,19 +175,22 @@ class Migration(migrations.Migration):
                     ("discount_share__gte", 0),
                     models.Q(
                         models.Q(("discount", 0), ("discount_share", 0)),
-                        (
-                            "discount__lte",
-                            django.db.models.expressions.CombinedExpression(
+                        models.Q(
+                            (
+                                "discount__lte",
                                 django.db.models.expressions.CombinedExpression(
                                     django.db.models.expressions.CombinedExpression(
-                                        models.F("quantity"), "*", models.F("unit_price")
+                                        django.db.models.expressions.CombinedExpression(
+                                            models.F("quantity"), "*", models.F("unit_price")
+                                        ),
+                                        "+",
+                                        models.Value(Decimal("0.5")),
                                     ),
-                                    "+",
-                                    models.Value(Decimal("0.5")),
+                                    "-",
+                                    models.F("discount_share"),
                                 ),
-                                "-",
-                                models.F("discount_share"),
                             ),
+                            ("unit_price__isnull", False),
                         ),
                         _connector="OR",
                     ),
@@ -198,7 +201,11 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="orderline",
             constraint=models.CheckConstraint(
-                condition=models.Q(("tax", 0), models.Q(("tax__gt", 0), ("tax_rate__gt", 0)), _connector="OR"),
+                condition=models.Q(
+                    ("tax", 0),
+                    models.Q(("tax__gt", 0), ("tax_rate__gt", 0), ("tax_rate__isnull", False)),
+                    _connector="OR",
+                ),
                 name="tax_needs_a_rate_and_is_not_negative",
             ),
         ),

@@ -106,12 +106,16 @@ class OrderLine(models.Model):
                 condition=Q(discount__gte=0, discount_share__gte=0)
                 & (
                     Q(discount=0, discount_share=0)
-                    | Q(discount__lte=F("quantity") * F("unit_price") + Decimal("0.5") - F("discount_share"))
+                    | Q(
+                        unit_price__isnull=False,  # A comparison with NULL would be no violation.
+                        discount__lte=F("quantity") * F("unit_price") + Decimal("0.5") - F("discount_share"),
+                    )
                 ),
                 name="discounts_are_at_most_the_price",
             ),
             models.CheckConstraint(
-                condition=Q(tax=0) | Q(tax__gt=0, tax_rate__gt=0), name="tax_needs_a_rate_and_is_not_negative"
+                condition=Q(tax=0) | Q(tax__gt=0, tax_rate__isnull=False, tax_rate__gt=0),
+                name="tax_needs_a_rate_and_is_not_negative",
             ),
             models.CheckConstraint(condition=Q(tax_rate__range=(0, 100)), name="tax_rate_is_a_percentage"),
             models.UniqueConstraint(fields=["order", "product"], name="one_line_per_product_and_order"),

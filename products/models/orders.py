@@ -553,7 +553,8 @@ class Order(models.Model):
         """Write the order's own row, without checks and effects. For the steps of placing, not for callers."""
         if options.get("update_fields"):
             options["update_fields"] = {*options["update_fields"], "updated_at"}
-        self.updated_at = timezone.now()
+        if not self._state.adding:
+            self.updated_at = timezone.now()
         super().save(**options)
 
     def _check_new(self) -> None:

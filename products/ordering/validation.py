@@ -204,7 +204,7 @@ class OrderDraft:
 
     def _requested_keys(self) -> tuple[list[int], list[str]]:
         """Return the requested ids and SKUs, each once and sorted."""
-        requested = {_key(product) for product, _ in self.items}
+        requested = {_key(item[0]) for item in self.items}
         ids = sorted(key for key in requested if isinstance(key, int))
         skus = sorted(key for key in requested if isinstance(key, str))
         return ids, skus
@@ -232,7 +232,7 @@ class OrderDraft:
 
     def _apply_terms(self, line: DraftLine, own_price: Decimal | None, discount: Decimal) -> None:
         position = line.positions[-1]
-        if own_price is not None and not _is_amount(own_price, currencies.MAX_DECIMALS):
+        if own_price is not None and not _is_amount(own_price, currencies.MAX_DECIMALS, MAX_PRICE):
             self._violations.append(Violation("invalid_price", INVALID_PRICE, (position,)))
         elif position != line.positions[0] and own_price != line.own_price:
             detail = f"{line.product.sku} has two different prices; an order has one line for each product."
@@ -321,13 +321,14 @@ def _unknown(requested: Product | int | str, position: int) -> Violation:
     return Violation("unknown_product", "There is no such product.", (position,), facts)
 
 
-def _is_amount(amount: object, digits: int) -> bool:
-    return isinstance(amount, Decimal) and 0 <= amount <= MAX_PRICE and currencies.fits(amount, digits)
+def _is_amount(amount: object, digits: int, maximum: Decimal = MAX_TOTAL) -> bool:
+    is_number = isinstance(amount, Decimal) and amount.is_finite()
+    return is_number and 0 <= amount <= maximum and currencies.fits(amount, digits)
 
 
 def _invalid_amount() -> str:
     digits = currencies.decimals(settings.CURRENCY)
-    return f"An amount is a Decimal from 0 to {MAX_PRICE} with at most {digits} decimals."
+    return f"An amount is a Decimal from 0 to {MAX_TOTAL} with at most {digits} decimals."
 
 
 def _is_quantity(quantity: object) -> bool:

@@ -78,7 +78,7 @@ def test_a_line_that_was_rewritten_is_found(found, order):
 
     assert found() == [
         f"Order {order.pk}: its line for 5 of MUG took 3 from the stock.",
-        f"Order {order.pk}: the total is 0.30, but its lines add up to 0.50.",
+        f"Order {order.pk}: the total is 0.30, but its lines, shipping and tax add up to 0.50.",
     ]
 
 
@@ -113,7 +113,7 @@ def test_an_order_that_was_made_a_cart_again_is_found(found, order):
 def test_a_total_that_was_rewritten_is_found(found, order):
     execute("UPDATE products_order SET total = 0")
 
-    assert found() == [f"Order {order.pk}: the total is 0.00, but its lines add up to 0.30."]
+    assert found() == [f"Order {order.pk}: the total is 0.00, but its lines, shipping and tax add up to 0.30."]
 
 
 def test_a_currency_that_was_rewritten_is_found(found, order):

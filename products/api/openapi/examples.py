@@ -19,12 +19,24 @@ PRODUCT = {
     "description": "Safe for dishwashers.",
     "category": "kitchen",
     "price": "12.50",
+    "list_price": None,
+    "tax_class": "standard",
     "currency": "EUR",
     "stock": 200,
     "in_stock": True,
     "retired_at": None,
     "created_at": MORNING,
     "updated_at": MORNING,
+}
+
+PRICE_HISTORY = {
+    "days": 30,
+    "currency": "EUR",
+    "lowest": "11.90",
+    "prices": [
+        {"price": "11.90", "start": MORNING, "until": NOON},
+        {"price": "12.50", "start": NOON, "until": None},
+    ],
 }
 
 SHIP_TO = {
@@ -56,13 +68,30 @@ CUSTOMER = {
     "date_joined": MORNING,
 }
 
+FIGURES_OF_LINE = {
+    "unit_price": "12.50",
+    "discount": "0.00",
+    "discount_share": "0.00",
+    "amount": "25.00",
+    "tax_rate": None,
+    "tax": "0.00",
+}
+FIGURES = {
+    "discount": "0.00",
+    "shipping": "0.00",
+    "tax": "0.00",
+    "prices_include_tax": True,
+    "taxes": [],
+    "total": "25.00",
+}
+
 ORDER = {
     "id": ORDER_ID,
     "number": "K7QF-3MXP",
     "customer": 7,
     "status": "PLACED",
-    "lines": [{"id": LINE_ID, "product": 1, **NAMED, "quantity": 2, "unit_price": "12.50", "amount": "25.00"}],
-    "total": "25.00",
+    "lines": [{"id": LINE_ID, "product": 1, **NAMED, "quantity": 2, **FIGURES_OF_LINE}],
+    **FIGURES,
     "currency": "EUR",
     **DETAILS,
     "idempotency_key": KEY,
@@ -70,15 +99,16 @@ ORDER = {
     "carrier": "",
     "tracking_number": "",
     "placed_at": NOON,
+    "updated_at": NOON,
     "pay_by": None,
 }
 
-QUOTE_LINE = {"product": 1, **NAMED, "quantity": 2, "unit_price": "12.50", "amount": "25.00", "available": 200}
+QUOTE_LINE = {"product": 1, **NAMED, "quantity": 2, **FIGURES_OF_LINE, "available": 200}
 SHORTAGE = {"product": 1, "sku": "MUG-STONE", "requested": 300, "available": 200}
 
 QUOTE = {
     "lines": [{**QUOTE_LINE, "problems": []}],
-    "total": "25.00",
+    **FIGURES,
     "currency": "EUR",
     "acceptable": True,
     "problems": [],
@@ -86,6 +116,7 @@ QUOTE = {
 
 QUOTE_TOO_LARGE = {
     "lines": [{**QUOTE_LINE, "quantity": 300, "amount": "3750.00", "problems": ["insufficient_stock"]}],
+    **FIGURES,
     "total": "3750.00",
     "currency": "EUR",
     "acceptable": False,
@@ -158,6 +189,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         },
     },
     "PaymentRequest": {"payment": {"reference": "PSP-2026-0815"}},
+    "PriceHistory": {"prices": PRICE_HISTORY},
     "Product": {"product": PRODUCT},
     "ProductChange": {"price": {"price": "13.50"}, "retire": {"retired": True}},
     "ProductPage": {"page": page(PRODUCT, "/api/products")},

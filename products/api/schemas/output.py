@@ -74,8 +74,8 @@ class AsText(Func):
 class MoneyResponseField(serializers.DecimalField):
     """An amount or a price: a string with at least two decimals, and at most four."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(16, currencies.MAX_DECIMALS, **options)
+    def __init__(self, *, max_digits: int = 16, **options: Any) -> None:
+        super().__init__(max_digits, currencies.MAX_DECIMALS, **options)
 
 
 def money(amount: Decimal | str | None) -> str | None:

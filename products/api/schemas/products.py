@@ -1,5 +1,8 @@
 """Products: the catalog's query parameters, new products and changes, and the response."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.conf import settings
 from rest_framework import serializers
 
@@ -7,14 +10,16 @@ from products.api.http.fields import (
     FlagField,
     StrictBooleanField,
     StrictDecimalField,
+    StrictIntegerField,
     StrictSerializer,
     StrictTextField,
     StrictTimestampField,
     text_of,
 )
-from products.api.schemas.output import MoneyResponseField, Output
+from products.api.schemas.output import MoneyResponseField, Output, money
 from products.api.schemas.pages import NEXT_TIME, PageQuery
 from products.models import Category, Product
+from products.models.products import PricePeriod
 
 ORDERINGS = {
     "id": ["id"],
@@ -108,3 +113,39 @@ PRODUCT = Output(
     ProductResponse,
     computed={"currency": lambda product: settings.CURRENCY, "in_stock": lambda product: product.stock > 0},
 )
+
+
+class PriceHistoryQuery(StrictSerializer):
+    days = StrictIntegerField(
+        minimum=1, maximum=365, required=False, default=30, help_text="How many days to look back."
+    )
+
+    def validate_days(self, days: int) -> int:
+        kept = settings.EVENT_RETENTION.days
+        if days > kept:
+            raise serializers.ValidationError(f"The shop keeps changes of prices for {kept} days.", "out_of_range")
+        return days
+
+
+class PricePeriodResponse(serializers.Serializer):
+    price = MoneyResponseField()
+    start = serializers.DateTimeField(
+        help_text="When it came into force; the first at the period's begin at the earliest."
+    )
+    until = serializers.DateTimeField(allow_null=True, help_text="When another followed; null for the present one.")
+
+
+class PriceHistoryResponse(serializers.Serializer):
+    days = serializers.IntegerField()
+    currency = serializers.CharField(help_text="ISO 4217")
+    lowest = MoneyResponseField(help_text="The lowest price that was in force at any time of the period.")
+    prices = PricePeriodResponse(many=True, help_text="Oldest first.")
+
+
+def price_history_body(periods: Sequence[PricePeriod], days: int) -> dict[str, Any]:
+    return {
+        "days": days,
+        "currency": settings.CURRENCY,
+        "lowest": money(min(period.price for period in periods)),
+        "prices": [{**period._asdict(), "price": money(period.price)} for period in periods],
+    }

@@ -1,13 +1,17 @@
 """Products: the catalog, which anyone with a token reads, and its changes by staff."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
+from rest_framework.decorators import action
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
@@ -20,7 +24,16 @@ from products.api.list_query import Filters, ListPage
 from products.api.permissions import MayReadCatalog, staff_with
 from products.api.product_search import SearchableListQuery
 from products.api.schemas.pages import NoQuery, page_of
-from products.api.schemas.products import PRODUCT, NewProduct, ProductChange, ProductQuery, ProductResponse
+from products.api.schemas.products import (
+    PRODUCT,
+    NewProduct,
+    PriceHistoryQuery,
+    PriceHistoryResponse,
+    ProductChange,
+    ProductQuery,
+    ProductResponse,
+    price_history_body,
+)
 from products.db.compiled_queries import Param, compile_once
 from products.db.retry import atomic_with_retry
 from products.models import Product
@@ -99,6 +112,20 @@ class ProductViewSet(GenericViewSet):
         read_query(request, NoQuery)
         atomic_with_retry(lambda: self._get_unchanged(pk).retire(by=request.user))
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(
+        operation_id="products_prices_list",
+        summary="Read a product's prices",
+        parameters=[PriceHistoryQuery],
+        responses=PriceHistoryResponse,
+    )
+    @action(detail=True)
+    def prices(self, request: ApiRequest, pk: int) -> HttpResponse:
+        """Return the prices of the last days, with the lowest: also the one that was in force when they began."""
+        days = read_query(request, PriceHistoryQuery)["days"]
+        product = get_object_or_404(Product.objects.filter(pk__lte=MAX_ID), pk=pk)
+        periods = product.price_history(timezone.now() - timedelta(days=days))
+        return respond(request, price_history_body(periods, days))
 
     def _get_unchanged(self, pk: int, *, required: bool = False) -> Product:
         """Return the product, locked, if it is in the version that If-Match names."""

@@ -43,7 +43,8 @@ def test_a_change_writes_an_event_with_its_user(staff, client_of, a_product):
 
     assert mug.refreshed().price == Decimal("4.80")
     event = mug.events.last()
-    assert (event.kind, event.by, event.facts) == ("product.changed", staff, {"fields": ["price"]})
+    facts = {"fields": ["price"], "old": {"price": "4.50"}, "new": {"price": "4.80"}}
+    assert (event.kind, event.by, event.facts) == ("product.changed", staff, facts)
 
 
 def test_saving_without_a_change_writes_nothing(staff, client_of, a_product):

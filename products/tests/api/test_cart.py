@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from products.models import Order, OrderLine, Status
+from products.tests.api.amounts import PLAIN_LINE, PLAIN_ORDER
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +35,7 @@ def test_a_cart_is_there_before_anything_is_in_it(api, alice):
     assert answer.status_code == 200
     assert answer.json() == {
         "lines": [],
+        **PLAIN_ORDER,
         "total": "0.00",
         "currency": "EUR",
         "acceptable": False,
@@ -63,11 +65,13 @@ def test_a_cart_shows_its_lines_at_current_prices(api, alice, a_product):
                 "name": "Mug",
                 "quantity": 2,
                 "unit_price": "4.50",
+                **PLAIN_LINE,
                 "amount": "9.00",
                 "available": 7,
                 "problems": [],
             }
         ],
+        **PLAIN_ORDER,
         "total": "9.00",
         "currency": "EUR",
         "acceptable": True,

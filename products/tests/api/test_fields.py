@@ -114,7 +114,7 @@ def test_a_character_that_cannot_be_seen_is_named_with_everything_else_that_is_w
             "control_character",
             "Control characters cannot be printed; remove U+001B (escape).",
         ),
-        ("/price", "invalid", "Not an amount such as 4.50, with at most two decimals."),
+        ("/price", "invalid", "Not an amount such as 4.50, with at most four decimals."),
     ]
 
 

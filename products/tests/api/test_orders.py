@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from products.api.schemas.orders import OrderLineResponse, OrderResponse
 from products.models import Order
+from products.tests.api.amounts import PLAIN_LINE, PLAIN_ORDER
 from products.tests.statements import SINGLE_STATEMENT, STEP_BY_STEP, verbs
 
 pytestmark = pytest.mark.django_db
@@ -45,9 +46,11 @@ def test_a_customer_orders_one_product(api, alice, a_product):
                 "name": "Mug",
                 "quantity": 2,
                 "unit_price": "4.50",
+                **PLAIN_LINE,
                 "amount": "9.00",
             }
         ],
+        **PLAIN_ORDER,
         "total": "9.00",
         "currency": "EUR",
         "reference": "",

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from products.api.schemas.cart import QuoteLineResponse, QuoteProblem, QuoteResponse
 from products.models import Event, Order, Product, Status, StockMovement
+from products.tests.api.amounts import PLAIN_LINE, PLAIN_ORDER
 from products.tests.rewriting import rewrite
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +47,7 @@ def test_a_quote_names_lines_prices_and_the_total(api, alice, a_product):
                 "name": "Lamp",
                 "quantity": 1,
                 "unit_price": "30.00",
+                **PLAIN_LINE,
                 "amount": "30.00",
                 "available": 1,
                 "problems": [],
@@ -56,11 +58,13 @@ def test_a_quote_names_lines_prices_and_the_total(api, alice, a_product):
                 "name": "Mug",
                 "quantity": 3,
                 "unit_price": "4.50",
+                **PLAIN_LINE,
                 "amount": "13.50",
                 "available": 7,
                 "problems": [],
             },
         ],
+        **PLAIN_ORDER,
         "total": "43.50",
         "currency": "EUR",
         "acceptable": True,

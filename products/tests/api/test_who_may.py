@@ -64,6 +64,8 @@ api/products/<int:pk>            GET,HEAD,OPTIONS     401      200     200     2
                                  PATCH                401      403     403     403   200       200     401     401
                                  DELETE               401      403     403     403   204       204     401     401
                                  others               401      405     405     405   405       405     401     401
+api/products/<int:pk>/prices     GET,HEAD,OPTIONS     401      200     200     200   200       200     401     401
+                                 others               401      405     405     405   405       405     401     401
 api/products/<int:pk>/stock      GET,HEAD,OPTIONS     401      403     403     403   200       200     401     401
                                  POST                 401      403     403     403   201       201     401     401
                                  others               401      403     403     403   405       405     401     401

@@ -2,6 +2,7 @@
 
 import os
 from datetime import timedelta
+from decimal import Decimal
 
 SECRET_KEY = "only for tests, which protect nothing"
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "products", "picking"]
@@ -16,6 +17,12 @@ else:
 
 # What the models ask of any project.
 CURRENCY = "EUR"
+PRICE_DECIMALS = None
+PRICES_INCLUDE_TAX = True
+TAX_RATES: dict[str, Decimal] = {}
+SHIPPING_TAX_CLASS = "standard"
+SHIPPING_FEE = Decimal(0)
+FREE_SHIPPING_FROM = None
 PAY_WITHIN = None
 ORDER_REQUIRES: list[str] = []
 TOKEN_LIFETIME = timedelta(days=30)

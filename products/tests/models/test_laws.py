@@ -56,6 +56,30 @@ VIOLATIONS = {
         "UPDATE products_orderline SET quantity = 0",
         "UPDATE products_orderline SET quantity = 10001",
     ],
+    "list_price_is_at_least_the_price": ["UPDATE products_product SET list_price = price - 0.01"],
+    "discount_and_shipping_are_not_negative": [
+        "UPDATE products_order SET discount = -0.01",
+        "UPDATE products_order SET shipping = -0.01",
+    ],
+    "tax_contains_that_of_shipping": [
+        "UPDATE products_order SET shipping_tax = -0.01",
+        "UPDATE products_order SET shipping_tax = 0.02, tax = 0.01",
+    ],
+    "discounts_are_at_most_the_price": [
+        "UPDATE products_orderline SET discount = -0.01",
+        "UPDATE products_orderline SET discount_share = -0.01",
+        "UPDATE products_orderline SET discount = quantity * unit_price, discount_share = 0.51",
+        "UPDATE products_orderline SET discount = 0.01 WHERE unit_price IS NULL",
+    ],
+    "tax_needs_a_rate_and_is_not_negative": [
+        "UPDATE products_orderline SET tax = 0.01",
+        "UPDATE products_orderline SET tax = -0.01, tax_rate = 19",
+        "UPDATE products_orderline SET tax = 0.01, tax_rate = 0",
+    ],
+    "tax_rate_is_a_percentage": [
+        "UPDATE products_orderline SET tax_rate = -1",
+        "UPDATE products_orderline SET tax_rate = 101",
+    ],
     "unit_price_is_not_negative": ["UPDATE products_orderline SET unit_price = -0.01"],
     "one_line_per_product_and_order": [
         "UPDATE products_orderline SET product_id = (SELECT min(id) FROM products_product)"

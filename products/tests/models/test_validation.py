@@ -10,6 +10,7 @@ from django.db.models import Case, CharField, F, TextField, Value, When
 
 from products import currencies
 from products.models import Address, ApiToken, Cart, Category, Order, Product, Status, StockMovement
+from products.models.money import MoneyField
 from products.models.querysets import validated_fields
 from products.tests.rewriting import rewrite
 from products.validators import clean_values
@@ -18,8 +19,8 @@ pytestmark = pytest.mark.django_db
 
 GOOD = {"sku": "MUG", "name": "Mug", "price": "4.50"}
 BAD = [
-    ({"price": Decimal("1.005")}, "no more than 2 decimal places"),
-    ({"price": "1.005"}, "no more than 2 decimal places"),
+    ({"price": Decimal("1.005")}, "An amount in EUR has at most 2 decimals."),
+    ({"price": "1.005"}, "An amount in EUR has at most 2 decimals."),
     ({"price": -1}, "greater than or equal to 0"),
     ({"price": Decimal("NaN")}, "must be a decimal number"),
     ({"price": Decimal("Infinity")}, "must be a decimal number"),
@@ -102,7 +103,7 @@ def test_a_computed_price_has_the_decimals_of_the_currency(settings, mug, curren
 
 @pytest.mark.parametrize("price", [Value(Decimal("1.005")) * 1, Decimal("1.005")])
 def test_the_price_of_a_case_has_the_decimals_of_the_currency_on_every_database(mug, price):
-    Product.objects.update(price=Case(When(sku="MUG", then=price), default=F("price")))
+    Product.objects.update(price=Case(When(sku="MUG", then=price), default=F("price"), output_field=MoneyField()))
 
     assert mug.refreshed().price == Decimal("1.01")
 
@@ -437,7 +438,7 @@ def test_the_currencies_are_those_of_iso_4217():
 
     assert (units["JPY"], units["EUR"], units["KWD"], units["CLF"]) == (0, 2, 3, 4)
     assert {"ABC", "XAU", "XXX", "XTS"} & set(units) == set()
-    assert "KWD" not in currencies.USABLE
+    assert sorted(units) == currencies.USABLE
 
 
 def test_another_currency_than_the_orders_were_placed_in_is_an_error(settings, alice, mug):
