@@ -119,8 +119,8 @@ def _totals() -> Iterator[str]:
 
 def _total_differences(row: dict[str, Any]) -> Iterator[str]:
     """Say which figures of one order are wrong."""
-    order, total = f"Order {row['pk']}", row["total"]
-    expected, shares, taxed = (scaled(row[name], settings.CURRENCY) for name in ("expected", "shares", "taxed"))
+    order, names = f"Order {row['pk']}", ("total", "expected", "shares", "taxed")
+    total, expected, shares, taxed = (scaled(row[name], settings.CURRENCY) for name in names)
     if not row["line_count"]:
         yield f"{order}: it has no lines, and its total is {total}."
         return

@@ -322,8 +322,9 @@ def _unknown(requested: Product | int | str, position: int) -> Violation:
 
 
 def _is_amount(amount: object, digits: int, maximum: Decimal = MAX_TOTAL) -> bool:
-    is_number = isinstance(amount, Decimal) and amount.is_finite()
-    return is_number and 0 <= amount <= maximum and currencies.fits(amount, digits)
+    if not isinstance(amount, Decimal) or not amount.is_finite():
+        return False
+    return 0 <= amount <= maximum and currencies.fits(amount, digits)
 
 
 def _invalid_amount() -> str:

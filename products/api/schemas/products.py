@@ -115,9 +115,16 @@ PRODUCT = Output(
 )
 
 
+PRICE_HISTORY_DAYS = 30
+"""How many days of prices are returned by default: as many as EU law asks for beside a reduced price."""
+
+
 class PriceHistoryQuery(StrictSerializer):
     days = StrictIntegerField(
-        minimum=1, maximum=365, required=False, default=30, help_text="How many days to look back."
+        minimum=1,
+        maximum=365,
+        required=False,
+        help_text=f"How many days to look back; {PRICE_HISTORY_DAYS} if left out.",
     )
 
     def validate_days(self, days: int) -> int:

@@ -25,6 +25,7 @@ from products.api.permissions import MayReadCatalog, staff_with
 from products.api.product_search import SearchableListQuery
 from products.api.schemas.pages import NoQuery, page_of
 from products.api.schemas.products import (
+    PRICE_HISTORY_DAYS,
     PRODUCT,
     NewProduct,
     PriceHistoryQuery,
@@ -122,7 +123,7 @@ class ProductViewSet(GenericViewSet):
     @action(detail=True)
     def prices(self, request: ApiRequest, pk: int) -> HttpResponse:
         """Return the prices of the last days, with the lowest: also the one that was in force when they began."""
-        days = read_query(request, PriceHistoryQuery)["days"]
+        days = read_query(request, PriceHistoryQuery).get("days", PRICE_HISTORY_DAYS)
         product = get_object_or_404(Product.objects.filter(pk__lte=MAX_ID), pk=pk)
         periods = product.price_history(timezone.now() - timedelta(days=days))
         return respond(request, price_history_body(periods, days))

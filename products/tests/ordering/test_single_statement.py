@@ -26,7 +26,7 @@ from products.tests.statements import SINGLE_STATEMENT, STEP_BY_STEP, verbs
 
 pytestmark = [on_postgresql, pytest.mark.django_db(transaction=True)]
 
-OF_ITS_OWN = {"id", "pk", "number", "order", "line", "idempotency_key", "at", "created_at", "placed_at"}
+OF_ITS_OWN = {"id", "pk", "number", "order", "line", "idempotency_key", "at", "created_at", "placed_at", "updated_at"}
 """What no two orders can have in common."""
 
 
