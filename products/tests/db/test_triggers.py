@@ -8,12 +8,12 @@ from django.db.migrations.loader import MigrationLoader
 
 from products.db import triggers
 
-LAST_INSTALLED_BY = "0022_legible_numbers"
+LAST_INSTALLED_BY = "0024_money"
 """The newest migration that calls triggers.install."""
 
 DIGESTS = {
-    "postgresql": "d2e56e0b115f13381d6e07a23980c2c77591e81f053b5795552cae44a56d6b19",
-    "sqlite": "f15e807cf08d7591ea8b2a8532fa8605642e55b7463fd3a8d54fffeb730e5e27",
+    "postgresql": "ffd45d75c127eb1dbe4115e2a9d078297f0530de11dbaad688afbc9bc09f5c1f",
+    "sqlite": "53c2f4067a4f2ea57f8cfebc267be290e565c851bca23103a73b037f59f28207",
 }
 """Of the SQL with which it creates the triggers."""
 

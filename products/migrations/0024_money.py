@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
     """
 
     dependencies = [
-        ("products", "0020_place_order_with_details"),
+        ("products", "0023_orders_by_email"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
