@@ -1,4 +1,4 @@
-"""Placing an order in one statement: `SELECT products_place_order_3(…)`, a function of migration 0025.
+"""Placing an order in one statement: `SELECT products_place_order_3(…)`, a function of migration 0026.
 
 The function locks the products in id order, checks that they still are as they were looked up and that every line is
 in stock, and writes order, lines, stock, ledger and event; PostgreSQL commits all of it as one statement. That takes

@@ -10,7 +10,7 @@ APP = "products"
 
 EXEMPT = {
     "0003_product_search": "Older than this check, and applied in every shop that runs.",
-    "0024_money": "The columns for money hold more than before: the same amounts, and others with more decimals.",
+    "0025_money": "The columns for money hold more than before: the same amounts, and others with more decimals.",
 }
 """Migrations that are accepted although they would break a running release, each with the reason."""
 

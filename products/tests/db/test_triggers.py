@@ -8,7 +8,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from products.db import triggers
 
-LAST_INSTALLED_BY = "0024_money"
+LAST_INSTALLED_BY = "0025_money"
 """The newest migration that calls triggers.install."""
 
 DIGESTS = {

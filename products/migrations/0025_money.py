@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
     """
 
     dependencies = [
-        ("products", "0023_orders_by_email"),
+        ("products", "0024_movements_by_moment"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

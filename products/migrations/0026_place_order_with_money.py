@@ -80,8 +80,8 @@ def drop(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    """The function that places an order in one statement, with the columns of 0024. The running release calls 0020's."""
+    """The function that places an order in one statement, with the columns of 0025. The running release calls 0020's."""
 
-    dependencies = [("products", "0024_money")]
+    dependencies = [("products", "0025_money")]
 
     operations = [migrations.RunPython(create, drop)]
