@@ -33,6 +33,7 @@ def test_a_customer_orders_one_product(api, alice, a_product):
     order = Order.objects.get()
     assert answer["Location"] == f"http://testserver/api/orders/{order.pk}"
     assert body.pop("placed_at").endswith("Z")
+    assert body.pop("updated_at").endswith("Z")
     assert body == {
         "id": str(order.pk),
         "number": f"{order.number[:4]}-{order.number[4:]}",

@@ -101,7 +101,10 @@ def test_staff_change_a_product_with_its_current_etag(client, staff, a_product):
     assert (answer.json()["price"], answer.json()["name"], answer.json()["stock"]) == ("5.00", "Mug", 3)
     assert answer["ETag"] == client.get(path)["ETag"]
     changed = Event.objects.get(kind="product.changed")
-    assert (changed.by, changed.facts) == (staff, {"fields": ["price"]})
+    assert (changed.by, changed.facts) == (
+        staff,
+        {"fields": ["price"], "old": {"price": "4.50"}, "new": {"price": "5.00"}},
+    )
 
 
 def test_a_change_requires_if_match(client, a_product):

@@ -26,6 +26,8 @@ def test_a_product_has_its_price_and_stock(api, alice, a_product, a_category):
         "description": "",
         "category": a_category.slug,
         "price": "4.50",
+        "list_price": None,
+        "tax_class": "standard",
         "currency": "EUR",
         "stock": 3,
         "in_stock": True,

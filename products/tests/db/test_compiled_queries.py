@@ -190,7 +190,18 @@ def test_a_row_that_is_written_as_text_is_the_row_that_the_orm_writes(scene, mak
     execute_batch(insert_sql(type(as_text), [vars(as_text)]))
 
     [first, second] = [values_of(row) for row in type(as_text).objects.order_by("-pk")[:2]][::-1]
-    apart = {"id", "number", "idempotency_key", "line_id", "order_id", "at", "created_at", "placed_at", "pay_by"}
+    apart = {
+        "id",
+        "number",
+        "idempotency_key",
+        "line_id",
+        "order_id",
+        "at",
+        "created_at",
+        "placed_at",
+        "pay_by",
+        "updated_at",
+    }
     assert {name: first[name] for name in first.keys() - apart} == {name: second[name] for name in first.keys() - apart}
     given = values_of(as_text)
     assert {name: second[name] for name in given if given[name] is not None} == {
