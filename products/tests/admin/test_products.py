@@ -19,6 +19,8 @@ def form(product, **changes):
         "description": product.description,
         "category": product.category_id or "",
         "price": str(product.price),
+        "list_price": "" if product.list_price is None else str(product.list_price),
+        "tax_class": product.tax_class,
     } | changes
 
 
@@ -27,7 +29,7 @@ def test_a_new_product_has_no_stock_and_an_event_by_its_creator(staff, client_of
 
     answer = client_of(staff).post(
         f"{PRODUCTS}add/",
-        {"sku": "MUG", "name": "Mug", "description": "", "category": kitchen.pk, "price": "4.50", "stock": "50"},
+        {"sku": "MUG", "name": "Mug", "category": kitchen.pk, "price": "4.50", "tax_class": "standard", "stock": "50"},
     )
 
     assert (answer.status_code, answer.url) == (302, PRODUCTS)
@@ -74,7 +76,9 @@ def test_a_sku_taken_by_a_concurrent_request_shows_an_error(staff, client_of, me
         Product, "validate_unique", lambda *args, **kwargs: None
     )  # as if checked before the other request committed
 
-    answer = client_of(staff).post(f"{PRODUCTS}add/", {"sku": "MUG", "name": "Mug", "price": "1"})
+    answer = client_of(staff).post(
+        f"{PRODUCTS}add/", {"sku": "MUG", "name": "Mug", "price": "1", "tax_class": "standard"}
+    )
 
     assert (answer.status_code, answer.url) == (302, f"{PRODUCTS}add/")
     assert messages_of(answer) == ["A product with the SKU MUG already exists."]
@@ -92,12 +96,13 @@ def test_the_page_has_no_field_for_the_stock(staff, client_of, a_product):
 
 
 def test_an_invalid_product_is_rejected_field_by_field(staff, client_of):
-    answer = client_of(staff).post(f"{PRODUCTS}add/", {"sku": "no spaces", "name": "", "price": "-1"})
+    answer = client_of(staff).post(f"{PRODUCTS}add/", {"sku": "no spaces", "name": "", "price": "-1", "tax_class": "x"})
 
     assert answer.context["adminform"].form.errors == {
         "sku": ["Letters, digits, dots, dashes, underscores."],
         "name": ["This field is required."],
         "price": ["Ensure this value is greater than or equal to 0."],
+        "tax_class": ["There is no such tax class; TAX_RATES has standard."],
     }
     assert Product.objects.count() == 0
 

@@ -464,7 +464,7 @@ def test_a_price_that_the_database_has_otherwise_is_shown_by_the_check(settings,
 
 
 def test_these_fields_are_validated_however_a_row_is_written():
-    assert validated_fields(Product) == ["sku", "name", "description", "price"]
+    assert validated_fields(Product) == ["sku", "name", "description", "price", "list_price", "tax_class"]
     assert validated_fields(Category) == ["slug", "name"]
 
 
@@ -489,7 +489,7 @@ LINES = {
 }
 PARAGRAPHS = {Product: ["description"], Order: ["note"], StockMovement: ["note"]}
 WITH_A_FORM = {
-    Product: ["sku"],
+    Product: ["sku", "tax_class"],
     Category: ["slug"],
     Address: ["country"],
     Order: ["email", "phone", "ship_to_country", "status"],

@@ -95,8 +95,8 @@ def test_somebody_elses_key_and_cursor_open_nothing_of_theirs(api, alice, bob, a
 
 
 MEMBERS = {
-    # A `customer` is for staff: test_customers.py.
-    "POST /api/orders": ["status", "number", "placed_by", "total", "unit_price", "price", "placed_at", "pay_by", "id"],
+    # A `customer` and prices are for staff: test_customers.py and test_prices.py.
+    "POST /api/orders": ["status", "number", "placed_by", "total", "tax", "price", "placed_at", "pay_by", "id"],
     "PATCH /api/cart": ["status", "customer", "number", "total", "currency", "placed_at"],
     "POST /api/addresses": ["customer", "id", "created_at"],
     "POST /api/products": ["stock", "id", "created_at", "updated_at", "retired_at", "search_text"],
