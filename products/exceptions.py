@@ -97,6 +97,28 @@ class SkuTaken(DomainError):
         super().__init__(Violation(self.code, f"A product with the SKU {sku} already exists.", facts=facts))
 
 
+class SlugTaken(DomainError):
+    """Another category, `category_id`, already has this slug."""
+
+    code = "slug_taken"
+
+    def __init__(self, category_id: int, slug: str) -> None:
+        self.category_id = category_id
+        detail = f"A category with the slug {slug} already exists."
+        super().__init__(Violation(self.code, detail, facts={"category": category_id}, about="slug"))
+
+
+class CategoryInUse(DomainError):
+    """A category that has products, or categories below it, cannot be removed."""
+
+    code = "category_in_use"
+
+    def __init__(self, slug: str, *, products: int, children: int) -> None:
+        facts = {"products": products, "children": children}
+        detail = f"{slug} has products ({products}) or categories below it ({children}); move them first."
+        super().__init__(Violation(self.code, detail, facts=facts))
+
+
 class InvalidTransition(DomainError):
     """The order's status does not allow this transition. `allowed` lists the statuses it can change to."""
 

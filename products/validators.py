@@ -12,8 +12,10 @@ from django.db.models import Field, Model, Value
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 LINE_BREAKS = re.compile(r"[\t\n\r\u2028\u2029]")
 
-BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
-"""Invisible characters that Unicode classifies as letters or symbols."""
+BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0" + "".join(
+    map(chr, (0x034F, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+)
+"""Invisible characters that Unicode classifies as letters, symbols or marks, such as the variation selectors."""
 
 NAMES = {"\0": "NUL", "\t": "tab", "\n": "line feed", "\r": "carriage return", "\x1b": "escape", "\x7f": "delete"}
 """The common names of control characters, which have none in Unicode."""

@@ -11,7 +11,7 @@ from products import policies
 from products.admin.actions import ObjectAction, ObjectActionAdmin
 from products.admin.money import money_column
 from products.admin.stock import Correct, Count, Receive
-from products.admin.versioned_forms import VersionedAdmin
+from products.admin.versioned_forms import VersionedAdmin, VersionedForm
 from products.models import Category, Product
 from products.models.products import ProductQuerySet
 
@@ -42,10 +42,21 @@ class BringBack(ObjectAction[Product]):
         return f"{self.obj} is on sale again."
 
 
+class CategoryForm(VersionedForm):
+    """Compares the place of a category with the whole tree, which stays as it is until the category is saved."""
+
+    def clean(self) -> dict[str, Any]:
+        Category.objects.lock_tree()
+        return super().clean()
+
+
 @admin.register(Category)
-class CategoryAdmin(VersionedAdmin):
-    list_display = ["name", "slug"]
+class CategoryAdmin(VersionedAdmin, ObjectActionAdmin):
+    form = CategoryForm
+    list_display = ["name", "slug", "parent"]
+    list_select_related = ["parent"]
     search_fields = ["name", "slug"]
+    autocomplete_fields = ["parent"]
     prepopulated_fields = {"slug": ["name"]}
 
 

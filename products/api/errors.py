@@ -22,6 +22,7 @@ from products.api.authentication import InvalidToken, TokenAuthentication
 from products.audit_log import SecurityEvent, record
 from products.db.errors import cause_of, is_unavailable, was_rolled_back
 from products.models import (
+    CategoryInUse,
     CustomerGone,
     DomainError,
     IdempotencyKeyConflict,
@@ -31,6 +32,7 @@ from products.models import (
     NotOverdue,
     PaymentOverdue,
     SkuTaken,
+    SlugTaken,
     StockHasMoved,
     TooManyAddresses,
     TooManyLogins,
@@ -52,7 +54,9 @@ STATUS_OF: dict[type[DomainError], int] = {
     NotOverdue: 409,
     IdempotencyKeyConflict: 422,
     NotInCart: 404,
+    CategoryInUse: 409,
     SkuTaken: 409,
+    SlugTaken: 409,
     StockHasMoved: 412,
     TooManyAddresses: 409,
     UsernameTaken: 409,

@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from products.api.views.addresses import AddressViewSet
 from products.api.views.cart import CartViewSet
+from products.api.views.categories import CategoryViewSet
 from products.api.views.customers import CustomerViewSet
 from products.api.views.docs import DocsView, SchemaView
 from products.api.views.orders import OrderViewSet
@@ -15,6 +16,7 @@ from products.api.views.tokens import OwnTokenViewSet, TokenView
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("api/products", ProductViewSet, "product")
 router.register("api/orders", OrderViewSet, "order")
+router.register("api/categories", CategoryViewSet, "category")
 router.register("api/addresses", AddressViewSet, "address")
 router.register("api/customers", CustomerViewSet, "customer")
 

@@ -1,6 +1,7 @@
 """The models of the shop. The rules live here and in products.ordering; everything else translates."""
 
 from products.exceptions import (
+    CategoryInUse,
     CustomerGone,
     DomainError,
     IdempotencyKeyConflict,
@@ -13,18 +14,20 @@ from products.exceptions import (
     NotOverdue,
     PaymentOverdue,
     SkuTaken,
+    SlugTaken,
     StockHasMoved,
     TooManyAddresses,
     UsernameTaken,
     Violation,
 )
 from products.models.addresses import Address
+from products.models.categories import Category
 from products.models.events import Event
 from products.models.login_attempts import LoginCounter, TooManyLogins
 from products.models.order_lines import OrderLine
 from products.models.order_status import TRANSITIONS, Status
 from products.models.orders import Order
-from products.models.products import Category, Product
+from products.models.products import Product
 from products.models.stock import Reason, StockMovement
 from products.models.tokens import ApiToken
 from products.ordering.cart import Cart
@@ -36,6 +39,7 @@ __all__ = [
     "ApiToken",
     "Cart",
     "Category",
+    "CategoryInUse",
     "CustomerGone",
     "DomainError",
     "Event",
@@ -55,6 +59,7 @@ __all__ = [
     "Product",
     "Reason",
     "SkuTaken",
+    "SlugTaken",
     "Status",
     "StockHasMoved",
     "StockMovement",

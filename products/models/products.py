@@ -1,4 +1,4 @@
-"""Products and their categories. A product's stock moves through its verbs only."""
+"""Products. A product's stock moves through its verbs only."""
 
 import functools
 import unicodedata
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator, MinValueValidator, RegexValidator
+from django.core.validators import MaxLengthValidator, MinValueValidator
 from django.db import IntegrityError, models, transaction
 from django.db.models import F, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, Round, StrIndex
@@ -21,19 +21,21 @@ from products.db.bulk_sql import Statement, increment_sql, insert_sql
 from products.db.compiled_queries import Param, compile_once
 from products.db.retry import InstanceState, atomic_with_retry
 from products.exceptions import SkuTaken
+from products.models.categories import Category, in_branch
 from products.models.events import Event
 from products.models.money import MoneyField, price_decimals
 from products.models.order_status import WAITING_TO_BE_SHIPPED
 from products.models.querysets import ValidatedQuerySet, validated_fields
 from products.models.stock import Reason, StockMovement
 from products.ordering.stock_adjustment import Person, ShelfCount, StockAdjustment
+from products.skus import MAX_LENGTH, SKU_KEY, is_sku, sku_key, stored_key, trimmed
 from products.taxes import STANDARD, validate_tax_class
 from products.validators import clean_fields, clean_values, printable, printable_line, visible, wholly_visible
 
 STOCK_IS_READ_ONLY = "Stock moves through receive(), correct(), count() and orders, which write the ledger."
 SEARCH_TEXT_IS_DERIVED = (
     "update() cannot keep the search right when it sets a name, SKU or description; use bulk_update(), or save() of "
-    "each product. The search text follows from the three and is not set."
+    "each product. The search text and the folded SKU follow from the three and are not set."
 )
 EXPRESSIONS_ARE_FOR_UPDATE = (
     "{name} is an expression, which only the database can compute: Product.objects.filter(…).update({name}=…)."
@@ -54,8 +56,8 @@ Movement = tuple[Any, int, int]
 """A stock movement of an order: (line id, product id, pieces)."""
 
 SEARCHED_FIELDS = ("name", "sku", "description")
-SEARCH_COLUMNS = {*SEARCHED_FIELDS, "search_text"}
-DERIVED_FIELDS = {"updated_at", "search_text"}
+SEARCH_COLUMNS = {*SEARCHED_FIELDS, "search_text", "folded_sku"}
+DERIVED_FIELDS = {"updated_at", "search_text", "folded_sku"}
 """Columns that follow from the others, so that a change of them alone is no event."""
 
 
@@ -86,55 +88,6 @@ def searchable(*texts: str) -> str:
     return unicodedata.normalize("NFKC", "\n".join(texts)).casefold()
 
 
-class CategoryQuerySet(ValidatedQuerySet["Category"]):
-    """Queries over categories. Products show their category, so changing a category also changes its products."""
-
-    def update(self, **values: Any) -> int:
-        """Update these categories, and the `updated_at` of their products."""
-        with transaction.atomic(using=self.db):
-            categories = list(self.values_list("pk", flat=True))  # before, as they may no longer match the filter
-            updated = super().update(**values)
-            Product.objects.using(self.db).filter(category__in=categories).touch()
-        return updated
-
-    def bulk_create(self, objs: Iterable["Category"], *arguments: Any, **options: Any) -> list["Category"]:
-        """Create these categories, or update existing ones and the `updated_at` of their products."""
-        with transaction.atomic(using=self.db):
-            categories = super().bulk_create(objs, *arguments, **options)
-            written = self.filter(slug__in=[category.slug for category in categories])
-            Product.objects.using(self.db).filter(category__in=list(written)).touch()
-        return categories
-
-
-class Category(models.Model):
-    """A category of the catalog."""
-
-    slug = models.SlugField(max_length=60, unique=True)
-    name = models.CharField(max_length=100, validators=[printable_line, visible])
-
-    objects = CategoryQuerySet.as_manager()
-
-    class Meta:
-        base_manager_name = "objects"
-        ordering = ["name", "id"]
-        verbose_name_plural = "categories"
-
-    def __str__(self) -> str:
-        return self.name
-
-    def save(self, **options: Any) -> None:
-        """Write the category, and the `updated_at` of its products if it changed. Raises ValidationError."""
-        fields = options.get("update_fields")
-        clean_fields(self, validated_fields(Category) if fields is None else fields)
-        atomic_with_retry(lambda: self._write(options))
-
-    def _write(self, options: dict[str, Any]) -> None:
-        before = Category.objects.filter(pk=self.pk).values("slug", "name").first()
-        super().save(**options)
-        if before is not None and before != Category.objects.filter(pk=self.pk).values("slug", "name").get():
-            Product.objects.filter(category=self.pk).touch()
-
-
 class ProductQuerySet(ValidatedQuerySet["Product"]):
     """Queries over products, and the SQL that moves the stock of several at once."""
 
@@ -150,22 +103,13 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
     def sold_out(self) -> "ProductQuerySet":
         return self.filter(stock=0)
 
-    def changed_since(self, moment: Any) -> "ProductQuerySet":
-        """Return the products of which anything has changed at or after `moment`, the stock included."""
-        # Not by OR, for which the database looks at every product, and at the ledger for each of them.
-        updated = self.model.objects.updated_since(moment).order_by().values("pk")
-        return self.filter(pk__in=updated.union(_moved_since(moment)))
+    def in_branch(self, slug: Any) -> "ProductQuerySet":
+        """Return the products in the category with this slug, and in all categories below it."""
+        return self.filter(in_branch("category_id", slug))
 
-    def updated_since(self, moment: Any) -> "ProductQuerySet":
-        """Return the products of which anything but the stock has changed at or after `moment`."""
-        return self.filter(updated_at__gte=moment)
-
-    def moved_since(self, moment: Any, **bounds: Any) -> "ProductQuerySet":
-        """Return the products whose stock has moved at or after `moment`, according to the ledger.
-
-        `bounds` are conditions on the movements, to repeat one of the products: PostgreSQL does not infer that.
-        """
-        return self.filter(pk__in=_moved_since(moment).filter(**bounds))
+    def with_sku_keys(self, keys: Collection[Any]) -> "ProductQuerySet":
+        """Return the products whose SKUs have these keys; see products.skus."""
+        return self.alias(sku_key=SKU_KEY).filter(sku_key__in=keys)
 
     def search(self, text: str) -> "ProductQuerySet":
         """Return the products with every word of `text` in their name, SKU or description, regardless of case."""
@@ -234,11 +178,11 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
             product.clean_for_writing(names)
         with transaction.atomic(using=self.db):
             if names & SEARCH_COLUMNS:
-                names.add("search_text")
+                names |= {"search_text", "folded_sku"}
                 stored = self.model.objects.using(self.db).locked().in_bulk([product.pk for product in products])
                 for product in products:
                     if product.pk in stored:
-                        product.search_text = product.new_search_text(names, stored[product.pk])
+                        product.derive_from(names, stored[product.pk])
             if names - {"updated_at"} and products:
                 names.add("updated_at")
                 now = timezone.now()
@@ -264,12 +208,12 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
         if updated & SEARCH_COLUMNS:
             if not set(SEARCHED_FIELDS) <= updated | set(unique_fields or ()):
                 raise TypeError(UPSERT_NAMES_ALL_TEXTS)
-            updated.add("search_text")
+            updated |= {"search_text", "folded_sku"}
         if updated:
             updated.add("updated_at")
         for product in products:
             product.clean_for_writing(writable_fields())
-            product.search_text = searchable(product.name, product.sku, product.description)
+            product.derive_from(SEARCHED_FIELDS, product)
         conflicting = {f"{name}__in": [getattr(product, name) for product in products] for name in unique_fields or ()}
         with transaction.atomic(using=self.db):
             repriced = not updated.isdisjoint(PRICE_FIELDS)
@@ -296,10 +240,14 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
     def by_ids_or_skus(
         self, ids: Collection[int], skus: Collection[str] = (), *, locked: bool = False
     ) -> "list[Product]":
-        """Return the products with these ids or SKUs in id order, with only the columns that placing an order needs."""
+        """Return the products with these ids or SKUs in id order, with only the columns that placing an order needs.
+
+        A SKU is found in any case, so it may differ from that of its product; their `sku_key()` is the same.
+        """
         if not (ids or skus):
             return []
-        values: dict[Any, Any] = dict(enumerate(ids)) | {f"sku {position}": sku for position, sku in enumerate(skus)}
+        values: dict[Any, Any] = dict(enumerate(ids))
+        values |= {f"sku {position}": sku_key(sku) for position, sku in enumerate(skus)}
         rows = compile_once(_by_ids_or_skus, self.model, len(ids), len(skus), locked).rows(values)
         return [self.model.from_db(self.db, PLACEMENT_COLUMNS, row) for row in rows]
 
@@ -339,15 +287,7 @@ class Product(models.Model):
     sold.
     """
 
-    sku = models.CharField(
-        "SKU",
-        max_length=64,
-        unique=True,
-        validators=[
-            wholly_visible,
-            RegexValidator(r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z", "Letters, digits, dots, dashes, underscores."),
-        ],
-    )
+    sku = models.CharField("SKU", max_length=MAX_LENGTH, unique=True, validators=[wholly_visible, trimmed])
     name = models.CharField(max_length=200, validators=[printable_line, visible])
     description = models.TextField(blank=True, default="", validators=[MaxLengthValidator(10_000), printable])
     category = models.ForeignKey(Category, models.PROTECT, null=True, blank=True, related_name="products")
@@ -374,6 +314,8 @@ class Product(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
     # Not a generated column, so that every database finds the same.
     search_text = models.TextField(default="", editable=False)
+    # Null for a SKU in ASCII: so the release before this column, which knows no other SKUs, writes what is right.
+    folded_sku = models.TextField(null=True, editable=False)  # noqa: DJ001 - null means that there is none
 
     loaded_stock: int | None = None
     """The stock that this instance was loaded with or that the ledger last set; None if the column is deferred."""
@@ -392,9 +334,7 @@ class Product(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(stock__gte=0), name="stock_is_not_negative"),
             models.CheckConstraint(condition=Q(price__gte=0), name="price_is_not_negative"),
-            models.CheckConstraint(
-                condition=Q(list_price=None) | Q(list_price__gte=F("price")), name="list_price_is_at_least_the_price"
-            ),
+            models.UniqueConstraint(SKU_KEY, name="a_sku_belongs_to_one_product_in_any_case"),
         ]
 
     def __str__(self) -> str:
@@ -418,7 +358,7 @@ class Product(models.Model):
             else:
                 atomic_with_retry(lambda: self._save_change(by, options))
         except IntegrityError:
-            taken = Product.objects.filter(sku=self.sku).exclude(pk=self.pk).first()
+            taken = self._with_same_sku()
             if taken is not None:
                 raise SkuTaken(taken.pk, taken.sku) from None
             raise
@@ -431,6 +371,12 @@ class Product(models.Model):
             if isinstance(price, Decimal) and price.is_finite():  # Otherwise its field has refused it already.
                 check_price(name, price)
         self._check_list_price()
+
+    def validate_unique(self, exclude: Collection[str] | None = None) -> None:
+        """Validate for forms that no other product has the SKU, in any case. Raises ValidationError."""
+        super().validate_unique(exclude)
+        if "sku" not in (exclude or ()) and is_sku(self.sku) and self._with_same_sku() is not None:
+            raise ValidationError({"sku": ValidationError("Product with this SKU already exists.", "unique")})
 
     @property
     def category_slug(self) -> str | None:
@@ -539,10 +485,12 @@ class Product(models.Model):
         if isinstance(price, Decimal) and isinstance(list_price, Decimal) and list_price < price:
             raise ValidationError({"list_price": ["A list price is at least the price."]})
 
-    def new_search_text(self, names: Collection[str], stored: "Product") -> str:
-        """Return the search text after writing the fields `names` over `stored`, the row in the database."""
+    def derive_from(self, names: Collection[str], stored: "Product") -> None:
+        """Set the search text and the folded SKU for writing the fields `names` over `stored`, the row on record."""
         # A field that is not written may be stale here; the search must find what is in the database.
-        return searchable(*(getattr(self if name in names else stored, name) for name in SEARCHED_FIELDS))
+        texts = {name: getattr(self if name in names else stored, name) for name in SEARCHED_FIELDS}
+        self.search_text = searchable(*texts.values())
+        self.folded_sku = stored_key(texts["sku"])
 
     @classmethod
     def from_db(
@@ -572,7 +520,9 @@ class Product(models.Model):
 
     def _insert(self, opening_stock: int, by: Person, options: dict[str, Any]) -> None:
         self.set_stock(0)  # An attempt that was rolled back may have received the opening stock already.
-        self.search_text = searchable(self.name, self.sku, self.description)
+        if self.category_id is not None:
+            Category.objects.hold(self.category_id)
+        self.derive_from(SEARCHED_FIELDS, self)
         super().save(**{**options, "force_insert": True})
         Event.objects.create(kind="product.created", product=self, by=by, facts={"price": str(self.price)})
         if opening_stock:
@@ -583,13 +533,19 @@ class Product(models.Model):
         if fields is None:
             fields = writable_fields() - self.get_deferred_fields()
         before = Product.objects.locked().get(pk=self.pk)
-        self.search_text = self.new_search_text({*fields}, before)
+        if {"category", "category_id"} & {*fields} and self.category_id not in (None, before.category_id):
+            Category.objects.hold(self.category_id)
+        self.derive_from({*fields}, before)
         # updated_at too where the caller has named other fields only: it says that they have changed.
         super().save(**{**options, "update_fields": {*fields, *DERIVED_FIELDS} if fields else fields})
         changed = sorted(name for name in {*fields} - DERIVED_FIELDS if self._differs(before, name))
         if changed:
             facts = price_changes(vars(before), vars(self), changed)
             Event.objects.create(kind="product.changed", product=self, by=by, facts=facts)
+
+    def _with_same_sku(self) -> "Product | None":
+        """Return another product that has this SKU, in any case."""
+        return Product.objects.with_sku_keys([sku_key(self.sku)]).exclude(pk=self.pk).first()
 
     def _differs(self, before: "Product", name: str) -> bool:
         # An assigned value may still be text, as in retired_at="2026-01-01T00:00Z"; the field converts it.
@@ -638,6 +594,6 @@ def _by_ids_or_skus(model: "type[Product]", ids: int, skus: int, locked: bool) -
     products = model.objects
     names = Q(pk__in=[Param(position, models.BigAutoField()) for position in range(ids)]) if ids else Q()
     if skus:  # Only if there are any: an OR keeps the database from using the primary key alone.
-        names |= Q(sku__in=[Param(f"sku {position}", models.CharField()) for position in range(skus)])
-    found = (products.locked() if locked else products.order_by("pk")).filter(names)
+        names |= Q(sku_key__in=[Param(f"sku {position}", models.TextField()) for position in range(skus)])
+    found = (products.locked() if locked else products.order_by("pk")).alias(sku_key=SKU_KEY).filter(names)
     return found.values_list(*PLACEMENT_COLUMNS)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,12 +15,12 @@ from products.exceptions import InsufficientStock, InvalidOrder, Violation
 from products.models.order_lines import MAX_PER_LINE
 from products.models.products import Product
 from products.ordering.pricing import ZERO, RateTotal, Totals, price_order, subtotal, totals_by_rate
+from products.skus import is_sku, sku_key
 
 MAX_LINES = 100
 MAX_TOTAL = Decimal("999999999999.99")
 MAX_PRICE = Decimal("99999999.9999")
 MAX_ID = 2**63 - 1
-SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class PricedItem(NamedTuple):
@@ -113,7 +112,10 @@ def _identifies(product: Any) -> bool:
 
 def digest_of(items: Iterable[RequestedItem], details: Mapping[str, Any]) -> str:
     """Return a SHA-256 fingerprint (hex) of a request, to tell a retry from a different request."""
-    requested: Any = [[_key(product), *numbers] for product, *numbers in items]
+    # SKUs as they were sent, as they are in the fingerprints of all orders so far.
+    requested: Any = [
+        [product if isinstance(product, str) else _key(product), *numbers] for product, *numbers in items
+    ]
     if details:
         requested = [requested, details]
     return hashlib.sha256(_encode(requested).encode()).hexdigest()
@@ -156,7 +158,7 @@ class OrderDraft:
         """Sum the lines by product and price them, with products that were looked up already."""
         found: dict[int | str, Product] = {}
         for product in products:
-            found[product.pk] = found[product.sku] = product
+            found[product.pk] = found[sku_key(product.sku)] = product
         self._sum_lines(found)
         self._price_lines()
 
@@ -203,7 +205,7 @@ class OrderDraft:
         return [_shortage(line) for line in self.lines if line.quantity > line.available and not line.is_retired]
 
     def _requested_keys(self) -> tuple[list[int], list[str]]:
-        """Return the requested ids and SKUs, each once and sorted."""
+        """Return the requested ids and the keys of the requested SKUs, each once and sorted."""
         requested = {_key(item[0]) for item in self.items}
         ids = sorted(key for key in requested if isinstance(key, int))
         skus = sorted(key for key in requested if isinstance(key, str))
@@ -308,11 +310,11 @@ def _shortage(line: DraftLine) -> Violation:
 
 
 def _key(requested: Product | int | str) -> int | str | None:
-    """Return the id or SKU to look up; None for what cannot exist and must not be sent to the database."""
+    """Return the id, or the key of the SKU, to look up; None for what cannot exist and must not reach the database."""
     if isinstance(requested, Product):
         return requested.pk
     if isinstance(requested, str):
-        return requested if SKU.fullmatch(requested) else None
+        return sku_key(requested) if is_sku(requested) else None
     return requested if 0 < requested <= MAX_ID else None
 
 

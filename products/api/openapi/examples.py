@@ -58,6 +58,7 @@ DETAILS = {
     "phone": "+49 30 1234567",
     "ship_to": SHIP_TO,
 }
+CATEGORY = {"id": 7, "slug": "mugs", "name": "Mugs", "parent": "kitchen", "depth": 2}
 CUSTOMER = {
     "id": 7,
     "username": "alice",
@@ -162,6 +163,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "AddressRequest": {"address": NEW_ADDRESS},
     "Cart": {"cart": {**QUOTE, **DETAILS}},
     "CartLineRequest": {"quantity": {"quantity": 2}},
+    "Category": {"category": CATEGORY},
+    "CategoryChange": {"rename": {"name": "Cups and mugs"}, "move_to_the_top": {"parent": None}},
+    "CategoryPage": {"page": page(CATEGORY, "/api/categories")},
     "Credentials": {
         "credentials": {"username": "alice", "password": "alice-likes-mugs"},
         "named": {"username": "alice", "password": "alice-likes-mugs", "name": "my laptop"},
@@ -173,6 +177,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "EventPage": {"page": page(EVENT, f"/api/orders/{ORDER_ID}/events")},
     "IssuedToken": {"token": {"token": "shop_Zk3vQ9xR7mZ2wB8nL5cY1jF6hD4gS0pA", "expires_at": "2026-03-02T08:30:00Z"}},
     "LedgerOrStock": {"ledger": page(MOVEMENT, "/api/products/1/stock"), "at_a_moment": STOCK_AT},
+    "NewCategory": {"category": {"slug": "teapots", "name": "Teapots", "parent": "kitchen"}},
     "NewCustomer": {"customer": {"username": "bruno", "email": "bruno@shop.example", "first_name": "Bruno"}},
     "NewProduct": {"product": {"sku": "MUG-TALL", "name": "Tall mug", "category": "kitchen", "price": "9.50"}},
     "NoDetails": {"nothing": {}},

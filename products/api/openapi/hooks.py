@@ -28,6 +28,7 @@ time, is 400, 408, 417, 431 or 501.
 
 TAGS = {
     "products": "The catalog.",
+    "categories": "The categories of the catalog, a tree.",
     "stock": "The stock of products, and the ledger of its movements; for staff.",
     "addresses": "The addresses that you keep, to have orders shipped to.",
     "customers": "The customers; for staff.",

@@ -151,6 +151,17 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "sku_taken": _domain_problem(
         409, "sku_taken", "sku_taken", "A product with the SKU MUG-STONE already exists.", **MUG
     ),
+    "slug_taken": _domain_problem(
+        409, "slug_taken", "slug_taken", "A category with the slug kitchen already exists.", "/slug", category=1
+    ),
+    "category_in_use": _domain_problem(
+        409,
+        "category_in_use",
+        "category_in_use",
+        "kitchen has products (12) or categories below it (1); move them first.",
+        products=12,
+        children=1,
+    ),
     "username_taken": _domain_problem(
         409, "username_taken", "username_taken", "There is a user with the name alice already.", "/username"
     ),
@@ -200,6 +211,9 @@ OWN = {
     "cart_checkout": ["invalid_order", "insufficient_stock"],
     "cart_line_destroy": ["not_in_cart"],
     "cart_line_update": ["invalid_order"],
+    "categories_create": ["slug_taken"],
+    "categories_destroy": ["category_in_use"],
+    "categories_partial_update": ["slug_taken"],
     "customers_create": ["username_taken"],
     "orders_cancel": ["forbidden_move"],
     "orders_create": ["invalid_order", "insufficient_stock"],

@@ -16,9 +16,10 @@ from products.api.http.fields import (
     StrictTimestampField,
     text_of,
 )
+from products.api.schemas.categories import CategoryField
 from products.api.schemas.output import MoneyResponseField, Output, money
 from products.api.schemas.pages import NEXT_TIME, PageQuery
-from products.models import Category, Product
+from products.models import Product
 from products.models.products import PricePeriod
 
 ORDERINGS = {
@@ -36,8 +37,10 @@ class ProductQuery(PageQuery):
     search = StrictTextField(
         required=False, max_length=100, help_text="Words that the name, the SKU or the description must all contain."
     )
-    category = StrictTextField(required=False, max_length=60, help_text="The category's slug.")
-    sku = StrictTextField(required=False, max_length=64)
+    category = StrictTextField(
+        required=False, max_length=60, help_text="A category's slug. Products in categories below it are listed too."
+    )
+    sku = StrictTextField(required=False, max_length=64, help_text="The whole SKU, in any case.")
     price_min = StrictDecimalField(required=False)
     price_max = StrictDecimalField(required=False)
     in_stock = FlagField(required=False, help_text="Whether the stock is above zero.")
@@ -64,20 +67,12 @@ class NewProduct(StrictSerializer):
     sku = text_of(Product, "sku")
     name = text_of(Product, "name")
     description = text_of(Product, "description", max_length=10_000, trim_whitespace=False)
-    category = StrictTextField(required=False, allow_null=True, max_length=60, help_text="The category's slug.")
+    category = CategoryField(help_text="The category's slug.")
     price = StrictDecimalField()
     list_price = StrictDecimalField(
         required=False, allow_null=True, help_text="The price before a reduction, at least the price."
     )
     tax_class = text_of(Product, "tax_class", required=False)
-
-    def validate_category(self, slug: str | None) -> Category | None:
-        if slug is None:
-            return None
-        category = Category.objects.filter(slug=slug).first()
-        if category is None:
-            raise serializers.ValidationError("There is no such category.", "unknown_category")
-        return category
 
 
 class ProductChange(NewProduct):

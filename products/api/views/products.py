@@ -42,6 +42,7 @@ from products.models.money import MoneyField
 from products.models.products import ProductQuerySet, searchable
 from products.ordering.validation import MAX_ID
 from products.policies import ADD_PRODUCTS, CHANGE_PRODUCTS
+from products.skus import sku_key
 
 STOCK_FIELDS = ("stock", "in_stock")
 """Fields that a PATCH cannot change. A sale must not make the ETag that a price change is based on stale."""
@@ -181,6 +182,10 @@ def without_stock(etag: str) -> str:
 def filtered(filters: Filters) -> "QuerySet[Product, Any]":
     """Return the products that match the filters from parse_filters()."""
     products = Product.objects.retired() if filters.get("retired") else Product.objects.on_sale()
+    if "category" in filters:
+        products = products.in_branch(filters["category"])
+    if "sku" in filters:
+        products = products.with_sku_keys([filters["sku"]])
     products = products.filter(**{lookup: filters[name] for name, lookup in LOOKUPS.items() if name in filters})
     if "changed_since" in filters:
         products = products.changed_since(filters["changed_since"])
@@ -194,6 +199,10 @@ def filtered(filters: Filters) -> "QuerySet[Product, Any]":
 def parse_filters(query: dict[str, Any]) -> dict[str, Any]:
     """Return the filters in the query parameters and the settings."""
     filters = {name: query[name] for name in (*LOOKUPS, "changed_since", "in_stock", "retired") if name in query}
+    if "category" in query:
+        filters["category"] = query["category"]
+    if "sku" in query:
+        filters["sku"] = sku_key(query["sku"])
     if "search" in query:
         filters["words"] = tuple(searchable(query["search"]).split())
     # Otherwise whoever asks for changes would miss those of a product that is out of stock at the time, for good.
@@ -201,8 +210,6 @@ def parse_filters(query: dict[str, Any]) -> dict[str, Any]:
 
 
 LOOKUPS = {
-    "category": "category__slug",
-    "sku": "sku",
     "price_min": "price__gte",
     "price_max": "price__lte",
 }
@@ -213,7 +220,7 @@ PRODUCTS = SearchableListQuery(
     PRODUCT.columns,
     params={
         "category": models.SlugField(),
-        "sku": models.CharField(),
+        "sku": models.TextField(),
         "price_min": MoneyField(max_digits=12),
         "price_max": MoneyField(max_digits=12),
         "changed_since": models.DateTimeField(),

@@ -34,6 +34,7 @@ from products.api.schemas.stock import (
 )
 from products.models import DomainError, Product, Reason, StockMovement
 from products.policies import ADJUST_STOCK, VIEW_LEDGER
+from products.skus import sku_key
 
 MayAdjustStock = staff_with(ADJUST_STOCK)
 MayViewLedger = staff_with(VIEW_LEDGER)
@@ -124,7 +125,9 @@ class BulkStockView(APIView):
 
 
 def product_of(row: dict[str, Any]) -> Product:
-    return get_object_or_404(Product, **({"sku": row["sku"]} if "sku" in row else {"pk": row["product"]}))
+    if "sku" in row:
+        return get_object_or_404(Product.objects.with_sku_keys([sku_key(row["sku"])]))
+    return get_object_or_404(Product, pk=row["product"])
 
 
 def status_of(movement: StockMovement | None) -> int:

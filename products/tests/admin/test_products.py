@@ -96,10 +96,11 @@ def test_the_page_has_no_field_for_the_stock(staff, client_of, a_product):
 
 
 def test_an_invalid_product_is_rejected_field_by_field(staff, client_of):
-    answer = client_of(staff).post(f"{PRODUCTS}add/", {"sku": "no spaces", "name": "", "price": "-1", "tax_class": "x"})
+    values = {"sku": "MUG\u200b", "name": "", "price": "-1", "tax_class": "x"}
+    answer = client_of(staff).post(f"{PRODUCTS}add/", values)
 
     assert answer.context["adminform"].form.errors == {
-        "sku": ["Letters, digits, dots, dashes, underscores."],
+        "sku": ["Remove U+200B (zero width space), which cannot be seen."],
         "name": ["This field is required."],
         "price": ["Ensure this value is greater than or equal to 0."],
         "tax_class": ["There is no such tax class; TAX_RATES has standard."],
@@ -235,3 +236,12 @@ def test_a_new_product_without_a_price_is_refused_in_the_form(staff, client_of, 
     answer = client_of(staff).post(f"{PRODUCTS}add/", form(a_product(), sku="NEW", price=""))
 
     assert answer.context["adminform"].errors == {"price": ["This field is required."]}
+
+
+def test_a_sku_that_is_taken_in_another_case_is_an_error_of_its_field(staff, client_of, a_product):
+    a_product(sku="Größe")
+
+    answer = client_of(staff).post(f"{PRODUCTS}add/", {"sku": "GRÖSSE", "name": "Mug", "price": "1"})
+
+    assert answer.context["adminform"].form.errors == {"sku": ["Product with this SKU already exists."]}
+    assert Product.objects.count() == 1

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db import OperationalError, connection
 
 from products.api.openapi.responses import PROBLEMS
-from products.models import Order, PaymentOverdue, Status
+from products.models import Category, Order, PaymentOverdue, Status
 from products.models.order_status import check_deadline
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +27,8 @@ REQUESTS = {
     "invalid_stock_change": ("post", "/api/products/1/stock", {"delta": 0}, {}),
     "insufficient_stock": ("post", "/api/orders", {"product": 1, "quantity": 3}, {}),
     "sku_taken": ("post", "/api/products", {"sku": "MUG-STONE", "name": "Mug", "price": "1"}, {}),
+    "slug_taken": ("post", "/api/categories", {"slug": "kitchen", "name": "Kitchen"}, {}),
+    "category_in_use": ("delete", "/api/categories/1", None, {}),
     "stock_has_moved": ("post", "/api/products/1/stock", {"set": 3, "expected": 44}, {}),
     "stale": ("patch", "/api/products/1", {"price": "5"}, PATCH),
     "precondition_required": ("patch", "/api/products/1", {"price": "5"}, {}),
@@ -48,7 +50,9 @@ def details(problem):
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_an_example_has_the_sentences_of_the_api(api, root, a_product, name):
-    a_product(id=1, sku="MUG-STONE", stock=1)
+    kitchen = Category.objects.create(id=1, slug="kitchen", name="Kitchen")
+    Category.objects.create(slug="mugs", name="Mugs", parent=kitchen)
+    a_product(id=1, sku="MUG-STONE", stock=1, category=kitchen)
     a_product(id=2, sku="LAMP-DESK", stock=1)
     order = Order.objects.create(customer=root, items=[(2, 1)])
     method, path, body, headers = REQUESTS[name]
@@ -60,6 +64,8 @@ def test_an_example_has_the_sentences_of_the_api(api, root, a_product, name):
     assert (answer["status"], answer["code"]) == (example["status"], example["code"])
     if name == "forbidden_move":
         assert answer["detail"] == "An order that is PLACED cannot become DELIVERED."
+    elif name == "category_in_use":
+        assert answer["detail"] == example["detail"].replace("12", "1")
     elif name == "stock_has_moved":
         assert answer["detail"] == example["detail"].replace("40", "1")
     else:

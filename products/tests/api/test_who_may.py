@@ -57,6 +57,14 @@ api/customers/<int:pk>           GET,HEAD,OPTIONS     401      403     403     4
                                  PATCH                401      403     403     403   403       200     401     401
                                  others               401      403     403     403   403       405     401     401
 
+api/categories                   GET,HEAD,OPTIONS     401      200     200     200   200       200     401     401
+                                 POST                 401      403     403     403   201       201     401     401
+                                 others               401      405     405     405   405       405     401     401
+api/categories/<int:pk>          GET,HEAD,OPTIONS     401      200     200     200   200       200     401     401
+                                 PATCH                401      403     403     403   200       200     401     401
+                                 DELETE               401      403     403     403   204       204     401     401
+                                 others               401      405     405     405   405       405     401     401
+
 api/products                     GET,HEAD,OPTIONS     401      200     200     200   200       200     401     401
                                  POST                 401      403     403     403   201       201     401     401
                                  others               401      405     405     405   405       405     401     401
@@ -114,6 +122,8 @@ api/cart/checkout                POST                 401      201     201     2
 AT_HOME = {"name": "Customer", "line1": "Hauptstr. 1", "city": "Berlin", "country": "DE"}
 BODIES = {
     "POST api-token-auth": {"username": "customer", "password": "correct horse"},
+    "POST api/categories": {"slug": "new", "name": "New"},
+    "PATCH api/categories/<int:pk>": {"name": "Another name"},
     "POST api/products": {"sku": "NEW", "name": "New", "price": "4.50"},
     "PATCH api/products/<int:pk>": {"name": "Another name"},
     "POST api/products/<int:pk>/stock": {"delta": 1},
@@ -167,7 +177,7 @@ def test_the_matrix_has_every_route_and_nothing_else(capsys):
 
 
 @pytest.fixture
-def shop(db, staff, a_product, settings):
+def shop(db, staff, a_product, a_category, settings):
     """People with their tokens and carts, and goods; a placed order and a spare token are the customer's."""
     settings.LOGINS_PER_NAME = settings.LOGINS_PER_ADDRESS = 0
     mug = a_product(sku="MUG", stock=100)
@@ -188,7 +198,7 @@ def shop(db, staff, a_product, settings):
     order, _ = Order.objects.place_once(customer=customer, items=[(mug, 1)])
     address = Address.objects.create(customer=customer, **AT_HOME)
     spare, _ = ApiToken.objects.issue(customer)
-    return SimpleNamespace(mug=mug, order=order, address=address, spare=spare, tokens=tokens)
+    return SimpleNamespace(mug=mug, category=a_category, order=order, address=address, spare=spare, tokens=tokens)
 
 
 def address(route, shop):
@@ -198,6 +208,7 @@ def address(route, shop):
         "api/tokens/<int:pk>": f"api/tokens/{shop.spare.pk}",
         "api/customers/<int:pk>": f"api/customers/{shop.order.customer_id}",
         "api/addresses/<int:pk>": f"api/addresses/{shop.address.pk}",
+        "api/categories/<int:pk>": f"api/categories/{shop.category.pk}",
         "api/products/<int:pk>": f"api/products/{shop.mug.pk}",
         "api/cart/lines/<int:product>": f"api/cart/lines/{shop.mug.pk}",
     }

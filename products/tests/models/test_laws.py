@@ -5,7 +5,7 @@ from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 from django.db.models import UniqueConstraint
 
-from products.models import Address, Order, Status
+from products.models import Address, Category, Order, Status
 from products.testing import triggers_lifted
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +29,17 @@ def a_movement(*, delta, reason, line="line_id", by="NULL", key="NULL"):
 VIOLATIONS = {
     "stock_is_not_negative": ["UPDATE products_product SET stock = -1"],
     "price_is_not_negative": ["UPDATE products_product SET price = -0.01"],
+    "a_sku_belongs_to_one_product_in_any_case": [
+        "UPDATE products_product SET sku = 'sku-1' WHERE sku = 'SKU-2'",
+        "UPDATE products_product SET folded_sku = 'sku-1' WHERE sku = 'SKU-2'",
+        "UPDATE products_product SET folded_sku = 'straße'",
+    ],
+    "a_category_is_not_its_own_parent": ["UPDATE products_category SET parent_id = id, depth = 2"],
+    "categories_are_nested_at_most_8_deep": ["UPDATE products_category SET depth = 9 WHERE slug = 'mugs'"],
+    "only_a_category_at_the_top_has_no_parent": [
+        "UPDATE products_category SET depth = 1 WHERE slug = 'mugs'",
+        "UPDATE products_category SET depth = 2 WHERE slug = 'kitchen'",
+    ],
     "total_is_not_negative": ["UPDATE products_order SET total = -0.01"],
     "a_number_is_eight_characters_to_read_out": [
         "UPDATE products_order SET number = '' WHERE status = 'CART'",
@@ -110,11 +121,12 @@ VIOLATIONS = {
 
 
 @pytest.fixture
-def _a_small_world(alice, a_product):
+def _a_small_world(alice, a_product, a_category):
     """A cart, and a cancelled and a placed order of two lines each; somebody received a mug under the key k.
 
-    Alice keeps two addresses.
+    Alice keeps two addresses, and mugs are below the kitchen.
     """
+    Category.objects.create(slug="mugs", name="Mugs", parent=a_category)
     mug, lamp = a_product(stock=5), a_product(stock=5)
     Order.objects.create(customer=alice, items=[(mug, 1), (lamp, 1)]).cancel()
     Order.objects.create(customer=alice, items=[(mug, 1), (lamp, 1)])
@@ -180,6 +192,8 @@ def name_of(law):
     constraint = constraints()[law]
     if connection.vendor == "postgresql" or not isinstance(constraint, UniqueConstraint):
         return law
+    if constraint.expressions:
+        return f"index '{law}'"
     [model] = [model for model in our_models() if constraint in model._meta.constraints]
     columns = [model._meta.get_field(name).column for name in constraint.fields]
     return ", ".join(f"{model._meta.db_table}.{column}" for column in columns)

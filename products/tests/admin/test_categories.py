@@ -1,0 +1,65 @@
+"""Categories in the admin: a tree, moved by choosing another parent."""
+
+import pytest
+
+from products.models import Category
+
+pytestmark = pytest.mark.django_db
+
+CATEGORIES = "/admin/products/category/"
+
+
+@pytest.fixture
+def mugs(a_category):
+    return Category.objects.create(slug="mugs", name="Mugs", parent=a_category)
+
+
+def test_a_category_is_added_below_another_one(staff, client_of, a_category):
+    values = {"slug": "mugs", "name": "Mugs", "parent": a_category.pk}
+
+    answer = client_of(staff).post(f"{CATEGORIES}add/", values)
+
+    assert answer.status_code == 302
+    mugs = Category.objects.get(slug="mugs")
+    assert (mugs.parent, mugs.depth) == (a_category, 2)
+
+
+def test_a_category_is_moved_with_all_below_it(staff, client_of, mugs):
+    tall = Category.objects.create(slug="tall", name="Tall", parent=mugs)
+
+    answer = client_of(staff).post(f"{CATEGORIES}{mugs.pk}/change/", {"slug": "mugs", "name": "Mugs", "parent": ""})
+
+    assert answer.status_code == 302
+    assert (Category.objects.get(pk=mugs.pk).depth, Category.objects.get(pk=tall.pk).depth) == (1, 2)
+
+
+def test_a_category_below_itself_is_an_error_of_the_parent(staff, client_of, a_category, mugs):
+    values = {"slug": "kitchen", "name": "Kitchen", "parent": mugs.pk}
+
+    answer = client_of(staff).post(f"{CATEGORIES}{a_category.pk}/change/", values)
+
+    assert answer.context["adminform"].form.errors == {"parent": ["A category cannot be below itself."]}
+    assert Category.objects.get(pk=a_category.pk).parent is None
+
+
+def test_a_category_with_others_below_it_cannot_be_deleted_and_the_page_says_why(staff, client_of, a_category, mugs):
+    client = client_of(staff)
+
+    page = client.get(f"{CATEGORIES}{a_category.pk}/delete/").content.decode()
+    client.post(f"{CATEGORIES}{a_category.pk}/delete/", {"post": "yes"})
+
+    assert "would require deleting the following protected related objects" in page
+    assert Category.objects.count() == 2
+
+
+def test_the_list_of_categories_costs_the_same_for_one_and_for_many(
+    staff, client_of, a_category, django_assert_num_queries
+):
+    client = client_of(staff)
+    with django_assert_num_queries(7):
+        client.get(CATEGORIES)
+    for number in range(9):
+        Category.objects.create(slug=f"c-{number}", name="C", parent=a_category)
+
+    with django_assert_num_queries(7):
+        client.get(CATEGORIES)
