@@ -79,9 +79,22 @@ class ProductAdmin(VersionedAdmin, ObjectActionAdmin):
     list_display_links = ["sku", "name"]
     list_filter = [OnSaleFilter, "category"]
     list_select_related = ["category"]
-    search_fields = ["sku", "name"]
+    search_fields = ["sku", "name", "=barcode"]
 
-    fields = ["sku", "name", "description", "category", "price", "list_price", "tax_class"]
+    fields = [
+        "sku",
+        "name",
+        "description",
+        "category",
+        "vendor",
+        "barcode",
+        "weight",
+        "tags",
+        "images",
+        "price",
+        "list_price",
+        "tax_class",
+    ]
     readonly_fields = ["stock", "retired_at", "created_at", "updated_at"]
     autocomplete_fields = ["category"]
 

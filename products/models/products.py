@@ -2,14 +2,14 @@
 
 import functools
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator, MinValueValidator
+from django.core.validators import MaxLengthValidator, MaxValueValidator, MinValueValidator, URLValidator
 from django.db import IntegrityError, models, transaction
 from django.db.models import F, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, Round, StrIndex
@@ -17,12 +17,14 @@ from django.db.models.lookups import GreaterThan
 from django.utils import timezone
 
 from products import currencies
+from products.barcodes import validate_gtin
 from products.db.bulk_sql import Statement, increment_sql, insert_sql
 from products.db.compiled_queries import Param, compile_once
 from products.db.retry import InstanceState, atomic_with_retry
 from products.exceptions import SkuTaken
 from products.models.categories import Category, in_branch
 from products.models.events import Event
+from products.models.lines import LinesField
 from products.models.money import MoneyField, price_decimals
 from products.models.order_status import WAITING_TO_BE_SHIPPED
 from products.models.querysets import ValidatedQuerySet, validated_fields
@@ -44,6 +46,15 @@ UPSERT_NAMES_ALL_TEXTS = (
     "Name all of name, SKU and description among update_fields and unique_fields, or none of them: what is searched "
     "in is made of the three."
 )
+
+MAX_WEIGHT = 100_000_000
+"""In grams; a hundred tonnes."""
+MAX_TAGS = 50
+MAX_TAG = 50
+"""Characters."""
+MAX_IMAGES = 20
+MAX_IMAGE = 500
+"""Characters of a URL."""
 
 PLACEMENT_COLUMNS = ("id", "sku", "name", "price", "tax_class", "stock", "retired_at")
 """The columns that placing an order needs."""
@@ -88,6 +99,47 @@ def searchable(*texts: str) -> str:
     return unicodedata.normalize("NFKC", "\n".join(texts)).casefold()
 
 
+def tag_key(tag: str) -> str:
+    """Return a tag as it is kept: in Unicode's form NFKC, in lower case."""
+    return unicodedata.normalize("NFKC", tag).lower()
+
+
+def validate_tag(tag: str) -> None:
+    """Refuse a tag that is not one line that can be seen, in lower case."""
+    if not tag:
+        raise ValidationError("A tag cannot be blank.", "blank")
+    wholly_visible(tag)
+    trimmed(tag)
+    if tag != tag_key(tag):
+        raise ValidationError("Write tags in lower case, as %(tag)s.", "not_lower_case", {"tag": tag_key(tag)})
+
+
+def validate_image(url: str) -> None:
+    """Refuse what is not the address of something that a browser on an HTTPS page loads."""
+    wholly_visible(url)
+    URLValidator(["https"], message="An image is an https:// URL.")(url)
+
+
+def validate_tags(tags: Sequence[str]) -> None:
+    """Refuse too many tags, the same tag twice, and tags that are not valid."""
+    _validate_each(tags, validate_tag, most=MAX_TAGS, longest=MAX_TAG)
+    if len({*tags}) < len(tags):
+        raise ValidationError("Each tag is given once.", "repeated")
+
+
+def validate_images(urls: Sequence[str]) -> None:
+    """Refuse too many images, and addresses that are not valid."""
+    _validate_each(urls, validate_image, most=MAX_IMAGES, longest=MAX_IMAGE)
+
+
+def _validate_each(items: Sequence[str], validate: Callable[[str], None], *, most: int, longest: int) -> None:
+    if len(items) > most:
+        raise ValidationError("At most %(most)s.", "too_many", {"most": most})
+    for item in items:
+        MaxLengthValidator(longest)(item)
+        validate(item)
+
+
 class ProductQuerySet(ValidatedQuerySet["Product"]):
     """Queries over products, and the SQL that moves the stock of several at once."""
 
@@ -106,6 +158,10 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
     def in_branch(self, slug: Any) -> "ProductQuerySet":
         """Return the products in the category with this slug, and in all categories below it."""
         return self.filter(in_branch("category_id", slug))
+
+    def tagged(self, line: Any) -> "ProductQuerySet":
+        """Return the products that have a tag; `line` is the tag as_line()."""
+        return self.filter(tags__contains=line)
 
     def with_sku_keys(self, keys: Collection[Any]) -> "ProductQuerySet":
         """Return the products whose SKUs have these keys; see products.skus."""
@@ -307,6 +363,21 @@ class Product(models.Model):
         help_text="One of the classes in TAX_RATES.",
     )
     stock = models.IntegerField(default=0, editable=False, help_text="Pieces that can be sold now.")
+    vendor = models.CharField(
+        max_length=100, blank=True, default="", db_default="", validators=[printable_line, visible]
+    )
+    barcode = models.CharField(
+        max_length=14, blank=True, default="", db_default="", validators=[validate_gtin], help_text="A GTIN."
+    )
+    weight = models.IntegerField(
+        null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(MAX_WEIGHT)], help_text="In grams."
+    )
+    tags = LinesField(
+        blank=True, default=list, db_default="", validators=[validate_tags], help_text="One a line, in lower case."
+    )
+    images = LinesField(
+        blank=True, default=list, db_default="", validators=[validate_images], help_text="URLs, one a line."
+    )
     retired_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     # Of the description, price and so on, but not of the stock, whose timestamps are in the ledger (moved_since()): an
@@ -330,10 +401,12 @@ class Product(models.Model):
             models.Index(fields=["price", "id"], name="products_by_price"),
             models.Index(fields=["created_at", "id"], name="products_by_creation"),
             models.Index(fields=["updated_at", "id"], name="products_by_change"),
+            models.Index(fields=["barcode"], condition=Q(barcode__gt=""), name="products_by_barcode"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(stock__gte=0), name="stock_is_not_negative"),
             models.CheckConstraint(condition=Q(price__gte=0), name="price_is_not_negative"),
+            models.CheckConstraint(condition=Q(weight__gte=0), name="weight_is_not_negative"),
             models.UniqueConstraint(SKU_KEY, name="a_sku_belongs_to_one_product_in_any_case"),
         ]
 

@@ -111,7 +111,8 @@ def products_in_orders() -> list[Row]:
         ask("a SKU that is a number", order, 400, "invalid", body={"sku": 7, "quantity": 1}),
         ask("an unknown SKU", order, 400, "unknown_product", body={"sku": "NOTHING", "quantity": 1}),
         ask("a SKU of SQL", order, 400, "unknown_product", body={"sku": "' OR 1=1 --", "quantity": 1}),
-        ask("a SKU in other letters", order, 400, "unknown_product", body={"sku": "ＭＵＧ", "quantity": 1}),
+        ask("a SKU in other letters", order, 400, "unknown_product", body={"sku": "МUG", "quantity": 1}),
+        ask("a SKU in another case", order, 201, body={"sku": "ｍug", "quantity": 1}),
         ask("a SKU too long", order, 400, "max_length", body={"sku": "M" * 65, "quantity": 1}),
         ask("an empty SKU", order, 400, "blank", body={"sku": "", "quantity": 1}),
         ask("no lines", order, 400, "invalid_order", body={"lines": []}),
@@ -203,11 +204,32 @@ def texts() -> list[Row]:
         new("a name that is a number", "invalid", name=7),
         new("a name that is true", "invalid", name=True),
         new("a name that is a list", "invalid", name=["New"]),
-        new("a SKU with a space", "invalid", sku="NEW ONE"),
-        new("a SKU with a line end", "invalid", sku="NEW\nONE"),
-        new("a SKU with a slash", "invalid", sku="NEW/ONE"),
-        new("a SKU that begins with a dash", "invalid", sku="-NEW"),
+        new("a SKU with a line end", "invisible_character", sku="NEW\nONE"),
+        new("a SKU with a no-break space", "invisible_character", sku="NEW\u00a0ONE"),
+        new("a SKU with a variation selector", "invisible_character", sku="NEW\ufe0f"),
+        new("a SKU that turns the text around", "invisible_character", sku="\u202eWEN"),
+        new("a SKU of 65 letters", "max_length", sku="N" * 65),
         new("a SKU that is taken", "sku_taken", status=409, sku="MUG"),
+        new("a SKU that is taken in another case", "sku_taken", status=409, sku="mug"),
+        new("a vendor of two lines", "control_character", vendor="a\nb"),
+        new("a barcode of letters", "invalid_barcode", barcode="ABC"),
+        new("a barcode with a wrong digit", "wrong_check_digit", barcode="4006381333932"),
+        new("a barcode that is a number", "invalid", barcode=4006381333931),
+        new("a weight below zero", "out_of_range", weight=-1),
+        new("a weight past 2^31", "out_of_range", weight=2**31),
+        new("a weight with decimals", "invalid", weight=1.5),
+        new("tags in one text", "not_a_list", tags="gift,new"),
+        new("a tag with a NUL", "nul_character", tags=["a\0"]),
+        new("a tag with half a surrogate pair", "lone_surrogate", tags=["a\ud800"]),
+        new("a tag with a line end", "invisible_character", tags=["a\nb"]),
+        new("a tag in capitals", "not_lower_case", tags=["Gift"]),
+        new("a tag twice", "repeated", tags=["gift", "gift"]),
+        new("51 tags", "max_length", tags=[f"t{number}" for number in range(51)]),
+        new("a tag that is an object", "invalid", tags=[{"name": "gift"}]),
+        new("an image by plain HTTP", "invalid", images=["http://img.shop.example/1.jpg"]),
+        new("an image that is a script", "invalid", images=["javascript:alert(1)"]),
+        new("an image that is null", "null", images=[None]),
+        new("21 images", "max_length", images=["https://img.shop.example/1.jpg"] * 21),
         new("an unknown category", "unknown_category", category="nowhere"),
         new("a category that is a number", "invalid", category=1),
         new("a category with a NUL", "nul_character", category="a\0"),
@@ -217,6 +239,26 @@ def texts() -> list[Row]:
         new("half a surrogate pair in a member's name", "lone_surrogate", more={"\udc00": "x"}),
         new("a member's name of 10,000 letters", "unknown", more={"n" * 10_000: "x"}),
         new("a member called __proto__", "unknown", more={"__proto__": {"is_staff": True}}),
+    ]
+
+
+def categories() -> list[Row]:
+    def new(what: str, code: str | None, *, status: int = 400, **members: Any) -> Row:
+        body = {"slug": "new", "name": "New"} | members
+        return ask(what, "POST /api/categories", status, code, body=body, who="staff")
+
+    return [
+        new("a category without a name", "blank", name=""),
+        new("a category with a NUL in its name", "nul_character", name="a\0b"),
+        new("a category of half a surrogate pair", "lone_surrogate", name="\ud800"),
+        new("a category of two lines", "control_character", name="a\nb"),
+        new("a slug with a space", "invalid", slug="two words"),
+        new("a slug that is a number", "invalid", slug=7),
+        new("a slug of 61 letters", "max_length", slug="s" * 61),
+        new("an unknown parent", "unknown_category", parent="nowhere"),
+        new("a parent that is a number", "invalid", parent=1),
+        new("a parent with a NUL", "nul_character", parent="a\0"),
+        new("a depth", "unknown", depth=2),
     ]
 
 
@@ -318,6 +360,7 @@ ROWS = [
     *products_in_orders(),
     *prices(),
     *texts(),
+    *categories(),
     *stock(),
     *carts_and_quotes(),
     *moves(),

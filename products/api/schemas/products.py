@@ -20,7 +20,17 @@ from products.api.schemas.categories import CategoryField
 from products.api.schemas.output import MoneyResponseField, Output, money
 from products.api.schemas.pages import NEXT_TIME, PageQuery
 from products.models import Product
-from products.models.products import PricePeriod
+from products.models.products import (
+    MAX_IMAGE,
+    MAX_IMAGES,
+    MAX_TAG,
+    MAX_TAGS,
+    MAX_WEIGHT,
+    PricePeriod,
+    validate_image,
+    validate_tag,
+    validate_tags,
+)
 
 ORDERINGS = {
     "id": ["id"],
@@ -41,6 +51,10 @@ class ProductQuery(PageQuery):
         required=False, max_length=60, help_text="A category's slug. Products in categories below it are listed too."
     )
     sku = StrictTextField(required=False, max_length=64, help_text="The whole SKU, in any case.")
+    barcode = StrictTextField(
+        required=False, max_length=14, help_text="A GTIN, with or without the zeros that it begins with."
+    )
+    tag = StrictTextField(required=False, max_length=MAX_TAG, help_text="One tag, in any case.")
     price_min = StrictDecimalField(required=False)
     price_max = StrictDecimalField(required=False)
     in_stock = FlagField(required=False, help_text="Whether the stock is above zero.")
@@ -68,6 +82,24 @@ class NewProduct(StrictSerializer):
     name = text_of(Product, "name")
     description = text_of(Product, "description", max_length=10_000, trim_whitespace=False)
     category = CategoryField(help_text="The category's slug.")
+    vendor = text_of(Product, "vendor")
+    barcode = text_of(Product, "barcode", help_text="A GTIN: 8, 12, 13 or 14 digits, the last one a check digit.")
+    weight = StrictIntegerField(
+        minimum=0, maximum=MAX_WEIGHT, required=False, allow_null=True, help_text="In grams; null if it is unknown."
+    )
+    tags = serializers.ListField(
+        child=StrictTextField(max_length=MAX_TAG, validators=[validate_tag]),
+        required=False,
+        max_length=MAX_TAGS,
+        validators=[validate_tags],
+        help_text="In lower case, each once.",
+    )
+    images = serializers.ListField(
+        child=StrictTextField(max_length=MAX_IMAGE, validators=[validate_image]),
+        required=False,
+        max_length=MAX_IMAGES,
+        help_text="URLs with https, in the order in which they are shown.",
+    )
     price = StrictDecimalField()
     list_price = StrictDecimalField(
         required=False, allow_null=True, help_text="The price before a reduction, at least the price."
@@ -91,6 +123,11 @@ class ProductResponse(serializers.Serializer):
     name = serializers.CharField()
     description = serializers.CharField()
     category = serializers.CharField(source="category.slug", allow_null=True, help_text="The category's slug.")
+    vendor = serializers.CharField()
+    barcode = serializers.CharField(help_text="A GTIN; empty if there is none.")
+    weight = serializers.IntegerField(allow_null=True, min_value=0, help_text="In grams.")
+    tags = serializers.ListField(child=serializers.CharField())
+    images = serializers.ListField(child=serializers.CharField(), help_text="URLs; the first one is the main image.")
     price = MoneyResponseField()
     list_price = MoneyResponseField(allow_null=True, help_text="The price before a reduction.")
     tax_class = serializers.CharField(help_text="Decides on the tax rate.")

@@ -35,11 +35,13 @@ from products.api.schemas.products import (
     ProductResponse,
     price_history_body,
 )
+from products.barcodes import forms_of
 from products.db.compiled_queries import Param, compile_once
 from products.db.retry import atomic_with_retry
 from products.models import Product
+from products.models.lines import as_line
 from products.models.money import MoneyField
-from products.models.products import ProductQuerySet, searchable
+from products.models.products import ProductQuerySet, searchable, tag_key
 from products.ordering.validation import MAX_ID
 from products.policies import ADD_PRODUCTS, CHANGE_PRODUCTS
 from products.skus import sku_key
@@ -184,6 +186,8 @@ def filtered(filters: Filters) -> "QuerySet[Product, Any]":
     products = Product.objects.retired() if filters.get("retired") else Product.objects.on_sale()
     if "category" in filters:
         products = products.in_branch(filters["category"])
+    if "tag" in filters:
+        products = products.tagged(filters["tag"])
     if "sku" in filters:
         products = products.with_sku_keys([filters["sku"]])
     products = products.filter(**{lookup: filters[name] for name, lookup in LOOKUPS.items() if name in filters})
@@ -201,6 +205,10 @@ def parse_filters(query: dict[str, Any]) -> dict[str, Any]:
     filters = {name: query[name] for name in (*LOOKUPS, "changed_since", "in_stock", "retired") if name in query}
     if "category" in query:
         filters["category"] = query["category"]
+    if "barcode" in query:
+        filters["barcode"] = forms_of(query["barcode"])
+    if "tag" in query:
+        filters["tag"] = as_line(tag_key(query["tag"]))
     if "sku" in query:
         filters["sku"] = sku_key(query["sku"])
     if "search" in query:
@@ -210,6 +218,7 @@ def parse_filters(query: dict[str, Any]) -> dict[str, Any]:
 
 
 LOOKUPS = {
+    "barcode": "barcode__in",
     "price_min": "price__gte",
     "price_max": "price__lte",
 }
@@ -221,6 +230,8 @@ PRODUCTS = SearchableListQuery(
     params={
         "category": models.SlugField(),
         "sku": models.TextField(),
+        "barcode": models.CharField(),
+        "tag": models.TextField(),
         "price_min": MoneyField(max_digits=12),
         "price_max": MoneyField(max_digits=12),
         "changed_since": models.DateTimeField(),

@@ -89,7 +89,7 @@ def test_filters_can_be_combined(api, alice, a_product):
     assert listed(client, price_max="4.5") == ["MUG", "PEN"]
     assert listed(client, in_stock="true") == ["MUG", "PEN"]
     assert listed(client, in_stock="false") == ["POT"]
-    assert listed(client, sku="PEN") == ["PEN"]
+    assert listed(client, sku="PEN") == listed(client, sku="pen") == ["PEN"]
     assert listed(client, retired="true") == ["OLD"]
     assert listed(client, category="kitchen", in_stock="true", price_max="10", search="mug") == ["MUG"]
 
@@ -288,3 +288,106 @@ def test_a_product_and_a_list_that_are_current_are_a_304(api, alice, a_product):
         moved = client.get(path, HTTP_IF_NONE_MATCH=etag)
         assert moved.status_code == 200
         assert moved["ETag"] != etag
+
+
+# What a product has beside its name and its price
+
+DETAILS = {
+    "vendor": "Stoneworks",
+    "barcode": "0036000291452",
+    "weight": 410,
+    "tags": ["gift", "größe-l", "50%_off"],
+    "images": ["https://img.shop.example/1.jpg", "https://img.shop.example/2.jpg?a=1&b=2"],
+}
+
+
+def test_staff_add_a_product_with_its_details_and_take_them_away(api, staff):
+    client = api(staff)
+
+    made = client.post("/api/products", {"sku": "MUG", "name": "Mug", "price": "1", **DETAILS}, format="json")
+    path, etag = made["Location"], made["ETag"]
+    nothing = {"vendor": "", "barcode": "", "weight": None, "tags": [], "images": []}
+    changed = client.patch(path, nothing, format="json", HTTP_IF_MATCH=etag)
+
+    assert {name: made.json()[name] for name in DETAILS} == DETAILS
+    assert {name: changed.json()[name] for name in DETAILS} == nothing
+    assert changed["ETag"] != etag
+    [event] = Product.objects.get().events.filter(kind="product.changed")
+    assert event.facts == {"fields": sorted(DETAILS)}
+
+
+def test_products_are_found_by_barcode_and_tag(api, alice, a_product):
+    a_product(sku="MUG", **DETAILS)
+    a_product(sku="CUP", barcode="036000291452", tags=["gift-box"])
+    a_product(sku="PEN", barcode="96385074", tags=["50 off"])
+    client = api(alice)
+
+    assert listed(client, barcode="036000291452") == listed(client, barcode="36000291452") == ["MUG", "CUP"]
+    assert listed(client, barcode="0000096385074") == ["PEN"]
+    assert listed(client, barcode="MUG") == listed(client, barcode="360002914") == []
+    assert listed(client, tag="gift") == listed(client, tag="GIFT") == ["MUG"]
+    assert listed(client, tag="Größe-L") == listed(client, tag="50%_off") == ["MUG"]
+    assert listed(client, tag="50%") == listed(client, tag="%") == listed(client, tag="gif") == []
+    assert listed(client, tag="gift", barcode="0036000291452") == ["MUG"]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "code"),
+    [
+        ({"images": ["https://img.shop.example/1.jpg", "ftp://img.shop.example"]}, "/images/1", "invalid"),
+        ({"images": "https://img.shop.example/1.jpg"}, "/images", "not_a_list"),
+        ({"tags": ["ok", "a\nb"]}, "/tags/1", "invisible_character"),
+        ({"tags": ["ok", "ok"]}, "/tags", "repeated"),
+        ({"tags": None}, "/tags", "null"),
+        ({"barcode": "4006381333932"}, "/barcode", "wrong_check_digit"),
+        ({"weight": -1}, "/weight", "out_of_range"),
+        ({"weight": 100_000_001}, "/weight", "out_of_range"),
+    ],
+)
+def test_a_detail_that_is_wrong_is_refused_with_the_place(api, staff, body, pointer, code):
+    sent = {"sku": "MUG", "name": "Mug", "price": "1", **body}
+
+    answer = api(staff).post("/api/products", sent, format="json")
+
+    assert answer.status_code == 400
+    assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [(pointer, code)]
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("barcode=036000291452", "products_by_barcode"),
+        ("tag=gift", "products_by_tag"),
+        ("sku=t-19999", "a_sku_belongs_to_one_product_in_any_case"),
+    ],
+)
+def test_each_look_up_goes_by_its_index(api, alice, query, index):
+    if connection.vendor != "postgresql":
+        pytest.skip("reads PostgreSQL's plans; SQLite's do not tell their cost")
+    Product.objects.bulk_create(Product(sku=f"T-{n}", name="N", price=1, tags=[f"t{n}"]) for n in range(20_000))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT gin_clean_pending_list('products_by_tag')")
+        cursor.execute("ANALYZE products_product")
+
+    plan, _ = _plan_of_the_list(api(alice), f"/api/products?{query}")
+
+    assert index in plan
+
+
+def test_the_lines_of_an_order_find_their_products_by_an_index(alice):
+    if connection.vendor != "postgresql":
+        pytest.skip("reads PostgreSQL's plans; SQLite's do not tell their cost")
+    Product.objects.bulk_create(Product(sku=f"T-{n}", name="N", price=1) for n in range(20_000))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE products_product")
+    with CaptureQueriesContext(connection) as captured:
+        found = Product.objects.by_ids_or_skus([Product.objects.earliest("pk").pk], ["t-19999", "T-5"])
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {captured[-1]['sql']}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+
+    assert [product.sku for product in found] == ["T-0", "T-5", "T-19999"]
+    assert "a_sku_belongs_to_one_product_in_any_case" in plan
+    assert "products_product_pkey" in plan
+    assert "Seq Scan" not in plan

@@ -28,6 +28,7 @@ def a_movement(*, delta, reason, line="line_id", by="NULL", key="NULL"):
 # Each law, and statements that violate it alone, in the small world of the fixture below.
 VIOLATIONS = {
     "stock_is_not_negative": ["UPDATE products_product SET stock = -1"],
+    "weight_is_not_negative": ["UPDATE products_product SET weight = -1"],
     "price_is_not_negative": ["UPDATE products_product SET price = -0.01"],
     "a_sku_belongs_to_one_product_in_any_case": [
         "UPDATE products_product SET sku = 'sku-1' WHERE sku = 'SKU-2'",
