@@ -15,6 +15,13 @@ AS_THINGS_ARE = {
     "unknown_product": "which ids and SKUs there are",
     "retired_product": "and which of them are still sold",
     "unknown_category": "which categories there are",
+    "category_cycle": "and which of them is below which",
+    "category_too_deep": "and how deep",
+    "invisible_character": "which characters Unicode gives no look; as a pattern, that would be a page",
+    "invalid_barcode": "a GTIN may also be blank, and a generator has no patience with what is rarely right",
+    "wrong_check_digit": "what the digits before the last add up to",
+    "not_lower_case": "which characters of all scripts have a lower case",
+    "repeated": "whether two tags are the same, which is compared after spaces are cut off",
     "uri_too_long": "each parameter may be long, but not all of them at once",
     "empty": "whether there is something in the cart",
     "unknown_address": "which addresses a customer keeps",
@@ -24,6 +31,9 @@ AS_THINGS_ARE = {
     "incomplete_address": "a name or a company; generators make nothing of conditions on `required`",
     "ship_to_or_address": "so it is with members that exclude each other",
 }
+
+IMAGES = "/images/"
+"""Addresses, each of which Django checks too."""
 
 CHECKED_BY_DJANGO = ("/email", "/username", "/password")
 """What Django's validators have the last word on; no pattern says the same."""
@@ -60,7 +70,8 @@ def is_broken_http(response: Any) -> bool:
 
 def could_not_be_told(problem: dict[str, Any], body: Any) -> bool:
     """Whether a refusal is one that no schema could have told before."""
-    if problem["code"] in AS_THINGS_ARE or problem.get("pointer") in CHECKED_BY_DJANGO:
+    pointer = problem.get("pointer", "")
+    if problem["code"] in AS_THINGS_ARE or pointer in CHECKED_BY_DJANGO or pointer.startswith(IMAGES):
         return True
     if problem["code"] == "quantity_out_of_range" and "delta" in body:
         return int(body["delta"]) > 0  # and too many together with those that there are

@@ -40,6 +40,7 @@ def a_shop(settings, a_product):
     User.objects.create_user("bob", password="bob-likes-mugs")
     User.objects.create_superuser("superuser", password="superuser-has-mugs")
     kitchen = Category.objects.create(slug="kitchen", name="Kitchen")
+    Category.objects.create(slug="mugs", name="Mugs", parent=kitchen)
     goods = [(a_product(sku=sku, stock=1_000_000, category=kitchen), 1) for sku in ("MUG-STONE", "LAMP-DESK")]
     number = "019c13f4-0000-7000-8000-00000000000{}".format
     orders = [Order.objects.create(pk=number(each), customer=alice, items=goods) for each in range(1, 7)]

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import IntegrityError, models, transaction
-from django.db.models import BooleanField, Expression, F, Func, Q, Subquery
+from django.db.models import BooleanField, Expression, F, Func, Max, Min, Q, Subquery
 
 from products.db.retry import atomic_with_retry
 from products.exceptions import CategoryInUse, SlugTaken
@@ -164,9 +164,8 @@ class Category(models.Model):
             above = _path(self.parent_id, parents)
         if self.pk in above:
             _refuse("A category cannot be below itself.", "category_cycle")
-        deepest = Category.objects.branch_of(self).aggregate(depth=models.Max("depth"))["depth"] if self.pk else None
-        before = Category.objects.filter(pk=self.pk).values_list("depth", flat=True).first() or 1
-        if len(above) + 1 + (deepest or before) - before > MAX_DEPTH:
+        below = Category.objects.branch_of(self).aggregate(levels=Max("depth") - Min("depth"))["levels"] or 0
+        if len(above) + 1 + below > MAX_DEPTH:
             _refuse(f"Categories are nested at most {MAX_DEPTH} deep.", "category_too_deep")
         return len(above) + 1
 
@@ -185,7 +184,7 @@ class Category(models.Model):
     def _write(self, options: dict[str, Any]) -> None:
         fields = options.get("update_fields")
         if fields is None or PLACE & {*fields}:
-            if self.pk is not None or self.parent_id is not None:
+            if not self._state.adding or self.parent_id is not None:
                 Category.objects.lock_tree()  # or two moves at once could make a cycle together
             self.depth = self.check_place()
             if fields is not None:

@@ -35,7 +35,7 @@ class LinesFormField(forms.CharField):
         return bool(self.to_python(initial) != self.to_python(data))
 
 
-class LinesField(models.TextField):
+class LinesField(models.TextField):  # type: ignore[type-arg]  # not generic when it runs
     """A list of texts of one line each. Its validators are given the whole list."""
 
     default_error_messages = {"invalid_list": "This is a list of texts."}

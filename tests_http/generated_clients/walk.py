@@ -10,6 +10,12 @@ from typing import TypeVar
 from shop_client import AuthenticatedClient, Client
 from shop_client.api.addresses import addresses_create, addresses_destroy
 from shop_client.api.cart import cart_destroy, cart_line_update, cart_retrieve
+from shop_client.api.categories import (
+    categories_create,
+    categories_destroy,
+    categories_list,
+    categories_partial_update,
+)
 from shop_client.api.orders import (
     orders_cancel,
     orders_create,
@@ -19,7 +25,7 @@ from shop_client.api.orders import (
     orders_quote,
     orders_ship,
 )
-from shop_client.api.products import products_list
+from shop_client.api.products import products_create, products_list, products_partial_update
 from shop_client.api.stock import stock_move, stock_move_in_bulk
 from shop_client.api.tokens import tokens_create, tokens_revoke_current
 from shop_client.models import (
@@ -27,12 +33,17 @@ from shop_client.models import (
     AddressRequest,
     Cart,
     CartLineRequest,
+    Category,
+    CategoryChange,
+    CategoryPage,
     Credentials,
     EventPage,
     IssuedToken,
     LineById,
     LineBySku,
     LinesRequest,
+    NewCategory,
+    NewProduct,
     Order,
     OrderById,
     OrderBySku,
@@ -40,6 +51,8 @@ from shop_client.models import (
     OrderStatus,
     PaymentRequest,
     Problem,
+    Product,
+    ProductChange,
     ProductPage,
     Quote,
     ShipmentRequest,
@@ -175,6 +188,43 @@ def adjust_the_stock(client: AuthenticatedClient, ids: dict[str, int]) -> None:
     assert (failed.status, failed.problem.code) == (412, "stock_has_moved")
 
 
+def arrange_the_catalog(client: AuthenticatedClient) -> None:
+    """Nest a category, put a product in it that is found in its branch, and take both away again."""
+    below_kitchen = NewCategory(slug="teapots", name="Teapots", parent="kitchen")
+    added = categories_create.sync_detailed(client=client, body=below_kitchen)
+    teapots = body_of(added, Category, 201)
+    assert (teapots.parent, teapots.depth) == ("kitchen", 2)
+    pot = NewProduct(
+        sku="Tea/pot 1,2 l",
+        name="Teapot",
+        price="29.00",
+        category="teapots",
+        barcode="4006381333931",
+        weight=900,
+        tags=["new"],
+        images=["https://img.shop.example/teapot.jpg"],
+    )
+    made = products_create.sync_detailed(client=client, body=pot)
+    product = body_of(made, Product, 201)
+    assert (product.tags, product.images, product.weight) == (pot.tags, pot.images, 900)
+    by_sku = products_list.sync_detailed(client=client, category="kitchen", sku="TEA/POT 1,2 L", tag="new")
+    assert [each.id for each in body_of(by_sku, ProductPage).results] == [product.id]
+
+    assert problem_of(categories_destroy.sync_detailed(teapots.id, client=client), 409).code == "category_in_use"
+    emptied = products_partial_update.sync_detailed(
+        product.id, client=client, body=ProductChange(category=None, retired=True), if_match=made.headers["ETag"]
+    )
+    assert body_of(emptied, Product).category is None
+    renamed = categories_partial_update.sync_detailed(
+        teapots.id, client=client, body=CategoryChange(name="Pots", parent=None), if_match=added.headers["ETag"]
+    )
+    assert body_of(renamed, Category).parent is None
+    listed = body_of(categories_list.sync_detailed(client=client, slug="teapots"), CategoryPage)
+    assert [(each.name, each.depth) for each in listed.results] == [("Pots", 1)]
+    removed = categories_destroy.sync_detailed(teapots.id, client=client, if_match=renamed.headers["ETag"])
+    assert removed.status_code == HTTPStatus.NO_CONTENT
+
+
 def pay_and_ship(client: AuthenticatedClient, order: Order) -> None:
     paid = orders_pay.sync_detailed(order.id, client=client, body=PaymentRequest(reference="INV-7"))
     assert body_of(paid, Order).status == OrderStatus.PAID
@@ -196,6 +246,7 @@ def main(url: str) -> None:
     order_to_an_address(alice, ids)
     fill_and_empty_the_cart(alice, ids)
     adjust_the_stock(staff, ids)
+    arrange_the_catalog(staff)
     pay_and_ship(staff, order)
     log_out(alice)
 

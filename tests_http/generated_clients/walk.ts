@@ -186,6 +186,49 @@ async function adjustTheStock(shop: Shop, idOf: (sku: string) => number): Promis
     );
 }
 
+/** Nest a category, put a product in it that is found in its branch, and take both away again. */
+async function arrangeTheCatalog(shop: Shop): Promise<void> {
+    const teapots: Schemas["NewCategory"] = { slug: "teapots", name: "Teapots", parent: "kitchen" };
+    const added = await shop.call("post", "/api/categories", { body: teapots });
+    const category = bodyOf(added, 201);
+    assert.deepEqual([category.parent, category.depth], ["kitchen", 2]);
+    const pot: Schemas["NewProduct"] = {
+        sku: "Tea/pot 1,2 l",
+        name: "Teapot",
+        price: "29.00",
+        category: "teapots",
+        barcode: "4006381333931",
+        weight: 900,
+        tags: ["new"],
+        images: ["https://img.shop.example/teapot.jpg"],
+    };
+    const made = await shop.call("post", "/api/products", { body: pot });
+    const product = bodyOf(made, 201);
+    assert.deepEqual([product.tags, product.images, product.weight], [pot.tags, pot.images, 900]);
+    const query = { category: "kitchen", sku: "TEA/POT 1,2 L", tag: "new" };
+    const found = bodyOf(await shop.call("get", "/api/products", { query }), 200);
+    assert.deepEqual(
+        found.results.map((each) => each.id),
+        [product.id],
+    );
+
+    const path = { id: category.id };
+    assert.equal(bodyOf(await shop.call("delete", "/api/categories/{id}", { path }), 409).code, "category_in_use");
+    const emptied = await shop.call("patch", "/api/products/{id}", {
+        path: { id: product.id },
+        headers: { "If-Match": String(made.headers.get("ETag")) },
+        body: { category: null, retired: true },
+    });
+    assert.equal(bodyOf(emptied, 200).category, null);
+    const renamed = await shop.call("patch", "/api/categories/{id}", {
+        path,
+        headers: { "If-Match": String(added.headers.get("ETag")) },
+        body: { name: "Pots", parent: null },
+    });
+    assert.deepEqual([bodyOf(renamed, 200).name, bodyOf(renamed, 200).depth], ["Pots", 1]);
+    bodyOf(await shop.call("delete", "/api/categories/{id}", { path }), 204);
+}
+
 async function payAndShip(shop: Shop, order: Schemas["Order"]): Promise<void> {
     const path = { id: order.id };
     bodyOf(await shop.call("post", "/api/orders/{id}/pay", { path, body: { reference: "INV-7" } }), 200);
@@ -220,5 +263,6 @@ await orderAndCancel(alice, idOf);
 const order = await orderWhatIsAcceptable(alice, idOf);
 await fillAndEmptyTheCart(alice, idOf);
 await adjustTheStock(staff, idOf);
+await arrangeTheCatalog(staff);
 await payAndShip(staff, order);
 await logOut(alice);

@@ -15,7 +15,7 @@ PARENT = f"The slug of the category that it is below; null at the top. Categorie
 
 class CategoryQuery(PageQuery):
     slug = StrictTextField(required=False, max_length=60)
-    parent = StrictTextField(
+    parent = StrictTextField(  # type: ignore[assignment]  # DRF takes what is declared out of the class
         required=False, max_length=60, help_text="The slug of a category: lists those directly below it."
     )
 
@@ -43,7 +43,7 @@ class NewCategory(StrictSerializer):
 
     slug = text_of(Category, "slug")
     name = text_of(Category, "name")
-    parent = CategoryField(help_text=PARENT)
+    parent = CategoryField(help_text=PARENT)  # type: ignore[assignment]
 
 
 class CategoryChange(NewCategory):
@@ -57,7 +57,7 @@ class CategoryResponse(serializers.Serializer):
     id = serializers.IntegerField()
     slug = serializers.CharField()
     name = serializers.CharField()
-    parent = serializers.CharField(allow_null=True, help_text=PARENT)
+    parent = serializers.CharField(allow_null=True, help_text=PARENT)  # type: ignore[assignment]
     depth = serializers.IntegerField(min_value=1, max_value=MAX_DEPTH, help_text="1 at the top.")
 
 

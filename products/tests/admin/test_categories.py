@@ -3,6 +3,7 @@
 import pytest
 
 from products.models import Category
+from products.tests.side_by_side import on_postgresql, side_by_side
 
 pytestmark = pytest.mark.django_db
 
@@ -63,3 +64,19 @@ def test_the_list_of_categories_costs_the_same_for_one_and_for_many(
 
     with django_assert_num_queries(7):
         client.get(CATEGORIES)
+
+
+@pytest.mark.django_db(transaction=True)
+@on_postgresql
+def test_of_two_moves_at_once_that_make_a_cycle_one_is_an_error_of_the_form(staff, client_of):
+    a, b = (Category.objects.create(slug=slug, name=slug) for slug in ("a", "b"))
+    clients = {a: client_of(staff), b: client_of(staff)}
+
+    def move(category, parent):
+        values = {"slug": category.slug, "name": category.name, "parent": parent.pk if parent else ""}
+        return clients[category].post(f"{CATEGORIES}{category.pk}/change/", values).status_code
+
+    for _ in range(5):
+        move(a, None)
+        move(b, None)
+        assert sorted(side_by_side(lambda: move(a, b), lambda: move(b, a))) == [200, 302]

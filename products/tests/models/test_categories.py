@@ -278,3 +278,25 @@ def test_a_product_that_comes_while_its_category_is_removed_is_refused(a_categor
 
     assert coming.outcome().message_dict == {"category": ["There is no such category."]}
     assert Product.objects.get().category is None
+
+
+@pytest.mark.django_db(transaction=True)
+@on_postgresql
+def test_a_category_is_not_removed_while_a_product_comes_in(a_category):
+    with transaction.atomic():
+        Product.objects.create(sku="CUP", name="Cup", price=1, category=a_category)
+        removing = meanwhile(a_category.delete)
+        assert removing.waits()
+
+    assert removing.outcome().violations[0].facts == {"products": 1, "children": 0}
+
+
+@pytest.mark.django_db(transaction=True)
+@on_postgresql
+def test_a_category_is_not_removed_while_another_comes_below_it(a_category):
+    with transaction.atomic():
+        Category.objects.create(slug="mugs", name="Mugs", parent=a_category)
+        removing = meanwhile(a_category.delete)
+        assert removing.waits()
+
+    assert removing.outcome().violations[0].facts == {"products": 0, "children": 1}

@@ -39,12 +39,12 @@ DOORS = {
 
 
 def upsert(sku):
-    Product.objects.create(sku=sku, name="Cup", price=1)
+    cup = Product.objects.create(sku="Ö-1", name="Cup", price=1)
     Product.objects.bulk_create(
-        [Product(sku=sku, name="Mug", price=1, description="")],
+        [Product(pk=cup.pk, sku=sku, name="Mug", price=1)],
         update_conflicts=True,
-        unique_fields=["sku"],
-        update_fields=["name", "description", "price"],
+        unique_fields=["id"],
+        update_fields=["sku", "name", "description"],
     )
 
 
