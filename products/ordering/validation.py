@@ -113,9 +113,7 @@ def _identifies(product: Any) -> bool:
 def digest_of(items: Iterable[RequestedItem], details: Mapping[str, Any]) -> str:
     """Return a SHA-256 fingerprint (hex) of a request, to tell a retry from a different request."""
     # SKUs as they were sent, as they are in the fingerprints of all orders so far.
-    requested: Any = [
-        [product if isinstance(product, str) else _key(product), *numbers] for product, *numbers in items
-    ]
+    requested: Any = [[product if isinstance(product, str) else _key(product), *numbers] for product, *numbers in items]
     if details:
         requested = [requested, details]
     return hashlib.sha256(_encode(requested).encode()).hexdigest()

@@ -210,8 +210,8 @@ def _one_sku_twice(db):
 
 @pytest.mark.usefixtures("_one_sku_twice")
 def test_the_migration_names_the_products_that_have_one_sku():
-    migration = import_module("products.migrations.0026_sku_in_any_case")
-    before = MigrationLoader(connection).project_state(("products", "0025_wide_skus"))
+    migration = import_module("products.migrations.0029_sku_in_any_case")
+    before = MigrationLoader(connection).project_state(("products", "0028_wide_skus"))
 
     with pytest.raises(CommandError) as error:
         migration.compare_skus(before.apps, connection.schema_editor())
@@ -224,8 +224,8 @@ def test_the_migration_names_the_products_that_have_one_sku():
 
 @pytest.mark.usefixtures("_one_sku_twice")
 def test_the_migration_stores_the_key_of_a_sku_that_is_not_in_ascii():
-    migration = import_module("products.migrations.0026_sku_in_any_case")
-    before = MigrationLoader(connection).project_state(("products", "0025_wide_skus"))
+    migration = import_module("products.migrations.0029_sku_in_any_case")
+    before = MigrationLoader(connection).project_state(("products", "0028_wide_skus"))
     Product.objects.filter(sku__in=["mug", "Mug", "bowl"]).delete()
 
     migration.compare_skus(before.apps, connection.schema_editor())

@@ -7,7 +7,7 @@ import products.validators
 class Migration(migrations.Migration):
     """A SKU is any printable text of one line; the key of one that is not in ASCII is stored."""
 
-    dependencies = [("products", "0024_nested_categories")]
+    dependencies = [("products", "0027_nested_categories")]
 
     operations = [
         migrations.AddField(

@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
     """Vendor, barcode, weight, tags and images of a product."""
 
     dependencies = [
-        ("products", "0026_sku_in_any_case"),
+        ("products", "0029_sku_in_any_case"),
     ]
 
     operations = [

@@ -29,7 +29,7 @@ def compare_skus(apps, schema_editor):
 class Migration(migrations.Migration):
     """A SKU belongs to one product, in whatever case it is written."""
 
-    dependencies = [("products", "0025_wide_skus")]
+    dependencies = [("products", "0028_wide_skus")]
 
     operations = [
         migrations.RunPython(compare_skus, migrations.RunPython.noop),

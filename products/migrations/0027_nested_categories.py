@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """A category may be below another one."""
 
-    dependencies = [("products", "0023_orders_by_email")]
+    dependencies = [("products", "0026_place_order_with_money")]
 
     operations = [
         migrations.AddField(
