@@ -155,6 +155,23 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
     def sold_out(self) -> "ProductQuerySet":
         return self.filter(stock=0)
 
+    def changed_since(self, moment: Any) -> "ProductQuerySet":
+        """Return the products of which anything has changed at or after `moment`, the stock included."""
+        # Not by OR, for which the database looks at every product, and at the ledger for each of them.
+        updated = self.model.objects.updated_since(moment).order_by().values("pk")
+        return self.filter(pk__in=updated.union(_moved_since(moment)))
+
+    def updated_since(self, moment: Any) -> "ProductQuerySet":
+        """Return the products of which anything but the stock has changed at or after `moment`."""
+        return self.filter(updated_at__gte=moment)
+
+    def moved_since(self, moment: Any, **bounds: Any) -> "ProductQuerySet":
+        """Return the products whose stock has moved at or after `moment`, according to the ledger.
+
+        `bounds` are conditions on the movements, to repeat one of the products: PostgreSQL does not infer that.
+        """
+        return self.filter(pk__in=_moved_since(moment).filter(**bounds))
+
     def in_branch(self, slug: Any) -> "ProductQuerySet":
         """Return the products in the category with this slug, and in all categories below it."""
         return self.filter(in_branch("category_id", slug))
@@ -406,6 +423,9 @@ class Product(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(stock__gte=0), name="stock_is_not_negative"),
             models.CheckConstraint(condition=Q(price__gte=0), name="price_is_not_negative"),
+            models.CheckConstraint(
+                condition=Q(list_price=None) | Q(list_price__gte=F("price")), name="list_price_is_at_least_the_price"
+            ),
             models.CheckConstraint(condition=Q(weight__gte=0), name="weight_is_not_negative"),
             models.UniqueConstraint(SKU_KEY, name="a_sku_belongs_to_one_product_in_any_case"),
         ]

@@ -241,7 +241,8 @@ def test_a_new_product_without_a_price_is_refused_in_the_form(staff, client_of, 
 def test_a_sku_that_is_taken_in_another_case_is_an_error_of_its_field(staff, client_of, a_product):
     a_product(sku="Größe")
 
-    answer = client_of(staff).post(f"{PRODUCTS}add/", {"sku": "GRÖSSE", "name": "Mug", "price": "1"})
+    values = {"sku": "GRÖSSE", "name": "Mug", "price": "1", "tax_class": "standard"}
+    answer = client_of(staff).post(f"{PRODUCTS}add/", values)
 
     assert answer.context["adminform"].form.errors == {"sku": ["Product with this SKU already exists."]}
     assert Product.objects.count() == 1

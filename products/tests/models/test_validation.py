@@ -468,7 +468,19 @@ def test_a_price_that_the_database_has_otherwise_is_shown_by_the_check(settings,
 
 
 def test_these_fields_are_validated_however_a_row_is_written():
-    assert validated_fields(Product) == ["sku", "name", "description", "price", "list_price", "tax_class"]
+    assert validated_fields(Product) == [
+        "sku",
+        "name",
+        "description",
+        "price",
+        "list_price",
+        "tax_class",
+        "vendor",
+        "barcode",
+        "weight",
+        "tags",
+        "images",
+    ]
     assert validated_fields(Category) == ["slug", "name"]
 
 
@@ -484,7 +496,7 @@ def test_a_bulk_update_passes_over_a_product_that_is_not_there(mug):
 
 
 LINES = {
-    Product: ["name"],
+    Product: ["name", "vendor"],
     Category: ["name"],
     ApiToken: ["name"],
     Address: ["name", "company", "line1", "line2", "postal_code", "city", "region"],
@@ -493,7 +505,7 @@ LINES = {
 }
 PARAGRAPHS = {Product: ["description"], Order: ["note"], StockMovement: ["note"]}
 WITH_A_FORM = {
-    Product: ["sku", "tax_class"],
+    Product: ["sku", "tax_class", "barcode", "tags", "images"],
     Category: ["slug"],
     Address: ["country"],
     Order: ["email", "phone", "ship_to_country", "status"],
