@@ -130,6 +130,30 @@ class InvalidTransition(DomainError):
         super().__init__(Violation(self.code, detail, facts={"from": before, "to": after}))
 
 
+class InvalidFulfilment(DomainError):
+    """Lines or an amount cannot be shipped, cancelled, returned or refunded as requested, whatever the order's state:
+    a line that is not the order's, or one that is named twice, or a number of pieces below 1."""
+
+    code = "invalid_fulfilment"
+
+
+class MoreThanRemains(DomainError):
+    """More pieces of at least one line than can still be shipped, cancelled, returned or refunded."""
+
+    code = "more_than_remains"
+
+
+class RefundTooLarge(DomainError):
+    """More money than was paid and is not refunded yet."""
+
+    code = "refund_too_large"
+
+    def __init__(self, requested: Any, available: Any, currency: str) -> None:
+        facts = {"requested": str(requested), "available": str(available)}
+        detail = f"{requested} {currency} requested, {available} {currency} paid and not refunded."
+        super().__init__(Violation(self.code, detail, facts=facts, about="amount"))
+
+
 class NotOverdue(DomainError):
     """Only an order whose payment deadline has passed can expire."""
 

@@ -65,6 +65,16 @@ def increment_sql(model: type[Model], column: str, deltas: Mapping[int, int]) ->
     return sql, [value for delta in deltas.items() for value in delta]
 
 
+def increment_columns_sql(model: type[Model], columns: Sequence[str], deltas: Mapping[Any, Sequence[int]]) -> Statement:
+    """Return one UPDATE that adds to several columns of the row with that id: {id: a delta for each column}."""
+    table, key = model._meta.db_table, model._meta.pk
+    changes = ", ".join(f"{name} = {name} + column{position}" for position, name in enumerate(columns, start=2))
+    row = f"({', '.join(['%s'] * (len(columns) + 1))})"
+    sql = f"UPDATE {table} SET {changes} FROM (VALUES {', '.join([row] * len(deltas))}) AS deltas WHERE id = column1"  # noqa: S608
+    database = connections[DEFAULT_DB_ALIAS]
+    return sql, [value for pk, each in deltas.items() for value in (key.get_db_prep_value(pk, database), *each)]
+
+
 def execute_batch(*statements: Statement) -> None:
     """Run the statements in order, in the caller's transaction. On PostgreSQL they cross in one round trip."""
     database = connections[DEFAULT_DB_ALIAS]

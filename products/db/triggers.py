@@ -2,8 +2,8 @@
 
 The ledger and the events are append-only, and what was agreed when an order was placed is frozen. They are not in one
 migration only, because SQLite drops a table's triggers whenever a migration rebuilds the table; such a migration calls
-`install` again at its end. Where it rebuilds `products_stockmovement`, which a trigger of another table reads, it
-also calls `remove` at its beginning: SQLite renames no table while a trigger reads one that is missing.
+`install` again at its end. Where it rebuilds `products_stockmovement` or `products_orderline`, which triggers of other
+tables read, it also calls `remove` at its beginning: SQLite renames no table while a trigger reads one that is missing.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,6 +15,23 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 MOVEMENTS, EVENTS = "products_stockmovement", "products_event"
 ORDERS, LINES = "products_order", "products_orderline"
+SHIPMENTS = "products_shipment"
+WRITTEN_ONCE = (
+    "products_cancellation",
+    "products_return",
+    "products_refund",
+    "products_shipmentline",
+    "products_cancellationline",
+    "products_returnline",
+    "products_refundline",
+)
+"""The tables of what was done with an order's lines, whose rows stay as they were written."""
+
+COUNTERS = ("shipped", "cancelled", "returned", "restocked")
+"""The columns of a placed order's line that change; all others are frozen, those too that are added later."""
+
+SHIPMENT_COLUMNS = ("id", "order_id", "number", "idempotency_key", "request_digest", "by_id", "at")
+"""The columns of a shipment that never change; carrier and tracking number can be corrected."""
 
 FROZEN_COLUMNS = (
     "id",
@@ -58,6 +75,7 @@ TRANSITIONS = (
     ("SHIPPED", "DELIVERED"),
     ("SHIPPED", "RETURNED"),
     ("DELIVERED", "RETURNED"),
+    ("EXPIRED", "PAID"),
 )
 """The changes of an order's status that the database allows. A test holds them against products.models.TRANSITIONS; a
 change needs a migration that calls `install`."""
@@ -69,6 +87,15 @@ LINES_ARE_FROZEN = (
     "The lines of a placed order are frozen: product, quantity, SKU, name, unit price and order. "
     "Cancel or return the order and place another one."
 )
+FULFILMENT_STAYS = (
+    " are written once, by ship(), cancel(), return_goods() and refund() of an order; of a shipment, carrier and "
+    "tracking number can be corrected."
+)
+STATUS_AGREES_WITH_COUNTERS = (
+    "The status of an order follows from the counters of its lines: it is SHIPPED, DELIVERED or RETURNED when no piece "
+    "remains to be shipped, and CANCELLED or EXPIRED when every piece is cancelled."
+)
+NO_MORE_COMES_BACK = "An order line gives back no more stock than its counter says: restocked."
 NO_LATE_LINES = "No line can be added to an order whose stock has been taken; place another order."
 ORDER_IS_FROZEN = (
     "Id, number, customer, amounts, currency, idempotency key, request digest, created_at, placed_at, reference, note, "
@@ -119,7 +146,8 @@ ORDER_RULES = [
         LINES,
         "UPDATE",
         LINES_ARE_FROZEN,
-        f"OLD.unit_price IS NOT NULL OR NEW.unit_price IS NOT NULL OR {_differs(['id', 'order_id'])}",
+        "(OLD.unit_price IS NOT NULL OR NEW.unit_price IS NOT NULL) AND {frozen_of_line_differ} OR "
+        + _differs(["id", "order_id"]),
     ),
     Rule(f"{LINES}_no_delete", LINES, "DELETE", LINES_ARE_FROZEN, "OLD.unit_price IS NOT NULL"),
     Rule(
@@ -149,7 +177,23 @@ ORDER_RULES = [
     Rule(f"{ORDERS}_no_delete", ORDERS, "DELETE", ORDERS_STAY, "OLD.placed_at IS NOT NULL"),
 ]
 
-RULES = [*HISTORY_RULES, *ORDER_RULES]
+FULFILMENT_RULES = [
+    *(
+        Rule(f"{table}_no_{action.lower()}", table, action, f"The rows of {table}{FULFILMENT_STAYS}")
+        for table in WRITTEN_ONCE
+        for action in ("UPDATE", "DELETE")
+    ),
+    Rule(
+        f"{SHIPMENTS}_frozen",
+        SHIPMENTS,
+        "UPDATE",
+        f"The rows of {SHIPMENTS}{FULFILMENT_STAYS}",
+        _differs(SHIPMENT_COLUMNS),
+    ),
+    Rule(f"{SHIPMENTS}_no_delete", SHIPMENTS, "DELETE", f"The rows of {SHIPMENTS}{FULFILMENT_STAYS}"),
+]
+
+RULES = [*HISTORY_RULES, *ORDER_RULES, *FULFILMENT_RULES]
 
 LATE = f"{LINES}_no_late"
 
@@ -177,6 +221,70 @@ LATE_LINES_SQLITE = f"""
     )
     BEGIN SELECT RAISE(ABORT, '{NO_LATE_LINES}'); END
 """  # noqa: S608 - our own names
+
+# The release before the counters moves the status of the whole order, and knows no counter: for an order of which no
+# piece was counted yet, the database counts what the new status means. Whoever counts does so before the status.
+COUNTED, BACK = f"{ORDERS}_counted", f"{MOVEMENTS}_back"
+STATUS_MOVED = "OLD.status <> NEW.status AND OLD.status <> 'CART'"
+COUNTING = (
+    """UPDATE {lines} SET shipped = quantity
+        WHERE order_id = NEW.id AND NEW.status IN ('SHIPPED', 'DELIVERED', 'RETURNED') AND {nothing_counted}""",
+    """UPDATE {lines} SET returned = shipped, restocked = shipped
+        WHERE order_id = NEW.id AND NEW.status = 'RETURNED' AND NOT EXISTS (
+            SELECT 1 FROM {lines} AS other WHERE other.order_id = NEW.id AND other.returned + other.cancelled > 0
+        )""",
+    """UPDATE {lines} SET cancelled = quantity, restocked = quantity
+        WHERE order_id = NEW.id AND NEW.status IN ('CANCELLED', 'EXPIRED') AND {nothing_counted}""",
+    """UPDATE {orders} SET paid = total - (
+            SELECT coalesce(sum(line.unit_price * line.cancelled), 0) FROM {lines} AS line WHERE line.order_id = NEW.id
+        ) WHERE id = NEW.id AND NEW.status = 'PAID' AND paid = 0""",
+)
+NOTHING_COUNTED = """NOT EXISTS (
+            SELECT 1 FROM {lines} AS other WHERE other.order_id = NEW.id AND other.shipped + other.cancelled > 0
+        )"""
+DISAGREES = """
+        SELECT 1 FROM {lines} AS line WHERE line.order_id = NEW.id AND (
+            NEW.status IN ('SHIPPED', 'DELIVERED', 'RETURNED') AND line.shipped + line.cancelled < line.quantity
+            OR NEW.status = 'RETURNED' AND line.returned < line.shipped
+            OR NEW.status IN ('CANCELLED', 'EXPIRED') AND line.cancelled < line.quantity
+        )"""
+GAVE_BACK = "NEW.delta > 0 AND NEW.line_id IS NOT NULL"
+TOO_MUCH_BACK = """
+        SELECT 1 FROM {lines} AS line WHERE line.id = NEW.line_id AND line.restocked < (
+            SELECT sum(movement.delta) FROM {movements} AS movement
+            WHERE movement.line_id = NEW.line_id AND NOT (movement.reason = 'SOLD' AND movement.part = 0)
+        )"""
+"""What came back, without what a late payment took again."""
+
+
+def _fulfilment_triggers(connection: BaseDatabaseWrapper) -> Iterator[str]:
+    """Yield the triggers that compare order, lines and ledger, where the lines have their counters already."""
+    if len(_existing_columns(connection, LINES, COUNTERS)) < len(COUNTERS):
+        return
+    tables = {"lines": LINES, "orders": ORDERS, "movements": MOVEMENTS}
+    nothing_counted = NOTHING_COUNTED.format(**tables)
+    counting = [statement.format(nothing_counted=nothing_counted, **tables) for statement in COUNTING]
+    triggers = [
+        (COUNTED, ORDERS, "UPDATE", STATUS_MOVED, counting, DISAGREES.format(**tables), STATUS_AGREES_WITH_COUNTERS),
+        (BACK, MOVEMENTS, "INSERT", GAVE_BACK, [], TOO_MUCH_BACK.format(**tables), NO_MORE_COMES_BACK),
+    ]
+    for name, table, action, when, statements, wrong, sentence in triggers:
+        body = "".join(f"{statement};\n        " for statement in statements)
+        if connection.vendor == "postgresql":
+            yield (
+                f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$\n    BEGIN\n        {body}"
+                f"IF EXISTS ({wrong}) THEN\n            RAISE EXCEPTION '%', TG_ARGV[0] "
+                "USING ERRCODE = 'integrity_constraint_violation';\n        END IF;\n        RETURN NULL;\n    END $$"
+            )
+            yield (
+                f"CREATE TRIGGER {name} AFTER {action} ON {table} FOR EACH ROW WHEN ({when}) "
+                f"EXECUTE FUNCTION {name}('{sentence}')"
+            )
+        else:
+            yield (
+                f"CREATE TRIGGER {name} AFTER {action} ON {table} WHEN {when} BEGIN {body}"
+                f"SELECT RAISE(ABORT, '{sentence}') WHERE EXISTS ({wrong}); END"
+            )
 
 
 def install(apps: object, schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -219,6 +327,7 @@ def _execute(connection: BaseDatabaseWrapper, statements: Iterable[str]) -> None
 def _create_all(connection: BaseDatabaseWrapper) -> Iterator[str]:
     yield from _create_rules(connection, RULES)
     yield LATE_LINES_POSTGRESQL if connection.vendor == "postgresql" else LATE_LINES_SQLITE
+    yield from _fulfilment_triggers(connection)
 
 
 def _create_rules(connection: BaseDatabaseWrapper, rules: list[Rule]) -> Iterator[str]:
@@ -233,14 +342,17 @@ def _create_rules(connection: BaseDatabaseWrapper, rules: list[Rule]) -> Iterato
                 f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
                 f"EXECUTE FUNCTION products_refuse('{table}{APPEND_ONLY}')"
             )
-    frozen_differ = _differs(_existing_columns(connection, ORDERS, FROZEN_COLUMNS))
     numbered = _existing_columns(connection, ORDERS, ["number"])
     conditions = {
         "thirty_days_ago": _AGO[connection.vendor],
-        "frozen_differ": frozen_differ,
+        "frozen_differ": _differs(_existing_columns(connection, ORDERS, FROZEN_COLUMNS)),
         "number_differs": _differs(numbered) if numbered else "FALSE",
+        "frozen_of_line_differ": _differs(sorted(_columns_of(connection, LINES) - {*COUNTERS})),
     }
+    tables = _tables_of(connection)
     for rule in rules:
+        if rule.table not in tables:
+            continue  # A migration before the table is created installs triggers too.
         when = f"WHEN ({rule.when.format(**conditions)})" if rule.when else ""
         sentence = rule.sentence.replace("'", "''")
         if connection.vendor == "postgresql":
@@ -257,19 +369,30 @@ def _create_rules(connection: BaseDatabaseWrapper, rules: list[Rule]) -> Iterato
 
 def _existing_columns(connection: BaseDatabaseWrapper, table: str, columns: Iterable[str]) -> list[str]:
     """Return the columns that the table has; a migration before a column is added installs triggers too."""
-    with connection.cursor() as cursor:
-        existing = {column.name for column in connection.introspection.get_table_description(cursor, table)}
+    existing = _columns_of(connection, table)
     return [name for name in columns if name in existing]
+
+
+def _columns_of(connection: BaseDatabaseWrapper, table: str) -> set[str]:
+    with connection.cursor() as cursor:
+        return {column.name for column in connection.introspection.get_table_description(cursor, table)}
+
+
+def _tables_of(connection: BaseDatabaseWrapper) -> set[str]:
+    with connection.cursor() as cursor:
+        return set(connection.introspection.table_names(cursor))
 
 
 def _drop_all(connection: BaseDatabaseWrapper) -> Iterator[str]:
     postgresql = connection.vendor == "postgresql"
-    names = [(rule.name, rule.table) for rule in RULES] + [(LATE, LINES)]
+    tables = _tables_of(connection)
+    names = [(rule.name, rule.table) for rule in RULES if rule.table in tables]
+    names += [(LATE, LINES), (COUNTED, ORDERS), (BACK, MOVEMENTS)]
     if postgresql:
         names += [(f"{table}_no_truncate", table) for table in (MOVEMENTS, EVENTS)]
     for name, table in names:
         yield f"DROP TRIGGER IF EXISTS {name}" + (f" ON {table}" if postgresql else "")
     if postgresql:
         # The first was the function of the triggers before migration 0014.
-        for function in ("products_append_only", "products_refuse", "products_no_late_lines"):
+        for function in ("products_append_only", "products_refuse", "products_no_late_lines", COUNTED, BACK):
             yield f"DROP FUNCTION IF EXISTS {function}()"

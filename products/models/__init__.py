@@ -7,12 +7,15 @@ from products.exceptions import (
     IdempotencyKeyConflict,
     IdempotentReplay,
     InsufficientStock,
+    InvalidFulfilment,
     InvalidOrder,
     InvalidStockAdjustment,
     InvalidTransition,
+    MoreThanRemains,
     NotInCart,
     NotOverdue,
     PaymentOverdue,
+    RefundTooLarge,
     SkuTaken,
     SlugTaken,
     StockHasMoved,
@@ -23,6 +26,16 @@ from products.exceptions import (
 from products.models.addresses import Address
 from products.models.categories import Category
 from products.models.events import Event
+from products.models.fulfilment import (
+    Cancellation,
+    CancellationLine,
+    Refund,
+    RefundLine,
+    Return,
+    ReturnLine,
+    Shipment,
+    ShipmentLine,
+)
 from products.models.login_attempts import LoginCounter, TooManyLogins
 from products.models.order_lines import OrderLine
 from products.models.order_status import TRANSITIONS, Status
@@ -37,6 +50,8 @@ __all__ = [
     "TRANSITIONS",
     "Address",
     "ApiToken",
+    "Cancellation",
+    "CancellationLine",
     "Cart",
     "Category",
     "CategoryInUse",
@@ -46,10 +61,12 @@ __all__ = [
     "IdempotencyKeyConflict",
     "IdempotentReplay",
     "InsufficientStock",
+    "InvalidFulfilment",
     "InvalidOrder",
     "InvalidStockAdjustment",
     "InvalidTransition",
     "LoginCounter",
+    "MoreThanRemains",
     "NotInCart",
     "NotOverdue",
     "Order",
@@ -58,6 +75,13 @@ __all__ = [
     "PricedItem",
     "Product",
     "Reason",
+    "Refund",
+    "RefundLine",
+    "RefundTooLarge",
+    "Return",
+    "ReturnLine",
+    "Shipment",
+    "ShipmentLine",
     "SkuTaken",
     "SlugTaken",
     "Status",

@@ -76,6 +76,10 @@ class Event(models.Model):
     @staticmethod
     def transition_row(order: Any, before: str | None, by: Any) -> dict[str, Any]:
         """Return the event row for the order's transition from `before` (None if it is new) to its present status."""
-        facts = {"from": before, "to": order.status, "total": str(order.total), "currency": order.currency}
-        kind = f"order.{order.status.lower()}"
+        return Event.order_row(order, f"order.{order.status.lower()}", before, by)
+
+    @staticmethod
+    def order_row(order: Any, kind: str, before: str | None, by: Any, **facts: Any) -> dict[str, Any]:
+        """Return the row of an event of an order whose status was `before`, and may still be, with further `facts`."""
+        facts = {"from": before, "to": order.status, "total": str(order.total), "currency": order.currency, **facts}
         return {"kind": kind, "order_id": order.pk, "by_id": None if by is None else by.pk, "facts": facts}

@@ -1,6 +1,6 @@
 """Order lines."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -11,10 +11,14 @@ from django.db.models import F, ProtectedError, Q
 from uuid_utils.compat import uuid7
 
 from products.models.money import MoneyField
+from products.db.bulk_sql import Statement, increment_columns_sql
 from products.models.products import Product
 from products.ordering.pricing import ZERO, subtotal
 
 MAX_PER_LINE = 10_000
+
+COUNTERS = ("shipped", "cancelled", "returned", "restocked")
+"""What has been done with the pieces of a placed line: the columns of it that still change, by the order's verbs."""
 
 LINES_ARE_FROZEN = (
     "The lines of a placed order are frozen: cancel() or return_goods() it and place another order. In a cart, "
@@ -24,6 +28,10 @@ LINES_ARE_FROZEN = (
 
 class OrderLineQuerySet(models.QuerySet["OrderLine"]):
     """Queries over lines. Those of a cart can be changed, those of a placed order cannot."""
+
+    def raise_counters(self, counter: str, pieces: Mapping[Any, tuple[int, int]]) -> Statement:
+        """Return the SQL that adds to a counter of each line and to `restocked`: {line id: (pieces, restocked)}."""
+        return increment_columns_sql(self.model, (counter, "restocked"), pieces)
 
     def set_quantity(self, quantity: int) -> int:
         """Set the quantity of these lines, which must be a cart's, and return their number."""
@@ -92,6 +100,12 @@ class OrderLine(models.Model):
     discount_share = MoneyField(default=ZERO, db_default=ZERO)
     tax_rate = models.DecimalField(max_digits=6, decimal_places=3, null=True, blank=True, help_text="In percent.")
     tax = MoneyField(default=ZERO, db_default=ZERO)
+    shipped = models.IntegerField(default=0, db_default=0, editable=False)
+    # Including those of an order that has expired.
+    cancelled = models.IntegerField(default=0, db_default=0, editable=False)
+    returned = models.IntegerField(default=0, db_default=0, editable=False)
+    # Cancelled or returned, and put back into stock.
+    restocked = models.IntegerField(default=0, db_default=0, editable=False)
 
     objects = OrderLineQuerySet.as_manager()
 
@@ -119,6 +133,20 @@ class OrderLine(models.Model):
             ),
             models.CheckConstraint(condition=Q(tax_rate__range=(0, 100)), name="tax_rate_is_a_percentage"),
             models.UniqueConstraint(fields=["order", "product"], name="one_line_per_product_and_order"),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=F("shipped") + F("cancelled")),
+                name="shipped_and_cancelled_are_at_most_the_quantity",
+            ),
+            models.CheckConstraint(
+                condition=Q(returned__lte=F("shipped")), name="returned_is_at_most_what_was_shipped"
+            ),
+            models.CheckConstraint(
+                condition=Q(restocked__lte=F("returned") + F("cancelled")), name="restocked_is_at_most_what_came_back"
+            ),
+            models.CheckConstraint(
+                condition=Q(shipped__gte=0, cancelled__gte=0, returned__gte=0, restocked__gte=0),
+                name="counters_of_a_line_are_not_negative",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -153,6 +181,11 @@ class OrderLine(models.Model):
         """The subtotal less both discounts; 0 while there is no snapshot."""
         amount: Decimal = self.subtotal - self.discount - self.discount_share
         return amount
+
+    @property
+    def remaining(self) -> int:
+        """The pieces that are neither shipped nor cancelled."""
+        return self.quantity - self.shipped - self.cancelled
 
 
 def _locked_statuses(order_ids: Iterable[Any]) -> list[str]:

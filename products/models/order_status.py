@@ -1,6 +1,8 @@
 """The life of an order: its statuses, the transitions between them, and the deadlines that bound two of them."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Protocol
 
 from django.db import models
 from django.utils import timezone
@@ -29,8 +31,12 @@ TRANSITIONS: dict[str | None, set[Status]] = {
     Status.PAID: {Status.SHIPPED, Status.CANCELLED},
     Status.SHIPPED: {Status.DELIVERED, Status.RETURNED},
     Status.DELIVERED: {Status.RETURNED},
+    Status.EXPIRED: {Status.PAID},
 }
 """The allowed transitions, from each status to the next ones. None is an order that is not saved yet."""
+
+LATE_PAYMENT = (Status.EXPIRED, Status.PAID)
+"""The transition that takes the stock again, which only accept_late_payment() makes."""
 
 RESTOCKS = {
     Status.CANCELLED: Reason.CANCELLED,
@@ -43,9 +49,47 @@ WAITING_TO_BE_SHIPPED = (Status.PLACED, Status.PAID)
 """The statuses of an order whose pieces are sold, and still on the shelf."""
 
 
-def check_transition(before: str | None, after: str) -> None:
-    """Raise InvalidTransition unless an order in status `before` may become `after`."""
+class Counted(Protocol):
+    """A line of an order with its counters."""
+
+    quantity: int
+    shipped: int
+    cancelled: int
+    returned: int
+
+
+def status_of(before: str, lines: Iterable[Counted]) -> Status:
+    """Return the status of a placed order, from the counters of its lines and from `before`.
+
+    The counters do not know what was paid and what was delivered; the status before does. While a piece is neither
+    shipped nor cancelled the order stays PLACED or PAID. When none is, it is CANCELLED if nothing was shipped, RETURNED
+    if all that was shipped came back, and SHIPPED, or DELIVERED, if not.
+    """
+    counted = list(lines)
+    shipped, returned = sum(line.shipped for line in counted), sum(line.returned for line in counted)
+    if any(line.shipped + line.cancelled < line.quantity for line in counted):
+        return Status(before)
+    if not shipped:
+        return Status.CANCELLED
+    if returned == shipped:
+        return Status.RETURNED
+    return Status.DELIVERED if before == Status.DELIVERED else Status.SHIPPED
+
+
+def transitions_between(before: str, after: str) -> list[Status]:
+    """Return the statuses to go through: of an order whose shipped pieces are back when its last one is cancelled,
+    SHIPPED before RETURNED."""
+    after = Status(after)
+    if before == after:
+        return []
+    return [after] if after in TRANSITIONS[before] else [Status.SHIPPED, after]
+
+
+def check_transition(before: str | None, after: str, *, late: bool = False) -> None:
+    """Raise InvalidTransition unless an order in status `before` may become `after`; `late` allows a late payment."""
     allowed = TRANSITIONS.get(before, set())
+    if not late and (before, after) == LATE_PAYMENT:
+        raise InvalidTransition(before, after)
     if after not in allowed:
         raise InvalidTransition(before, after, allowed=[status.value for status in Status if status in allowed])
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Never
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Never, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -31,9 +32,9 @@ from products.exceptions import (
 from products.models.addresses import PARTS, Address, check_complete, is_complete, optional_line
 from products.models.events import Event
 from products.models.money import MoneyField
+from products.models.fulfilment import Cancellation, Refund, Return, Shipment
 from products.models.order_lines import OrderLine
-from products.models.order_status import RESTOCKS, Status, check_deadline, check_transition
-from products.models.products import Product
+from products.models.order_status import LATE_PAYMENT, RESTOCKS, Status, check_deadline, check_transition
 from products.models.querysets import ValidatedQuerySet
 from products.models.stock import StockMovement
 from products.order_numbers import (
@@ -46,7 +47,8 @@ from products.order_numbers import (
     new_number,
     validate_number,
 )
-from products.ordering import placement
+from products.ordering import fulfilment, placement
+from products.ordering.fulfilment import RequestedLine
 from products.ordering.pricing import ZERO, RateTotal, totals_by_rate
 from products.ordering.validation import OrderDraft, RequestedItem, checked_items, digest_of
 from products.validators import clean_fields, clean_values, printable, printable_line, visible
@@ -65,6 +67,7 @@ ORDER_IS_FROZEN = (
 )
 NUMBER_STAYS = "The number of an order never changes: it may have been read out already."
 NOT_BY_UPDATE = "update() does not write {names}: placing sets them, or they never change."
+MONEY_MOVES_BY_VERBS = "What was paid and refunded moves by the verbs of an order: pay() and refund()."
 DEADLINE_IS_BOUND = "pay_by can be changed only while the order is PLACED; later there is nothing left to pay."
 ONE_BY_ONE = (
     "Orders are placed one by one, each with its stock: Order.objects.create(customer=…, items=[(product, quantity)]) "
@@ -82,6 +85,9 @@ SET_BY_PLACING = (
     "request_digest",
 )
 """What nobody but placing sets."""
+
+SET_BY_PAYMENTS = ("paid", "refunded")
+"""What nobody but pay() and refund() sets."""
 
 SHIP_TO = tuple(f"ship_to_{part}" for part in PARTS)
 """The address that the order is shipped to, a copy: the customer may change theirs."""
@@ -134,6 +140,8 @@ class OrderQuerySet(ValidatedQuerySet["Order"]):
             raise TypeError(ORDER_IS_FROZEN.format(names=", ".join(frozen)))
         if not {*CUSTOMER_DETAILS}.issuperset(frozen):
             raise TypeError(NOT_BY_UPDATE.format(names=", ".join(frozen)))
+        if not {*SET_BY_PAYMENTS}.isdisjoint(names):
+            raise TypeError(MONEY_MOVES_BY_VERBS)
         if "pay_by" in names and self.exclude(status__in=DEADLINE_CAN_CHANGE).exists():
             raise TypeError(DEADLINE_IS_BOUND)
 
@@ -306,6 +314,8 @@ class Order(models.Model):
     tax = MoneyField(default=ZERO, db_default=ZERO, editable=False)
     prices_include_tax = models.BooleanField(default=True, db_default=True, editable=False)
     total = MoneyField(default=ZERO, editable=False)
+    paid = MoneyField(default=ZERO, db_default=ZERO, editable=False)
+    refunded = MoneyField(default=ZERO, db_default=ZERO, editable=False)
     currency = models.CharField(max_length=3, editable=False, help_text="ISO 4217")
     # The client's name for its request, and a digest of what it requested, to tell a retry from another request.
     idempotency_key = models.CharField(max_length=255, null=True, blank=True, editable=False)  # noqa: DJ001 - unique
@@ -338,7 +348,7 @@ class Order(models.Model):
     updated_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
 
     placed_lines: list[OrderLine] | None = None
-    """The lines as this instance has just placed them, to show without another query; None on a loaded order."""
+    """The lines as this instance has just written them, to show without another query; None on a loaded order."""
 
     _items: list[RequestedItem] | None = None
     _placed_by: "User | None" = None
@@ -370,6 +380,10 @@ class Order(models.Model):
             models.CheckConstraint(
                 condition=Q(shipping_tax__gte=0, tax__gte=F("shipping_tax")), name="tax_contains_that_of_shipping"
             ),
+            models.CheckConstraint(
+                condition=Q(paid__gte=0, refunded__gte=0), name="paid_and_refunded_are_not_negative"
+            ),
+            models.CheckConstraint(condition=Q(refunded__lte=F("paid")), name="refunded_is_at_most_what_was_paid"),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="an_order_has_a_known_status"),
             models.CheckConstraint(
                 condition=Q(status__in=[Status.CART, Status.CANCELLED]) | Q(placed_at__isnull=False),
@@ -489,30 +503,96 @@ class Order(models.Model):
         IdempotencyKeyConflict."""
         self._transition(Status.PLACED, by, idempotency_key=key, request_digest=placement.FROM_CART)
 
-    def pay(self, *, reference: str = "", by: "User | None" = None) -> None:
+    def pay(self, *, reference: str = "", late: bool = False, by: "User | None" = None) -> None:
         """Mark the order as paid; `reference` is the payment's. Raises PaymentOverdue past `pay_by`,
-        InvalidTransition."""
-        self._transition(Status.PAID, by, payment_reference=reference)
+        InvalidTransition.
 
-    def ship(self, *, carrier: str = "", tracking_number: str = "", by: "User | None" = None) -> None:
-        """Mark the order as shipped. Raises InvalidTransition."""
-        self._transition(Status.SHIPPED, by, carrier=carrier, tracking_number=tracking_number)
+        `late` accepts money that arrived after `pay_by`. If the order has expired already, its stock is taken again, or
+        InsufficientStock raised where it is gone.
+        """
+        self._transition(Status.PAID, by, late=late, payment_reference=reference)
+
+    def ship(
+        self,
+        *,
+        lines: Iterable[RequestedLine] | None = None,
+        carrier: str = "",
+        tracking_number: str = "",
+        by: "User | None" = None,
+        key: str | None = None,
+    ) -> Shipment:
+        """Ship these lines, `[(product, quantity), …]`, or all that remains; the order is SHIPPED when nothing remains.
+
+        A line is named by its product, the product's id or SKU, itself or its id. `key` is an idempotency key: a retry
+        returns the first request's shipment. Raises InvalidTransition, InvalidFulfilment and MoreThanRemains.
+        """
+        details = {"carrier": carrier, "tracking_number": tracking_number}
+        return cast("Shipment", fulfilment.fulfil(self, fulfilment.SHIP, lines, by=by, key=key, details=details))
 
     def deliver(self, *, by: "User | None" = None) -> None:
         """Mark the order as delivered. Raises InvalidTransition."""
         self._transition(Status.DELIVERED, by)
 
-    def cancel(self, *, by: "User | None" = None) -> None:
-        """Cancel the order and put its stock back. Raises InvalidTransition."""
-        self._transition(Status.CANCELLED, by)
+    def cancel(
+        self,
+        *,
+        lines: Iterable[RequestedLine] | None = None,
+        reason: str = "",
+        by: "User | None" = None,
+        key: str | None = None,
+    ) -> Cancellation | None:
+        """Cancel these lines, as ship() takes them, or all that remains, and put their stock back; None for a cart.
+
+        The order is CANCELLED when it is cancelled wholly; if the rest was shipped, it is SHIPPED. Raises what ship()
+        raises.
+        """
+        details = {"reason": reason}
+        return cast(
+            "Cancellation | None", fulfilment.fulfil(self, fulfilment.CANCEL, lines, by=by, key=key, details=details)
+        )
 
     def expire(self, *, by: "User | None" = None) -> None:
         """Expire the unpaid order and put its stock back. Raises NotOverdue before `pay_by`, InvalidTransition."""
         self._transition(Status.EXPIRED, by)
 
-    def return_goods(self, *, by: "User | None" = None) -> None:
-        """Take the returned goods back into stock. Raises InvalidTransition."""
-        self._transition(Status.RETURNED, by)
+    def return_goods(
+        self,
+        *,
+        lines: Iterable[RequestedLine] | None = None,
+        by: "User | None" = None,
+        key: str | None = None,
+    ) -> Return:
+        """Take these lines back, or all that was shipped; the order is RETURNED when all that was shipped is back.
+
+        A line is `(product, quantity, restocked)`: that many of the pieces can be sold again, all without the number.
+        Raises what ship() raises.
+        """
+        return cast("Return", fulfilment.fulfil(self, fulfilment.RETURN, lines, by=by, key=key, details={}))
+
+    def refund(
+        self,
+        *,
+        amount: Decimal | int | str | None = None,
+        lines: Iterable[RequestedLine] | None = None,
+        reference: str = "",
+        by: "User | None" = None,
+        key: str | None = None,
+    ) -> Refund:
+        """Record that an amount, or that of these lines, was paid back; `reference` is that payment's.
+
+        The status stays. Raises RefundTooLarge for more than was paid, and InvalidFulfilment, MoreThanRemains,
+        ValidationError.
+        """
+        return fulfilment.refund(self, amount=amount, requested=lines, reference=reference, by=by, key=key)
+
+    def correct_tracking(self, shipment: int, *, by: "User | None" = None, **changes: str) -> Shipment:
+        """Correct `carrier` or `tracking_number` of the shipment with this number, and keep the old one in the history.
+
+        Raises Shipment.DoesNotExist and ValidationError.
+        """
+        if unknown := set(changes) - {"carrier", "tracking_number"}:
+            raise TypeError(f"A shipment's {', '.join(sorted(unknown))} cannot be corrected.")
+        return fulfilment.correct_tracking(self, shipment, changes, by=by)
 
     # Mechanics
 
@@ -562,6 +642,8 @@ class Order(models.Model):
             raise TypeError(PLACING_SETS)
         if self.discount is not ZERO or self.shipping is not None:
             clean_fields(self, TERMS)
+        if self.paid or self.refunded:
+            raise TypeError(MONEY_MOVES_BY_VERBS)
         if self.idempotency_key is not None or any(getattr(self, name) != "" for name in BLANK_TEXTS):
             clean_fields(self, TEXTS)
         if any(getattr(self, name) != "" for name in CUSTOMER_DETAILS):
@@ -569,7 +651,7 @@ class Order(models.Model):
         if not is_number(self.number or ""):
             raise ValidationError({"number": ValidationError(INVALID_NUMBER, "invalid_number")})
 
-    def _transition(self, to: str, by: Any, **details: str | None) -> None:
+    def _transition(self, to: str, by: Any, *, late: bool = False, **details: str | None) -> None:
         details = clean_values(Order, details)
 
         def lock_and_apply() -> None:
@@ -579,8 +661,8 @@ class Order(models.Model):
                 setattr(self, name, value)
             if to == Status.PLACED:
                 self.check_idempotency_key()
-            check_transition(before, to)
-            self._apply_transition(before, by, {})
+            check_transition(before, to, late=late)
+            self._apply_transition(before, by, {}, late=late)
 
         placement.run(self, lock_and_apply)
 
@@ -601,7 +683,7 @@ class Order(models.Model):
         Raises TypeError if a value was assigned that is frozen, or that is another than placing has set, and
         ValidationError for a text that is too long.
         """
-        stored = Order.objects.locked().only("status", "pay_by", *FROZEN_FIELDS).get(pk=self.pk)
+        stored = Order.objects.locked().only("status", "pay_by", *SET_BY_PAYMENTS, *FROZEN_FIELDS).get(pk=self.pk)
         written = {field.name for field in self._meta.concrete_fields} - self.get_deferred_fields()
         if fields is not None:
             written &= {*fields}
@@ -616,6 +698,8 @@ class Order(models.Model):
             if stored.placed_at is not None:
                 raise TypeError(ORDER_IS_FROZEN.format(names=", ".join(changed)))
             raise TypeError(NUMBER_STAYS if changed == ["number"] else PLACING_SETS)
+        if any(name in written and self._differs(stored, name) for name in SET_BY_PAYMENTS):
+            raise TypeError(MONEY_MOVES_BY_VERBS)
         if "pay_by" in written and stored.status not in DEADLINE_CAN_CHANGE and self._differs(stored, "pay_by"):
             raise TypeError(DEADLINE_IS_BOUND)
         return stored.status
@@ -625,21 +709,28 @@ class Order(models.Model):
         assert isinstance(field, models.Field)  # noqa: S101 - for mypy: none of the relations that point here
         return bool(field.to_python(getattr(self, field.attname)) != getattr(stored, field.attname))
 
-    def _apply_transition(self, before: str | None, by: Any, options: dict[str, Any]) -> None:
+    def _apply_transition(self, before: str | None, by: Any, options: dict[str, Any], *, late: bool = False) -> None:
         """Write the order and the effects of its transition from status `before` to the present one."""
         if self.status == Status.CART:
             self._write_without_transition(options)
             return
-        check_deadline(self.status, self.pay_by)
+        if not late:
+            check_deadline(self.status, self.pay_by)
         if self.status == Status.PLACED:
             placement.place_under_lock(self, before, by or self.placed_by)
             return
+        if (before, self.status) == LATE_PAYMENT:
+            fulfilment.take_again(self, before, by)
+            return
+        if before is not None and before != Status.CART and self.status in (Status.SHIPPED, *RESTOCKS):
+            fulfilment.complete(self, before, by, options)
+            return
+        if self.status == Status.PAID:
+            lines = fulfilment.lines_of(self)
+            self.paid = fulfilment.due(self, lines)
+            self.placed_lines = lines
         self.write_row(**options)
-        restock = []
-        if before != Status.CART and self.status in RESTOCKS:
-            sold = StockMovement.objects.sold_for(self)
-            restock = Product.objects.put_back(sold, RESTOCKS[Status(self.status)])
-        execute_batch(*restock, insert_sql(Event, [Event.transition_row(self, before, by)]))
+        execute_batch(insert_sql(Event, [Event.transition_row(self, before, by)]))
 
     def _write_without_transition(self, options: dict[str, Any]) -> None:
         if self.items is None:

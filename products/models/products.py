@@ -328,26 +328,27 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
         """Return the SQL that takes the order lines' stock and writes the ledger; the products must be locked."""
         return self._move_stock([(line.pk, line.product_id, -line.quantity) for line in lines], Reason.SOLD)
 
-    def put_back(self, sold: Sequence[Movement], reason: Reason) -> list[Statement]:
-        """Lock the products, and return the SQL that puts back what was sold and writes the ledger.
+    def take_again(self, pieces: Sequence[Movement], part: int) -> list[Statement]:
+        """Return the SQL that takes pieces of order lines which had come back; the products must be locked."""
+        return self._move_stock([(line, product, -number) for line, product, number in pieces], Reason.SOLD, part)
 
-        `sold` is what the ledger says was taken (StockMovementQuerySet.sold_for), whatever the lines say.
-        """
-        if not sold:
+    def put_back(self, pieces: Sequence[Movement], reason: Reason, part: int = 0) -> list[Statement]:
+        """Lock the products, and return the SQL that puts back these pieces of order lines and writes the ledger."""
+        if not pieces:
             return []
-        self.by_ids_or_skus(sorted({product for _, product, _ in sold}), locked=True)
-        return self._move_stock(sold, reason)
+        self.by_ids_or_skus(sorted({product for _, product, _ in pieces}), locked=True)
+        return self._move_stock(pieces, reason, part)
 
     def increment_stock(self, deltas: Mapping[int, int]) -> Statement:
         """Return the SQL that adds each delta to its product's stock; the caller writes the ledger beside it."""
         return increment_sql(self.model, "stock", deltas)
 
-    def _move_stock(self, movements: Sequence[Movement], reason: Reason) -> list[Statement]:
+    def _move_stock(self, movements: Sequence[Movement], reason: Reason, part: int = 0) -> list[Statement]:
         deltas: dict[int, int] = {}
         for _, product, delta in movements:
             deltas[product] = deltas.get(product, 0) + delta
         ledger = [
-            {"product_id": product, "delta": delta, "reason": reason, "line_id": line}
+            {"product_id": product, "delta": delta, "reason": reason, "line_id": line, "part": part}
             for line, product, delta in movements
         ]
         return [self.increment_stock(deltas), insert_sql(StockMovement, ledger)]
@@ -518,7 +519,8 @@ class Product(models.Model):
     def shelf(self) -> Shelf:
         """Return how many pieces should be on the shelf now, according to the database."""
         sold = Product.objects.filter(pk=OuterRef("pk"), order_lines__order__status__in=WAITING_TO_BE_SHIPPED)
-        waiting = Subquery(sold.order_by().values("pk").values_list(Sum("order_lines__quantity")))
+        remaining = F("order_lines__quantity") - F("order_lines__shipped") - F("order_lines__cancelled")
+        waiting = Subquery(sold.order_by().values("pk").annotate(waiting=Sum(remaining)).values("waiting"))
         # In one statement, so that a sale meanwhile is in both numbers or in neither.
         return Shelf(*Product.objects.filter(pk=self.pk).values_list("stock", Coalesce(waiting, 0)).get())
 

@@ -42,10 +42,10 @@ class StockMovementQuerySet(AppendOnlyQuerySet["StockMovement"]):
     def bulk_create(self, objs: Iterable["StockMovement"], *arguments: Any, **options: Any) -> Never:
         raise TypeError(LEDGER_IS_WRITTEN_BY_VERBS)
 
-    def sold_for(self, order: Any) -> "list[tuple[Any, int, int]]":
-        """Return what the order has taken, a row for each line: [(line id, product id, pieces), …]."""
-        sold = self.filter(line__order=order, reason=Reason.SOLD).order_by("id")
-        return [(line, product, -delta) for line, product, delta in sold.values_list("line", "product", "delta")]
+    def taken_for(self, order: Any) -> dict[Any, tuple[int, int]]:
+        """Return what the order has taken and not given back: {line id: (product id, pieces)}."""
+        sums = self.filter(line__order=order).order_by().values_list("line", "product").annotate(Sum("delta"))
+        return {line: (product, -delta) for line, product, delta in sums}
 
     def stock_at(self, moment: datetime) -> int:
         """Return the sum of these movements up to `moment`: for one product, its stock at that time."""
@@ -62,6 +62,11 @@ class StockMovement(models.Model):
     delta = models.IntegerField(help_text="Pieces; positive came in, negative went out.")
     reason = models.CharField(max_length=10, choices=Reason.choices)
     line = models.ForeignKey("OrderLine", models.PROTECT, null=True, related_name="movements", db_index=False)
+    part = models.IntegerField(
+        default=0,
+        db_default=0,
+        help_text="The number of the order's cancellation or return that moved it; 1 for the sale by a late payment.",
+    )
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False)
     note = models.CharField(max_length=200, blank=True, default="", validators=[printable, visible])
     at = models.DateTimeField(default=timezone.now)
@@ -86,11 +91,8 @@ class StockMovement(models.Model):
                 condition=Q(reason__in=BY_ORDERS, line__isnull=False) | (~Q(reason__in=BY_ORDERS) & Q(line=None)),
                 name="only_orders_move_stock_for_a_line",
             ),
-            models.UniqueConstraint(fields=["line", "reason"], name="one_movement_per_line_and_reason"),
-            # Cancelled, expired or returned: only one of them can put the stock of a line back.
-            models.UniqueConstraint(
-                fields=["line"], condition=Q(delta__gt=0), name="an_order_line_gives_its_stock_back_once"
-            ),
+            # How much comes back in all is a trigger's (products.db.triggers), as it compares with the line.
+            models.UniqueConstraint(fields=["line", "reason", "part"], name="one_movement_per_line_reason_and_part"),
             models.UniqueConstraint(
                 fields=["by", "idempotency_key"],
                 condition=Q(idempotency_key__isnull=False),

@@ -8,12 +8,12 @@ from django.db.migrations.loader import MigrationLoader
 
 from products.db import triggers
 
-LAST_INSTALLED_BY = "0025_money"
+LAST_INSTALLED_BY = "0035_fulfilment_laws"
 """The newest migration that calls triggers.install."""
 
 DIGESTS = {
-    "postgresql": "ffd45d75c127eb1dbe4115e2a9d078297f0530de11dbaad688afbc9bc09f5c1f",
-    "sqlite": "53c2f4067a4f2ea57f8cfebc267be290e565c851bca23103a73b037f59f28207",
+    "postgresql": "5f75a34dd33910e06a925157cbd8dc4ef99c31ce0fe2f906b021844230e0c2ad",
+    "sqlite": "a95842c6c77880055a760332960464c8a566d01979f8f717cdfadc81524913c5",
 }
 """Of the SQL with which it creates the triggers."""
 

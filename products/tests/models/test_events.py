@@ -21,12 +21,18 @@ def test_an_order_tells_its_whole_life(alice, staff, a_product):
     for verb in (order.pay, order.ship, order.deliver, order.return_goods):
         verb(by=staff)
 
+    [line] = order.lines.all()
+    two_mugs = {"line": str(line.pk), "product": mug.pk, "quantity": 2}
+    more = {
+        "SHIPPED": {"shipment": 1, "lines": [two_mugs]},
+        "RETURNED": {"return": 1, "lines": [two_mugs | {"restocked": 2}]},
+    }
     steps = [None, "PLACED", "PAID", "SHIPPED", "DELIVERED", "RETURNED"]
     assert [(event.kind, event.by, event.facts) for event in order.events.order_by("id")] == [
         (
             f"order.{after.lower()}",
             alice if after == "PLACED" else staff,
-            {"from": before, "to": after, "total": "9.00", "currency": "EUR"},
+            {"from": before, "to": after, "total": "9.00", "currency": "EUR", **more.get(after, {})},
         )
         for before, after in pairwise(steps)
     ]

@@ -11,8 +11,8 @@ from products.testing import triggers_lifted
 pytestmark = pytest.mark.django_db
 
 MOVEMENT = """
-    INSERT INTO products_stockmovement (product_id, delta, reason, line_id, by_id, note, at, idempotency_key)
-    SELECT product_id, {delta}, '{reason}', {line}, {by}, '', at, {key} FROM products_stockmovement
+    INSERT INTO products_stockmovement (product_id, delta, reason, line_id, part, by_id, note, at, idempotency_key)
+    SELECT product_id, {delta}, '{reason}', {line}, {part}, {by}, '', at, {key} FROM products_stockmovement
     WHERE line_id IS NOT NULL ORDER BY id LIMIT 1
 """
 EVENT = """
@@ -21,8 +21,14 @@ EVENT = """
 """
 
 
-def a_movement(*, delta, reason, line="line_id", by="NULL", key="NULL"):
-    return MOVEMENT.format(delta=delta, reason=reason, line=line, by=by, key=key)
+FULFILMENTS = ("shipment", "cancellation", "return", "refund")
+FIRST = """
+    (SELECT id FROM products_{0} WHERE number = 1 AND order_id IN (SELECT order_id FROM products_{0} WHERE number = 2))
+"""
+
+
+def a_movement(*, delta, reason, line="line_id", part=0, by="NULL", key="NULL"):
+    return MOVEMENT.format(delta=delta, reason=reason, line=line, part=part, by=by, key=key)
 
 
 # Each law, and statements that violate it alone, in the small world of the fixture below.
@@ -103,13 +109,9 @@ VIOLATIONS = {
         a_movement(delta=-1, reason="SOLD", line="NULL"),
         a_movement(delta=1, reason="CANCELLED", line="NULL"),
     ],
-    "one_movement_per_line_and_reason": [
+    "one_movement_per_line_reason_and_part": [
         a_movement(delta=-1, reason="SOLD"),
-        a_movement(delta=-1, reason="CANCELLED"),
-    ],
-    "an_order_line_gives_its_stock_back_once": [
-        a_movement(delta=1, reason="RETURNED"),
-        a_movement(delta=1, reason="EXPIRED"),
+        a_movement(delta=-1, reason="CANCELLED", part=1),
     ],
     "one_movement_per_person_and_key": [
         a_movement(delta=1, reason="RECEIVED", line="NULL", by="(SELECT min(id) FROM auth_user)", key="'k'")
@@ -118,6 +120,36 @@ VIOLATIONS = {
         EVENT.format(order="NULL", product="NULL"),
         EVENT.format(order="id", product="(SELECT min(id) FROM products_product)"),
     ],
+    "paid_and_refunded_are_not_negative": ["UPDATE products_order SET refunded = -0.01"],
+    "refunded_is_at_most_what_was_paid": ["UPDATE products_order SET refunded = paid + 0.01"],
+    "shipped_and_cancelled_are_at_most_the_quantity": [
+        "UPDATE products_orderline SET shipped = quantity + 1",
+        "UPDATE products_orderline SET cancelled = quantity + 1",
+        "UPDATE products_orderline SET shipped = quantity, cancelled = 1, returned = 0, restocked = 0",
+    ],
+    "returned_is_at_most_what_was_shipped": ["UPDATE products_orderline SET returned = shipped + 1"],
+    "restocked_is_at_most_what_came_back": ["UPDATE products_orderline SET restocked = returned + cancelled + 1"],
+    "counters_of_a_line_are_not_negative": [
+        "UPDATE products_orderline SET restocked = -1",
+        "UPDATE products_orderline SET shipped = 0, returned = -1, restocked = 0",
+    ],
+    **{f"a_{each}_has_its_own_number_in_its_order": [f"UPDATE products_{each} SET number = 1"] for each in FULFILMENTS},
+    **{f"one_{each}_per_order_and_key": [f"UPDATE products_{each} SET idempotency_key = 'k'"] for each in FULFILMENTS},
+    **{
+        f"a_{each}_names_a_line_once": [f"UPDATE products_{each}line SET {each}_id = {FIRST.format(each)}"]
+        for each in FULFILMENTS
+    },
+    **{
+        f"a_{each}_line_is_for_at_least_1_piece": [f"UPDATE products_{each}line SET quantity = 0"]
+        for each in FULFILMENTS[:2]
+    },
+    "a_return_line_is_for_at_least_1_piece": ["UPDATE products_returnline SET quantity = 0, restocked = 0"],
+    "a_refund_line_is_for_at_least_1_piece": ["UPDATE products_refundline SET quantity = 0"],
+    "a_return_restocks_at_most_what_came_back": [
+        "UPDATE products_returnline SET restocked = quantity + 1",
+        "UPDATE products_returnline SET restocked = -1",
+    ],
+    "a_refund_pays_something_back": ["UPDATE products_refund SET amount = 0"],
 }
 
 
@@ -125,7 +157,8 @@ VIOLATIONS = {
 def _a_small_world(alice, a_product, a_category):
     """A cart, and a cancelled and a placed order of two lines each; somebody received a mug under the key k.
 
-    Alice keeps two addresses, and mugs are below the kitchen.
+    A fourth order was shipped, cancelled, returned and refunded in parts, each twice and the first time under the key
+    k. Alice keeps two addresses, and mugs are below the kitchen.
     """
     Category.objects.create(slug="mugs", name="Mugs", parent=a_category)
     mug, lamp = a_product(stock=5), a_product(stock=5)
@@ -133,6 +166,13 @@ def _a_small_world(alice, a_product, a_category):
     Order.objects.create(customer=alice, items=[(mug, 1), (lamp, 1)])
     Order.objects.create(customer=alice, status=Status.CART, items=[(mug, 1)])
     mug.receive(1, by=alice, key="k")
+    fulfilled = Order.objects.create(customer=alice, items=[(mug, 2), (lamp, 3)])
+    fulfilled.pay()
+    for key in ("k", None):
+        fulfilled.ship(lines=[(mug, 1)], key=key)
+        fulfilled.cancel(lines=[(lamp, 1)], key=key)
+        fulfilled.return_goods(lines=[(mug, 1)], key=key)
+        fulfilled.refund(lines=[(lamp, 1)], key=key)
     for line1 in ("Hauptstr. 1", "Nebenstr. 2"):
         Address.objects.create(customer=alice, name="Alice", line1=line1, city="Berlin", country="DE")
 

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from products.models import TRANSITIONS, InvalidOrder, InvalidTransition, Order, Product, Status, Violation
-from products.models.order_status import RESTOCKS
+from products.models.order_status import LATE_PAYMENT, RESTOCKS
 
 pytestmark = pytest.mark.django_db
 
@@ -30,8 +30,9 @@ WAY_TO = {
     Status.RETURNED: ["place", "pay", "ship", "return_goods"],
 }
 ALL_MOVES = [(before, after) for before in Status for after in VERBS]
-ALLOWED = [(before, after) for before, after in ALL_MOVES if after in TRANSITIONS.get(before, ())]
-FORBIDDEN = [(before, after) for before, after in ALL_MOVES if after not in TRANSITIONS.get(before, ())]
+# A late payment has to be accepted by name: see test_late_payments.py.
+ALLOWED = [move for move in ALL_MOVES if move[1] in TRANSITIONS.get(move[0], ()) and move != LATE_PAYMENT]
+FORBIDDEN = [move for move in ALL_MOVES if move not in ALLOWED]
 HOLDS_STOCK = {Status.PLACED, Status.PAID, Status.SHIPPED, Status.DELIVERED}
 
 
@@ -68,7 +69,7 @@ def everything(order, mug):
 def test_every_status_has_a_way_to_it_and_every_move_is_tried():
     assert list(WAY_TO) == list(Status)
     assert len(ALLOWED) + len(FORBIDDEN) == 8 * 7
-    assert len(ALLOWED) == sum(len(moves) for before, moves in TRANSITIONS.items() if before is not None)
+    assert len(ALLOWED) + 1 == sum(len(moves) for before, moves in TRANSITIONS.items() if before is not None)
 
 
 @pytest.mark.parametrize(("before", "after"), ALLOWED)
