@@ -1,26 +1,45 @@
-"""Reconciliation: compare stock, ledger, order lines, totals, statuses and events with each other.
+"""Reconciliation: compare stock, ledger, order lines, totals, statuses, payments and events with each other.
 
 A constant number of statements, each of which reads whole tables: for a nightly job, not for a probe.
 """
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import Case, CharField, Count, F, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce, Round
 from django.utils import timezone
 
 from products.currencies import MAX_DECIMALS, MINOR_UNITS, scaled
-from products.models import Event, Order, OrderLine, Product, Reason, Status, StockMovement
+from products.models import (
+    CancellationLine,
+    Event,
+    Order,
+    OrderLine,
+    Product,
+    Reason,
+    Refund,
+    ReturnLine,
+    ShipmentLine,
+    Status,
+    StockMovement,
+)
 from products.models.events import MIN_RETENTION
+from products.models.fulfilment import FulfilmentLine
 from products.models.money import MoneyField
-from products.models.order_status import RESTOCKS
+from products.models.order_lines import COUNTERS
+from products.models.order_status import status_of
 
 DISCOUNTS = F("lines__discount") + F("lines__discount_share")
-GIVEN_BACK = list(RESTOCKS.values())
+NAME_OF = {"back_by_cancelling": "back by cancelling", "back_by_returning": "back by returning"}
+"""The sums of the ledger, as sentences call them."""
+
+HAS_PAID = [Status.PAID, Status.SHIPPED, Status.DELIVERED, Status.RETURNED]
+HAS_NOT_PAID = [Status.CART, Status.PLACED, Status.EXPIRED]
+"""A cancelled order may have been paid before."""
 
 
 def differences() -> Iterator[str]:
@@ -29,6 +48,7 @@ def differences() -> Iterator[str]:
     yield from _lines()
     yield from _totals()
     yield from _statuses()
+    yield from _counters_and_money()
 
 
 def _stock() -> Iterator[str]:
@@ -38,54 +58,90 @@ def _stock() -> Iterator[str]:
 
 
 def _lines() -> Iterator[str]:
-    """Compare the lines with the ledger: one sale of the whole quantity, put back if the status restocks."""
-    expected_reason = Case(
-        *(When(order__status=status, then=Value(reason.value)) for status, reason in RESTOCKS.items()),
-        default=Value(""),
-        output_field=CharField(),
-    )
-    back = Q(movements__reason__in=GIVEN_BACK)
+    """Compare the lines with the ledger, and with the rows that say what was done with them."""
     lines = (
         OrderLine.objects.order_by("order", "pk")
-        .annotate(expected_reason=expected_reason)
         .annotate(
-            sold=Coalesce(Sum("movements__delta", filter=Q(movements__reason=Reason.SOLD)), 0),
-            back=Coalesce(Sum("movements__delta", filter=back), 0),
-            back_as_expected=Coalesce(
-                Sum("movements__delta", filter=back & Q(movements__reason=F("expected_reason"))), 0
-            ),
+            sold=-_moved(reason=Reason.SOLD, part=0),
+            back_by_cancelling=_moved(reason=Reason.CANCELLED),
+            # Without what a late payment took again.
+            back_by_expiring=_moved(reason=Reason.EXPIRED) + _moved(reason=Reason.SOLD, part__gt=0),
+            back_by_returning=_moved(reason=Reason.RETURNED),
             elsewhere=Count("movements", filter=~Q(movements__product=F("product"))),
         )
+        .annotate(
+            in_shipments=_in_rows(ShipmentLine, "quantity"),
+            in_cancellations=_in_rows(CancellationLine, "quantity"),
+            in_returns=_in_rows(ReturnLine, "quantity"),
+            restocked_in_returns=_in_rows(ReturnLine, "restocked"),
+        )
     )
-    placed = Q(order__placed_at__isnull=False)
-    ends = placed & Q(order__status__in=list(RESTOCKS))
+    placed, expired = Q(order__placed_at__isnull=False), Q(order__status=Status.EXPIRED)
     wrong = (
-        (placed & ~Q(sold=-F("quantity")))
+        (placed & ~Q(sold=F("quantity")))
         | (placed & (Q(sku="") | Q(unit_price=None)))
         | (~placed & ~Q(sold=0))
-        | (ends & ~(Q(back_as_expected=F("quantity")) & Q(back=F("quantity"))))
-        | (~ends & ~Q(back=0))
+        | ~Q(cancelled=F("back_by_cancelling") + F("back_by_expiring"))
+        | ~Q(restocked=F("cancelled") + F("back_by_returning"))
+        | (~expired & ~Q(back_by_expiring=0))
+        | ~_is_told("shipped", "in_shipments")
+        | ~_is_told("back_by_cancelling", "in_cancellations")
+        | ~_is_told("returned", "in_returns")
+        | ~_is_told("back_by_returning", "restocked_in_returns")
         | Q(elsewhere__gt=0)
     )
-    columns = ("order", "order__status", "order__placed_at", "product", "sku", "quantity", "unit_price", "sold", "back")
-    for row in lines.filter(wrong).values(*columns, "elsewhere").iterator():
+    columns = ("order", "order__status", "order__placed_at", "product", "sku", "quantity", "unit_price", *COUNTERS)
+    sums = ("sold", "back_by_cancelling", "back_by_expiring", "back_by_returning", "elsewhere")
+    rows = ("in_shipments", "in_cancellations", "in_returns", "restocked_in_returns")
+    for row in lines.filter(wrong).values(*columns, *sums, *rows).iterator():
         yield from _line_differences(row)
+
+
+def _moved(**conditions: Any) -> Coalesce:
+    """Return the sum of those movements of a line, 0 if there are none."""
+    of_the_line = Q(**{f"movements__{name}": value for name, value in conditions.items()})
+    return Coalesce(Sum("movements__delta", filter=of_the_line), 0)
+
+
+def _in_rows(model: type[FulfilmentLine], column: str) -> Coalesce:
+    """Return the sum of a column of what was done with a line, -1 if no row says anything."""
+    rows = model._default_manager.filter(line=OuterRef("pk")).order_by().values("line")
+    return Coalesce(Subquery(rows.annotate(pieces=Sum(column)).values("pieces")), -1)
+
+
+def _is_told(counter: str, rows: str) -> Q:
+    """Return the condition that the rows add up to the counter; without rows, nothing was done with the line, or all
+    of it by a release before there were rows."""
+    return Q(**{rows: F(counter)}) | Q(**{rows: -1}) & (Q(**{counter: 0}) | Q(**{counter: F("quantity")}))
 
 
 def _line_differences(row: dict[str, Any]) -> Iterator[str]:
     """Say what is wrong with one line."""
     line = f"Order {row['order']}: its line for {row['quantity']} of {row['sku'] or 'product {product}'.format(**row)}"
-    sold, back = -row["sold"], row["back"]
-    is_placed = row["order__placed_at"] is not None
-    is_ended = is_placed and row["order__status"] in RESTOCKS
+    is_placed, is_expired = row["order__placed_at"] is not None, row["order__status"] == Status.EXPIRED
     if is_placed and (not row["sku"] or row["unit_price"] is None):
         yield f"{line} has no SKU or no price."
-    if sold != (row["quantity"] if is_placed else 0):
-        yield f"{line} took {sold} from the stock."
-    if back != (row["quantity"] if is_ended else 0):
-        yield f"{line} gave {back} back, and the order is {row['order__status']}."
-    elif is_ended and not row["elsewhere"] and sold == row["quantity"]:
-        yield f"{line} gave its stock back for another reason than {row['order__status']}."
+    if row["sold"] != (row["quantity"] if is_placed else 0):
+        yield f"{line} took {row['sold']} from the stock."
+    cancelled = row["back_by_cancelling"] + row["back_by_expiring"]
+    if row["cancelled"] != cancelled:
+        yield f"{line} counts {row['cancelled']} cancelled, but {cancelled} came back so."
+    elif row["back_by_expiring"] and not is_expired:
+        yield f"{line} gave {row['back_by_expiring']} back by expiring, and the order is {row['order__status']}."
+    if row["restocked"] != row["cancelled"] + row["back_by_returning"]:
+        yield (
+            f"{line} counts {row['restocked']} restocked, but {row['cancelled']} are cancelled and "
+            f"{row['back_by_returning']} came back by a return."
+        )
+    for counter, sums, rows in (
+        ("shipped", "in_shipments", "shipments"),
+        ("back_by_cancelling", "in_cancellations", "cancellations"),
+        ("returned", "in_returns", "returns"),
+        ("back_by_returning", "restocked_in_returns", "restocked pieces of its returns"),
+    ):
+        told = max(row[sums], 0)
+        if row[counter] != told and not (row[sums] == -1 and row[counter] == row["quantity"]):
+            yield f"{line} has {row[counter]} {NAME_OF.get(counter, counter)}, but its {rows} add up to {told}."
     if row["elsewhere"]:
         yield f"{line} moved the stock of another product."
 
@@ -202,3 +258,66 @@ def _status_differences(row: dict[str, Any], recently: Any) -> Iterator[str]:
         yield f"{order}: it was placed at {placed_at:%Y-%m-%dT%H:%M:%SZ}, after its stock was taken."
     if placed_at is not None and placed_at < row["created_at"]:
         yield f"{order}: it was placed at {placed_at:%Y-%m-%dT%H:%M:%SZ}, before it was created."
+
+
+class Pieces(NamedTuple):
+    """The sums of the counters of an order's lines, which say its status as one line's do."""
+
+    quantity: int
+    shipped: int
+    cancelled: int
+    returned: int
+
+
+def _counters_and_money() -> Iterator[str]:
+    """Compare the status of each order with the counters of its lines, and with what was paid and refunded."""
+    refunds = Refund.objects.filter(order=OuterRef("pk")).order_by().values("order").annotate(sum=Sum("amount"))
+    cancelled_amount = Sum(F("lines__cancelled") * F("lines__unit_price"))
+    orders = (
+        Order.objects.placed()
+        .order_by("pk")
+        .annotate(
+            quantity=Sum("lines__quantity"),
+            shipped=Sum("lines__shipped"),
+            cancelled=Sum("lines__cancelled"),
+            returned=Sum("lines__returned"),
+            due=Round(F("total") - Coalesce(cancelled_amount, Decimal(0)), precision=2),
+            refunds_sum=Round(Coalesce(Subquery(refunds.values("sum")), Decimal(0)), precision=2),
+        )
+        .annotate(remaining=F("quantity") - F("shipped") - F("cancelled"))
+    )
+    follows = (
+        Q(status=Status.PLACED, remaining__gt=0, shipped=0)
+        | Q(status=Status.PAID, remaining__gt=0)
+        | Q(status__in=[Status.CANCELLED, Status.EXPIRED], remaining=0, shipped=0)
+        | Q(status=Status.RETURNED, remaining=0, shipped__gt=0, returned=F("shipped"))
+        | Q(status__in=[Status.SHIPPED, Status.DELIVERED], remaining=0, shipped__gt=F("returned"))
+    )
+    paid_wrongly = (
+        Q(status__in=HAS_NOT_PAID, paid__gt=0) | Q(status__in=HAS_PAID, paid=0, due__gt=0) | Q(paid__gt=F("total"))
+    )
+    wrong = Q(quantity__isnull=False) & ~follows | paid_wrongly | ~Q(refunded=F("refunds_sum"))
+    columns = ("pk", "status", "total", "paid", "refunded", "refunds_sum", "due", *Pieces._fields)
+    for row in orders.filter(wrong).values(*columns).iterator():
+        yield from _counter_differences(row)
+
+
+def _counter_differences(row: dict[str, Any]) -> Iterator[str]:
+    """Say what is wrong with the status or the money of one order."""
+    order, status = f"Order {row['pk']}", row["status"]
+    if row["quantity"] is not None:
+        pieces = Pieces(*(row[name] for name in Pieces._fields))
+        before = Status.PAID if row["paid"] or pieces.shipped else Status.PLACED
+        expected = status_of(Status.DELIVERED if status == Status.DELIVERED else before, [pieces])
+        if pieces.shipped + pieces.cancelled < pieces.quantity:
+            expected = before if status != Status.PAID or not row["due"] else Status.PAID
+        if status != expected and (status, expected) != (Status.EXPIRED, Status.CANCELLED):
+            yield f"{order}: it is {status}, but by the counters of its lines it is {expected}."
+    if row["paid"] > row["total"]:
+        yield f"{order}: {row['paid']} was paid of {row['total']}."
+    elif status in HAS_NOT_PAID and row["paid"]:
+        yield f"{order}: it is {status}, and {row['paid']} was paid."
+    elif status in HAS_PAID and not row["paid"] and row["due"] > 0:
+        yield f"{order}: it is {status}, and nothing was paid."
+    if row["refunded"] != row["refunds_sum"]:
+        yield f"{order}: {row['refunded']} was refunded, but its refunds add up to {row['refunds_sum']:.2f}."
