@@ -149,8 +149,8 @@ class RefundTooLarge(DomainError):
     code = "refund_too_large"
 
     def __init__(self, requested: Any, available: Any, currency: str) -> None:
-        facts = {"requested": str(requested), "available": str(available)}
-        detail = f"{requested} {currency} requested, {available} {currency} paid and not refunded."
+        facts = {"requested_amount": f"{requested:.2f}", "available_amount": f"{available:.2f}"}
+        detail = f"{requested:.2f} {currency} requested, {available:.2f} {currency} paid and not refunded."
         super().__init__(Violation(self.code, detail, facts=facts, about="amount"))
 
 

@@ -28,9 +28,11 @@ from products.models import (
     IdempotencyKeyConflict,
     InsufficientStock,
     InvalidTransition,
+    MoreThanRemains,
     NotInCart,
     NotOverdue,
     PaymentOverdue,
+    RefundTooLarge,
     SkuTaken,
     SlugTaken,
     StockHasMoved,
@@ -50,6 +52,8 @@ RETRY_AFTER = 1
 STATUS_OF: dict[type[DomainError], int] = {
     InsufficientStock: 409,
     InvalidTransition: 409,
+    MoreThanRemains: 409,
+    RefundTooLarge: 409,
     PaymentOverdue: 409,
     NotOverdue: 409,
     IdempotencyKeyConflict: 422,
@@ -106,8 +110,11 @@ DETAILS_OF_ORDER = ("customer", "reference", "note", "email", "phone", "ship_to"
 SHIP_TO = "ship_to_"
 """How the names of an order's fields begin that are parts of its address."""
 
-ABOUT_THE_PRODUCT = {"unknown_product", "retired_product"}
-"""Codes of violations that point at a line's product; all others point at its quantity."""
+ABOUT_THE_PRODUCT = {"unknown_product", "retired_product", "unknown_line", "line_named_twice"}
+"""Codes of violations that point at what names a line, such as its product."""
+
+ABOUT_THE_STOCK = {"restock_out_of_range"}
+"""Codes of violations that point at what a line puts back; all others point at its quantity."""
 
 
 class InvalidQuery(exceptions.ValidationError):
@@ -254,7 +261,9 @@ def _pointer(code: str, position: int, data: Any) -> str:
         line, path = data["lines"][position], f"/lines/{position}"
     else:
         line, path = data, ""
-    names = ("sku", "product") if code in ABOUT_THE_PRODUCT else ABOUT.get(code, ("quantity",))
+    names = ("sku", "product", "line") if code in ABOUT_THE_PRODUCT else ABOUT.get(code, ("quantity",))
+    if code in ABOUT_THE_STOCK:
+        names = ("restock",)
     # A product that is named in the URL is not in the body.
     return next((f"{path}/{name}" for name in names if name in line), path)
 

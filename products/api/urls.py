@@ -8,6 +8,7 @@ from products.api.views.cart import CartViewSet
 from products.api.views.categories import CategoryViewSet
 from products.api.views.customers import CustomerViewSet
 from products.api.views.docs import DocsView, SchemaView
+from products.api.views.fulfilment import FulfilmentViewSet
 from products.api.views.orders import OrderViewSet
 from products.api.views.products import ProductViewSet
 from products.api.views.stock import BulkStockView, StockView
@@ -22,6 +23,23 @@ router.register("api/customers", CustomerViewSet, "customer")
 
 urlpatterns = [
     *router.urls,  # First, because the first match is used and most requests are for these.
+    path("api/orders/<uuid:pk>/shipments", FulfilmentViewSet.as_view({"get": "shipments"}), name="order-shipments"),
+    path(
+        "api/orders/<uuid:pk>/shipments/<int:number>",
+        FulfilmentViewSet.as_view({"patch": "correct_tracking"}),
+        name="order-shipment",
+    ),
+    path(
+        "api/orders/<uuid:pk>/cancellations",
+        FulfilmentViewSet.as_view({"get": "cancellations"}),
+        name="order-cancellations",
+    ),
+    path("api/orders/<uuid:pk>/returns", FulfilmentViewSet.as_view({"get": "returns"}), name="order-returns"),
+    path(
+        "api/orders/<uuid:pk>/refunds",
+        FulfilmentViewSet.as_view({"get": "refunds", "post": "refund"}),
+        name="order-refunds",
+    ),
     path("api/cart", CartViewSet.as_view({"get": "show", "patch": "describe", "delete": "empty"}), name="cart"),
     path("api/cart/checkout", CartViewSet.as_view({"post": "checkout"}), name="checkout"),
     path(

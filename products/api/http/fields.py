@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db.models import Model
@@ -79,6 +80,22 @@ def text_of(
     column: Any = model._meta.get_field(name)
     limits = {"required": not column.blank, "allow_blank": column.blank, "max_length": column.max_length}
     return field_class(validators=[*validators_of(model, name), *also], **(limits | options))
+
+
+@extend_schema_field({"type": "string", "format": "uuid"})
+class StrictUUIDField(serializers.Field):
+    """A UUID in its canonical form. DRF's own field accepts numbers, URNs and more."""
+
+    default_error_messages = {"invalid": "Not a UUID such as 019c13f4-7c1f-7d3a-9f06-0a6b7c8d9e10."}
+    pattern = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str) or not self.pattern.fullmatch(data):
+            raise self.fail("invalid")
+        return UUID(data)
+
+    def to_representation(self, value: UUID) -> str:
+        return str(value)
 
 
 class StrictBooleanField(serializers.BooleanField):

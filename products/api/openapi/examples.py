@@ -90,14 +90,27 @@ FIGURES = {
     "taxes": [],
     "total": "25.00",
 }
+LINE = {
+    "id": LINE_ID,
+    "product": 1,
+    **NAMED,
+    "quantity": 2,
+    **FIGURES_OF_LINE,
+    "shipped": 0,
+    "cancelled": 0,
+    "returned": 0,
+    "restocked": 0,
+}
 
 ORDER = {
     "id": ORDER_ID,
     "number": "K7QF-3MXP",
     "customer": 7,
     "status": "PLACED",
-    "lines": [{"id": LINE_ID, "product": 1, **NAMED, "quantity": 2, **FIGURES_OF_LINE}],
+    "lines": [LINE],
     **FIGURES,
+    "paid": "0.00",
+    "refunded": "0.00",
     "currency": "EUR",
     **DETAILS,
     "idempotency_key": KEY,
@@ -108,6 +121,18 @@ ORDER = {
     "updated_at": NOON,
     "pay_by": None,
 }
+
+PART = {"line": LINE_ID, "product": 1, "sku": "MUG-STONE", "quantity": 1}
+SHIPMENT = {
+    "number": 1,
+    "lines": [PART],
+    "carrier": "DHL",
+    "tracking_number": "JJD0003400091234567",
+    "at": NOON,
+}
+CANCELLATION = {"number": 1, "lines": [PART], "reason": "No longer needed", "at": NOON}
+RETURN = {"number": 1, "lines": [{**PART, "restocked": 0}], "at": NOON}
+REFUND = {"number": 1, "amount": "12.50", "lines": [{**PART, "amount": "12.50"}], "reference": "", "at": NOON}
 
 QUOTE_LINE = {"product": 1, **NAMED, "quantity": 2, **FIGURES_OF_LINE, "available": 200}
 SHORTAGE = {"product": 1, "sku": "MUG-STONE", "requested": 300, "available": 200}
@@ -179,6 +204,22 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "CustomerChange": {"correct": {"email": "alice@shop.example"}, "close": {"is_active": False}},
     "CustomerPage": {"page": page(CUSTOMER, "/api/customers")},
     "DetailsRequest": {"address": {"email": "alice@shop.example", "ship_to": NEW_ADDRESS}},
+    "Shipment": {"shipment": SHIPMENT},
+    "ShipmentPage": {"page": page(SHIPMENT, f"/api/orders/{ORDER_ID}/shipments")},
+    "CancellationPage": {"page": page(CANCELLATION, f"/api/orders/{ORDER_ID}/cancellations")},
+    "CancellationRequest": {
+        "all": {},
+        "some": {"lines": [{"sku": "MUG-STONE", "quantity": 1}], "reason": "No longer needed"},
+    },
+    "ReturnPage": {"page": page(RETURN, f"/api/orders/{ORDER_ID}/returns")},
+    "ReturnRequest": {"all": {}, "some": {"lines": [{"sku": "MUG-STONE", "quantity": 1, "restock": 0}]}},
+    "Refund": {"refund": REFUND},
+    "RefundPage": {"page": page(REFUND, f"/api/orders/{ORDER_ID}/refunds")},
+    "RefundRequest": {
+        "amount": {"amount": "12.50", "reference": "PSP-2026-0816"},
+        "lines": {"lines": [{"sku": "MUG-STONE", "quantity": 1}]},
+    },
+    "TrackingCorrection": {"tracking": {"tracking_number": "JJD0003400091234568"}},
     "EventPage": {"page": page(EVENT, f"/api/orders/{ORDER_ID}/events")},
     "IssuedToken": {"token": {"token": "shop_Zk3vQ9xR7mZ2wB8nL5cY1jF6hD4gS0pA", "expires_at": "2026-03-02T08:30:00Z"}},
     "LedgerOrStock": {"ledger": page(MOVEMENT, "/api/products/1/stock"), "at_a_moment": STOCK_AT},
@@ -204,7 +245,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "ProductChange": {"price": {"price": "13.50"}, "retire": {"retired": True}},
     "ProductPage": {"page": page(PRODUCT, "/api/products")},
     "Quote": {"fine": QUOTE, "too_many": QUOTE_TOO_LARGE},
-    "ShipmentRequest": {"shipment": {"carrier": "DHL", "tracking_number": "JJD0003400091234567"}},
+    "ShipmentRequest": {
+        "shipment": {"carrier": "DHL", "tracking_number": "JJD0003400091234567"},
+        "some": {"lines": [{"sku": "MUG-STONE", "quantity": 1}], "carrier": "DHL"},
+    },
     "Stock": {"moved": STOCK, "a_count_that_agrees": {**STOCK, "stock": 200, "movement": None}},
     "StockRequest": {
         "received": {"delta": 40, "reason": "RECEIVED", "note": "delivery 17"},

@@ -80,8 +80,34 @@ STOCK_FORMS = {
     "StockCount": Form("A count of the stock.", ("set",), ("expected", "note")),
 }
 
+PART = {"$ref": "#/components/schemas/PartRequest"}
+
+
+def _parts(name: str, *optional: str) -> dict[str, Form]:
+    """Return the forms of pieces of an order's line, by what names the line."""
+    return {
+        f"{name}By{title}": Form(f"Pieces of the line {which}.", (member, "quantity"), optional)
+        for title, member, which in (
+            ("Line", "line", "with an id"),
+            ("Id", "product", "of the product with an id"),
+            ("Sku", "sku", "of the product with a SKU"),
+        )
+    }
+
+
 FORMS: dict[str, dict[str, Form]] = {
     "LineRequest": LINE_FORMS,
+    "PartRequest": _parts("Part"),
+    "ReturnedPartRequest": _parts("ReturnedPart", "restock"),
+    "RefundRequest": {
+        "RefundOfAmount": Form("A refund of an amount.", ("amount",), ("reference",)),
+        "RefundOfLines": Form(
+            "A refund of lines.",
+            ("lines",),
+            ("reference",),
+            {"lines": {"type": "array", "items": PART, "minItems": 1, "maxItems": MAX_LINES}},
+        ),
+    },
     "OrderRequest": {
         "OrderById": Form("An order of one product, by its id.", ("product", "quantity"), ("unit_price", *DETAILS)),
         "OrderBySku": Form("An order of one product, by its SKU.", ("sku", "quantity"), ("unit_price", *DETAILS)),

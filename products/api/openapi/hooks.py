@@ -50,6 +50,7 @@ ENTRY = {
         "detail": {"type": "string"},
         "product": {"type": ["integer", "null"], "format": "int64"},
         "sku": {"type": "string"},
+        "line": {"type": "string", "format": "uuid"},
         "requested": {"type": "integer", "format": "int64"},
         "available": {"type": "integer", "format": "int64"},
         "minimum": {"type": "integer", "format": "int64"},

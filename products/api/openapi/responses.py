@@ -110,6 +110,9 @@ PROBLEMS: dict[str, dict[str, Any]] = {
         minimum=1,
         maximum=10_000,
     ),
+    "invalid_fulfilment": _domain_problem(
+        400, "invalid_fulfilment", "unknown_line", "The order has no such line.", "/lines/0/sku"
+    ),
     "invalid_stock_change": _domain_problem(
         400, "invalid_stock_change", "nothing_moves", "A correction by 0 changes nothing."
     ),
@@ -147,6 +150,29 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     ),
     "payment_overdue": _domain_problem(
         409, "payment_overdue", "payment_overdue", "This order had to be paid by 2026-01-31T12:00:00Z."
+    ),
+    "more_than_remains": _domain_problem(
+        409,
+        "more_than_remains",
+        "more_than_remains",
+        "MUG-STONE: 3 requested, 1 can still be shipped.",
+        "/lines/0/quantity",
+        line="019c13f4-7c1f-7d3a-9f06-0a6b7c8d9e10",
+        **MUG,
+        requested=3,
+        available=1,
+    ),
+    "refund_too_large": _problem(
+        409,
+        "refund_too_large",
+        "30.00 EUR requested, 25.00 EUR paid and not refunded.",
+        {
+            "pointer": "/amount",
+            "code": "refund_too_large",
+            "detail": "30.00 EUR requested, 25.00 EUR paid and not refunded.",
+            "requested_amount": "30.00",
+            "available_amount": "25.00",
+        },
     ),
     "sku_taken": _domain_problem(
         409, "sku_taken", "sku_taken", "A product with the SKU MUG-STONE already exists.", **MUG
@@ -215,12 +241,13 @@ OWN = {
     "categories_destroy": ["category_in_use"],
     "categories_partial_update": ["slug_taken"],
     "customers_create": ["username_taken"],
-    "orders_cancel": ["forbidden_move"],
+    "orders_cancel": ["invalid_fulfilment", "forbidden_move", "more_than_remains"],
     "orders_create": ["invalid_order", "insufficient_stock"],
     "orders_deliver": ["forbidden_move"],
-    "orders_pay": ["forbidden_move", "payment_overdue"],
-    "orders_return": ["forbidden_move"],
-    "orders_ship": ["forbidden_move"],
+    "orders_pay": ["insufficient_stock", "forbidden_move", "payment_overdue"],
+    "orders_refunds_create": ["invalid_fulfilment", "more_than_remains", "refund_too_large"],
+    "orders_return": ["invalid_fulfilment", "forbidden_move", "more_than_remains"],
+    "orders_ship": ["invalid_fulfilment", "forbidden_move", "more_than_remains"],
     "products_create": ["sku_taken"],
     "products_partial_update": ["sku_taken"],
     "stock_move": ["invalid_stock_change", "insufficient_stock", "stock_has_moved"],

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from products.api.http.fields import (
     MemberError,
+    StrictBooleanField,
     StrictDecimalField,
     StrictIntegerField,
     StrictSerializer,
@@ -209,11 +210,10 @@ class NoDetails(StrictSerializer):
 
 class PaymentRequest(StrictSerializer):
     reference = text_of(Order, "payment_reference", help_text="The payment's reference.")
-
-
-class ShipmentRequest(StrictSerializer):
-    carrier = text_of(Order, "carrier")
-    tracking_number = text_of(Order, "tracking_number")
+    late = StrictBooleanField(
+        required=False,
+        help_text="Accept money that arrived after `pay_by`; of an expired order, if its stock is still there.",
+    )
 
 
 class OrderLineResponse(serializers.Serializer):
@@ -228,6 +228,14 @@ class OrderLineResponse(serializers.Serializer):
     amount = MoneyResponseField(help_text="Quantity times unit price, less both discounts.")
     tax_rate = serializers.DecimalField(6, 3, allow_null=True, help_text="In percent; null without taxes.")
     tax = MoneyResponseField(help_text="The line's share of the tax at its rate.")
+    shipped = serializers.IntegerField(min_value=0, max_value=MAX_PER_LINE)
+    cancelled = serializers.IntegerField(
+        min_value=0, max_value=MAX_PER_LINE, help_text="Including the pieces of an order that has expired."
+    )
+    returned = serializers.IntegerField(min_value=0, max_value=MAX_PER_LINE)
+    restocked = serializers.IntegerField(
+        min_value=0, max_value=MAX_PER_LINE, help_text="Cancelled or returned, and put back into stock."
+    )
 
 
 class TaxResponse(serializers.Serializer):
@@ -251,6 +259,8 @@ class OrderResponse(serializers.Serializer):
     prices_include_tax = serializers.BooleanField(help_text="Whether the tax is part of the prices, or is added.")
     taxes = TaxResponse(many=True, help_text="The sums for each tax rate, shipping included; empty without taxes.")
     total = MoneyResponseField()
+    paid = MoneyResponseField()
+    refunded = MoneyResponseField()
     currency = serializers.CharField(help_text="ISO 4217")
     reference = serializers.CharField(help_text="The customer's own.")
     note = serializers.CharField()
@@ -321,15 +331,49 @@ def tax_body(total: RateTotal) -> dict[str, Any]:
     }
 
 
+class EventLine(serializers.Serializer):
+    line = serializers.UUIDField()
+    product = serializers.IntegerField()
+    quantity = serializers.IntegerField()
+    restocked = serializers.IntegerField(required=False)
+
+
+class CorrectedText(serializers.Serializer):
+    to = serializers.CharField()
+
+    def get_fields(self) -> dict[str, Any]:
+        return {"from": serializers.CharField(), **super().get_fields()}
+
+
+FACTS_OF_PARTS = (
+    "lines",
+    "shipment",
+    "cancellation",
+    "return",
+    "refund",
+    "amount",
+    "carrier",
+    "tracking_number",
+)
+"""What an event says of the parts of an order, if it is about them."""
+
+
 class EventFacts(serializers.Serializer):
     to = serializers.ChoiceField(LISTED_STATUSES, help_text="The status after the event.")
+    lines = EventLine(many=True, required=False, help_text="The lines, and the pieces of each, that it is about.")
+    shipment = serializers.IntegerField(required=False, help_text="Its number; likewise the next three.")
+    cancellation = serializers.IntegerField(required=False)
+    refund = serializers.IntegerField(required=False)
+    amount = serializers.DecimalField(14, 2, required=False, help_text="What was refunded.")
+    carrier = CorrectedText(required=False)
+    tracking_number = CorrectedText(required=False)
 
     def get_fields(self) -> dict[str, Any]:
         # `from` is a keyword, so it cannot be declared as an attribute.
         before = serializers.ChoiceField(
             Status.choices, allow_null=True, help_text="The status before the event; null for a new order."
         )
-        return {"from": before, **super().get_fields()}
+        return {"from": before, **super().get_fields(), "return": serializers.IntegerField(required=False)}
 
 
 class EventResponse(serializers.Serializer):
@@ -349,5 +393,6 @@ def event_body(event: Event, *, shows_users: bool, viewer: int) -> dict[str, Any
         "kind": event.kind,
         "at": event.at,
         "by": event.by_id if shows_users or event.by_id == viewer else None,
-        "facts": {"from": event.facts.get("from"), "to": event.facts.get("to")},
+        "facts": {"from": event.facts.get("from"), "to": event.facts.get("to")}
+        | {name: event.facts[name] for name in FACTS_OF_PARTS if name in event.facts},
     }

@@ -27,6 +27,7 @@ from products.api.http.request import ApiRequest
 from products.api.list_query import Filters, ListPage, ListQuery
 from products.api.permissions import STATUS_OF_ACTION, MayChangeOrderStatus
 from products.api.schemas.cart import QuoteResponse, quote_body
+from products.api.schemas.fulfilment import CancellationRequest, PartsRequest, ReturnRequest, ShipmentRequest
 from products.api.schemas.orders import (
     LINE,
     ORDER,
@@ -36,7 +37,6 @@ from products.api.schemas.orders import (
     OrderRequest,
     OrderResponse,
     PaymentRequest,
-    ShipmentRequest,
     event_body,
     order_body,
     order_row_body,
@@ -52,6 +52,9 @@ from products.models.customers import customers
 from products.models.orders import OrderQuerySet
 from products.policies import may_order_for, may_see_all_orders, may_set_prices
 
+ROWS_OF_ACTION = {"ship": "shipments", "cancel": "cancellations", "return_goods": "returns"}
+"""What each action writes a row of, by the names that an order has for them."""
+
 FILTERS = ("status", "placed_after", "placed_before", "changed_since", "key", "number", "reference", "customer")
 
 
@@ -62,7 +65,7 @@ def transition(name: str, details: type[StrictSerializer]) -> Callable[[Any], An
         summary=f"{name.capitalize()} an order",
         request=details,
         responses=OrderResponse,
-        parameters=[IF_MATCH],
+        parameters=[IF_MATCH, IDEMPOTENCY_KEY] if issubclass(details, PartsRequest) else [IF_MATCH],
     )
     route = action(detail=True, methods=["post"], url_path=name, permission_classes=[MayChangeOrderStatus])
     return lambda method: document(route(method))
@@ -164,10 +167,13 @@ class OrderViewSet(GenericViewSet):
             request, lambda event: event_body(event, shows_users=shows_users, viewer=viewer.pk)
         )
 
-    @transition("cancel", NoDetails)
+    @transition("cancel", CancellationRequest)
     def cancel(self, request: ApiRequest, pk: str) -> HttpResponse:
-        """Cancel an order that has not been shipped, and put its stock back. Customers may cancel their own."""
-        return self._change_status(request, NoDetails, Order.cancel)
+        """Cancel lines that are not shipped, or all that remains, and put their stock back.
+
+        Customers may cancel their own. An order of which nothing was shipped is CANCELLED then, another one SHIPPED.
+        """
+        return self._fulfil(request, CancellationRequest, Order.cancel)
 
     @transition("pay", PaymentRequest)
     def pay(self, request: ApiRequest, pk: str) -> HttpResponse:
@@ -176,18 +182,21 @@ class OrderViewSet(GenericViewSet):
 
     @transition("ship", ShipmentRequest)
     def ship(self, request: ApiRequest, pk: str) -> HttpResponse:
-        """Record the shipment."""
-        return self._change_status(request, ShipmentRequest, Order.ship)
+        """Record the shipment of some lines, or of all that remains. The order is SHIPPED when nothing remains."""
+        return self._fulfil(request, ShipmentRequest, Order.ship)
 
     @transition("deliver", NoDetails)
     def deliver(self, request: ApiRequest, pk: str) -> HttpResponse:
         """Record the delivery."""
         return self._change_status(request, NoDetails, Order.deliver)
 
-    @transition("return", NoDetails)
+    @transition("return", ReturnRequest)
     def return_goods(self, request: ApiRequest, pk: str) -> HttpResponse:
-        """Record the return of the goods, and put their stock back."""
-        return self._change_status(request, NoDetails, Order.return_goods)
+        """Record that lines came back, or all that was shipped, and put back into stock what can be sold again.
+
+        The order is RETURNED when all that was shipped is back.
+        """
+        return self._fulfil(request, ReturnRequest, Order.return_goods)
 
     def _change_status(
         self, request: ApiRequest, details_class: type[StrictSerializer], verb: Callable[..., None]
@@ -204,6 +213,22 @@ class OrderViewSet(GenericViewSet):
             return order_body(order)
 
         return respond(request, atomic_with_retry(change_status))
+
+    def _fulfil(self, request: ApiRequest, parts_class: type[PartsRequest], verb: Callable[..., Any]) -> HttpResponse:
+        read_query(request, NoQuery)
+        parts, key = parts_class(data=request.data), read_idempotency_key(request)
+
+        def fulfil() -> tuple[dict[str, Any], bool]:
+            order = self.get_object()
+            parts.is_valid(raise_exception=True)
+            # A retry names the version before its first try.
+            if key is None or not getattr(order, ROWS_OF_ACTION[self.action]).filter(idempotency_key=key).exists():
+                check_if_match(request, etag_of(order_body(order)))
+            row = verb(order, by=request.user, key=key, **parts.arguments)
+            return order_body(order), row.replayed
+
+        body, is_replay = atomic_with_retry(fulfil)
+        return respond(request, body, headers={"Idempotency-Replayed": "true"} if is_replay else None)
 
 
 def requested_order(request: ApiRequest) -> dict[str, Any]:

@@ -107,6 +107,23 @@ api/orders/<uuid:pk>/return      POST                 401      403     404     4
                                  OPTIONS              401      200     200     200   200       200     401     401
                                  others               401      405     405     405   405       405     401     401
 
+api/orders/<uuid:pk>/shipments   GET,HEAD             401      200     404     404   200       200     401     401
+                                 OPTIONS              401      200     200     200   200       200     401     401
+                                 others               401      405     405     405   405       405     401     401
+api/orders/<uuid:pk>/shipments/<int:number>  PATCH    401      403     403     403   200       200     401     401
+                                 OPTIONS              401      200     200     200   200       200     401     401
+                                 others               401      405     405     405   405       405     401     401
+api/orders/<uuid:pk>/cancellations  GET,HEAD          401      200     404     404   200       200     401     401
+                                 OPTIONS              401      200     200     200   200       200     401     401
+                                 others               401      405     405     405   405       405     401     401
+api/orders/<uuid:pk>/returns     GET,HEAD             401      200     404     404   200       200     401     401
+                                 OPTIONS              401      200     200     200   200       200     401     401
+                                 others               401      405     405     405   405       405     401     401
+api/orders/<uuid:pk>/refunds     GET,HEAD             401      200     404     404   200       200     401     401
+                                 OPTIONS              401      200     200     200   200       200     401     401
+                                 POST                 401      403     403     403   201       201     401     401
+                                 others               401      405     405     405   405       405     401     401
+
 api/cart                         GET,HEAD,OPTIONS     401      200     200     200   200       200     401     401
                                  PATCH                401      200     200     200   200       200     401     401
                                  DELETE               401      204     204     204   204       204     401     401
@@ -134,10 +151,18 @@ BODIES = {
     "POST api/customers": {"username": "new"},
     "PATCH api/customers/<int:pk>": {"first_name": "Carol"},
     "POST api/orders": {"sku": "MUG", "quantity": 1},
+    "PATCH api/orders/<uuid:pk>/shipments/<int:number>": {"tracking_number": "00340"},
+    "POST api/orders/<uuid:pk>/refunds": {"amount": "0.50"},
     "POST api/orders/quote": {"sku": "MUG", "quantity": 1},
     "PUT api/cart/lines/<int:product>": {"quantity": 2},
 }
-MOVES_BEFORE = {"ship": [Order.pay], "deliver": [Order.pay, Order.ship], "return": [Order.pay, Order.ship]}
+MOVES_BEFORE = {
+    "ship": [Order.pay],
+    "deliver": [Order.pay, Order.ship],
+    "return": [Order.pay, Order.ship],
+    "refunds": [Order.pay],
+    "<int:number>": [Order.pay, Order.ship],
+}
 
 
 def table():
@@ -204,6 +229,7 @@ def shop(db, staff, a_product, a_category, settings):
 def address(route, shop):
     """`route` with the customer's order, their spare token and the mug in the places that it leaves open."""
     named = {
+        "shipments/<int:number>": "shipments/1",
         "api/orders/<uuid:pk>": f"api/orders/{shop.order.pk}",
         "api/tokens/<int:pk>": f"api/tokens/{shop.spare.pk}",
         "api/customers/<int:pk>": f"api/customers/{shop.order.customer_id}",
