@@ -72,10 +72,10 @@ def without_ledger() -> Application:
     place_step_by_step_only()
     move = ProductQuerySet._move_stock
 
-    def move_without_ledger(self: ProductQuerySet, movements: Any, reason: Any) -> list[Statement]:
+    def move_without_ledger(self: ProductQuerySet, movements: Any, reason: Any, part: int = 0) -> list[Statement]:
         if happens():
             return [self.increment_stock({product: delta for _, product, delta in movements})]
-        return move(self, movements, reason)
+        return move(self, movements, reason, part)
 
     ProductQuerySet._move_stock = move_without_ledger  # type: ignore[method-assign]
     return shop.wsgi.application
@@ -99,8 +99,8 @@ def without_restocking() -> Application:
     """Some cancelled orders do not put their stock back."""
     put_back = ProductQuerySet.put_back
 
-    def forget(self: ProductQuerySet, sold: Any, reason: Any) -> list[Statement]:
-        return [] if happens() else put_back(self, sold, reason)
+    def forget(self: ProductQuerySet, pieces: Any, reason: Any, part: int = 0) -> list[Statement]:
+        return [] if happens() else put_back(self, pieces, reason, part)
 
     ProductQuerySet.put_back = forget  # type: ignore[method-assign]
     return shop.wsgi.application

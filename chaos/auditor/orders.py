@@ -7,7 +7,7 @@ from typing import Any
 
 from chaos.auditor.history import Attempt
 from chaos.auditor.invariants import Breach, Evidence, invariant
-from chaos.auditor.records import HOLD_STOCK, Line, Records
+from chaos.auditor.records import HOLD_STOCK, WAITING, Line, Records
 
 PLACINGS = ("place", "place_unknown", "place_otherwise")
 
@@ -94,7 +94,7 @@ def orders_are_complete(evidence: Evidence) -> Iterator[Breach]:
         if any(events[kind] != 1 for kind in expected):
             yield Breach("wrong", f"order {order.id} is {order.status} and has the events {dict(events)}")
         for line in lines:
-            yield from check_movements(records, line, is_restocked=order.status not in HOLD_STOCK)
+            yield from check_movements(records, line)
     for line in records.lines:
         if line.order not in records.by_id and records.movements_of.get(line.id):
             yield Breach("wrong", f"line {line.id} has moved stock, and its order {line.order} does not exist")
@@ -102,12 +102,31 @@ def orders_are_complete(evidence: Evidence) -> Iterator[Breach]:
         yield Breach("wrong", f"there are events of order {order_id}, which does not exist")
 
 
-def check_movements(records: Records, line: Line, *, is_restocked: bool) -> Iterator[Breach]:
+def check_movements(records: Records, line: Line) -> Iterator[Breach]:
     deltas = sorted(movement.delta for movement in records.movements_of.get(line.id, []))
-    expected = [-line.quantity, line.quantity] if is_restocked else [-line.quantity]
-    if deltas != expected:
-        harm = "doubled" if len(deltas) > len(expected) else "wrong"
-        yield Breach(harm, f"line {line.id} of order {line.order} moved {deltas} instead of {expected}")
+    expected = line.restocked - line.quantity
+    if sum(deltas) != expected or not deltas or deltas[0] != -line.quantity:
+        harm = "doubled" if deltas.count(-line.quantity) > 1 else "wrong"
+        yield Breach(harm, f"line {line.id} of order {line.order} moved {deltas} instead of {expected} in all")
+
+
+@invariant
+def counters_agree(evidence: Evidence) -> Iterator[Breach]:
+    """No more pieces of a line are shipped, cancelled, returned or restocked than there are, as its status says."""
+    for order in evidence.records.orders:
+        for line in evidence.records.lines_of.get(order.id, []):
+            remaining = line.quantity - line.shipped - line.cancelled
+            holds = (
+                remaining >= 0
+                and 0 <= line.returned <= line.shipped
+                and line.cancelled >= 0
+                and 0 <= line.restocked <= line.returned + line.cancelled
+                and (order.status in WAITING or remaining == 0)
+                and (order.status in HOLD_STOCK or line.returned == line.shipped)
+                and (order.status not in ("CANCELLED", "EXPIRED") or line.cancelled == line.quantity)
+            )
+            if not holds:
+                yield Breach("wrong", f"line {line.id} of order {order.id}, which is {order.status}: {line}")
 
 
 @invariant

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 HOLD_STOCK = ("PLACED", "PAID", "SHIPPED", "DELIVERED")
+WAITING = ("PLACED", "PAID")
+"""The statuses in which pieces may still be to be shipped."""
 CENT = Decimal("0.01")
 
 
@@ -25,6 +27,10 @@ class Line(NamedTuple):
     product: int
     quantity: int
     price: Decimal
+    shipped: int
+    cancelled: int
+    returned: int
+    restocked: int
 
 
 class Movement(NamedTuple):
@@ -83,9 +89,10 @@ def read_records(connection: Any) -> Records:
             )
         ],
         lines=[
-            Line(name(key), name(order), product, quantity, money(price))
-            for key, order, product, quantity, price in rows(
-                "SELECT id, order_id, product_id, quantity, unit_price FROM products_orderline"
+            Line(name(key), name(order), product, quantity, money(price), *counters)
+            for key, order, product, quantity, price, *counters in rows(
+                "SELECT id, order_id, product_id, quantity, unit_price, shipped, cancelled, returned, restocked "
+                "FROM products_orderline"
             )
         ],
         movements=[

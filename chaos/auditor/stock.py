@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from chaos.auditor.invariants import Breach, Evidence, invariant
-from chaos.auditor.records import HOLD_STOCK, Movement, group
+from chaos.auditor.records import Movement, group
 
 BY_STAFF = ("RECEIVED", "CORRECTED", "COUNTED")
 
@@ -20,12 +20,11 @@ def stock_was_never_negative(evidence: Evidence) -> Iterator[Breach]:
 
 @invariant
 def stock_plus_sold_is_what_was_received(evidence: Evidence) -> Iterator[Breach]:
-    """A product's stock plus what was sold of it is what was received, including corrections and counts."""
+    """A product's stock plus what was sold of it and did not come back is what was received and corrected."""
     sold, received = Counter[int](), Counter[int]()
     for line in evidence.records.lines:
-        order = evidence.records.by_id.get(line.order)
-        if order is not None and order.status in HOLD_STOCK:
-            sold[line.product] += line.quantity
+        if line.order in evidence.records.by_id:
+            sold[line.product] += line.quantity - line.restocked
     for movement in evidence.records.movements:
         if movement.reason in BY_STAFF:
             received[movement.product] += movement.delta

@@ -8,13 +8,16 @@ ALICE, STAFF = 1, 9
 DATABASE = f"""
     CREATE TABLE products_product (id, stock);
     CREATE TABLE products_order (id, customer_id, status, total, idempotency_key);
-    CREATE TABLE products_orderline (id, order_id, product_id, quantity, unit_price);
+    CREATE TABLE products_orderline (
+        id, order_id, product_id, quantity, unit_price, shipped, cancelled, returned, restocked
+    );
     CREATE TABLE products_stockmovement (id, product_id, delta, reason, line_id, by_id, idempotency_key);
     CREATE TABLE products_event (order_id, kind);
     INSERT INTO products_product VALUES (1, 13), (2, 10);
     INSERT INTO products_order VALUES ('{A}', 1, 'PLACED', 9.00, 'key-a'), ('{B}', 1, 'CANCELLED', 4.50, 'key-b');
     INSERT INTO products_order VALUES ('{C}', 1, 'CART', 0, NULL);
-    INSERT INTO products_orderline VALUES ('{A}', '{A}', 1, 2, 4.50), ('{B}', '{B}', 1, 1, 4.50);
+    INSERT INTO products_orderline VALUES
+        ('{A}', '{A}', 1, 2, 4.50, 0, 0, 0, 0), ('{B}', '{B}', 1, 1, 4.50, 0, 1, 0, 1);
     INSERT INTO products_stockmovement VALUES
         (1, 1, 10, 'RECEIVED', NULL, NULL, NULL), (2, 2, 10, 'RECEIVED', NULL, NULL, NULL),
         (3, 1, -2, 'SOLD', '{A}', NULL, NULL), (4, 1, -1, 'SOLD', '{B}', NULL, NULL),
@@ -102,6 +105,12 @@ DATABASE_CASES = [
         "doubled",
     ),
     (f"DELETE FROM products_order WHERE id = '{A}'", "orders_are_complete", "wrong"),
+    ("UPDATE products_orderline SET restocked = 0", "orders_are_complete", "wrong"),
+    ("UPDATE products_orderline SET shipped = 2", "counters_agree", "wrong"),
+    ("UPDATE products_orderline SET returned = 1", "counters_agree", "wrong"),
+    ("UPDATE products_orderline SET restocked = 2", "counters_agree", "wrong"),
+    ("UPDATE products_order SET status = 'SHIPPED'", "counters_agree", "wrong"),
+    ("UPDATE products_order SET status = 'CANCELLED'", "counters_agree", "wrong"),
     ("UPDATE products_order SET status = 'PLACED'", "every_acknowledged_cancellation_exists", "lost"),
     (
         f"INSERT INTO products_event VALUES ('{B}', 'order.cancelled')",

@@ -14,7 +14,19 @@ from django.utils.html import format_html_join
 from products import policies
 from products.admin.actions import ObjectAction, ObjectActionAdmin, ReadOnlyMixin
 from products.admin.money import money_column
-from products.models import TRANSITIONS, Event, Order, OrderLine, Status
+from products.models import (
+    TRANSITIONS,
+    Cancellation,
+    Event,
+    Order,
+    OrderLine,
+    Refund,
+    Return,
+    Shipment,
+    Status,
+)
+from products.models.fulfilment import Fulfilment
+from products.models.order_lines import COUNTERS
 from products.order_numbers import format_number, is_number, parse_number
 
 
@@ -28,7 +40,7 @@ class OrderAction(ObjectAction[Order]):
 
     permission = policies.CHANGE_ORDERS
     status: ClassVar[Status]
-    verb: ClassVar[Callable[..., None]]
+    verb: ClassVar[Callable[..., Any]]
 
     @classmethod
     def is_available(cls, obj: Order) -> bool:
@@ -44,6 +56,25 @@ class Pay(OrderAction):
     verb = staticmethod(Order.pay)
 
     reference = OptionalTextField(max_length=200, help_text="The reference of the payment.")
+
+    @classmethod
+    def is_available(cls, obj: Order) -> bool:
+        return obj.status != Status.EXPIRED and super().is_available(obj)
+
+
+class PayLate(OrderAction):
+    name, label, status = "pay-late", "Accept late payment", Status.PAID
+    explanation = "The stock is taken again, if it is still there."
+
+    reference = OptionalTextField(max_length=200, help_text="The reference of the payment.")
+
+    @staticmethod
+    def verb(order: Order, *, reference: str, by: Any) -> None:
+        order.pay(reference=reference, late=True, by=by)
+
+    @classmethod
+    def is_available(cls, obj: Order) -> bool:
+        return obj.status == Status.EXPIRED
 
 
 class Ship(OrderAction):
@@ -96,6 +127,7 @@ class LineInline(ReadOnlyMixin, admin.TabularInline):
         "amount",
         "tax_rate",
         "shown_tax",
+        *COUNTERS,
     )
     shown_price, shown_discount = money_column("unit_price"), money_column("discount")
     shown_share, shown_tax = money_column("discount_share"), money_column("tax")
@@ -109,6 +141,40 @@ class LineInline(ReadOnlyMixin, admin.TabularInline):
         return line.amount
 
 
+class FulfilmentInline(ReadOnlyMixin, admin.TabularInline):
+    """What was done with some lines of an order."""
+
+    ordering = ["number"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).prefetch_related("lines__line").select_related("by")
+
+    @admin.display(description="lines")
+    def parts(self, row: Fulfilment) -> str:
+        lines = row.lines.all()  # type: ignore[attr-defined] # of each of the models, to a model of its own
+        return ", ".join(f"{part.quantity} x {part.line.sku}" for part in lines)
+
+
+class ShipmentInline(FulfilmentInline):
+    model = Shipment
+    fields = readonly_fields = ("number", "parts", "carrier", "tracking_number", "by", "at")
+
+
+class CancellationInline(FulfilmentInline):
+    model = Cancellation
+    fields = readonly_fields = ("number", "parts", "reason", "by", "at")
+
+
+class ReturnInline(FulfilmentInline):
+    model = Return
+    fields = readonly_fields = ("number", "parts", "by", "at")
+
+
+class RefundInline(FulfilmentInline):
+    model = Refund
+    fields = readonly_fields = ("number", "amount", "parts", "reference", "by", "at")
+
+
 class EventInline(ReadOnlyMixin, admin.TabularInline):
     model = Event
     fields = readonly_fields = ("at", "kind", "facts", "by")
@@ -120,10 +186,10 @@ class EventInline(ReadOnlyMixin, admin.TabularInline):
 
 @admin.register(Order)
 class OrderAdmin(OrderIdSearchMixin, ReadOnlyMixin, ObjectActionAdmin):
-    object_actions = [Pay, Ship, Deliver, Cancel, ReturnGoods]
+    object_actions = [Pay, PayLate, Ship, Deliver, Cancel, ReturnGoods]
     # What cannot be undone is done for one order at a time, on its page.
     actions = ["pay_selected", "ship_selected", "deliver_selected"]
-    inlines = [LineInline, EventInline]
+    inlines = [LineInline, ShipmentInline, CancellationInline, ReturnInline, RefundInline, EventInline]
 
     list_display = ["shown_number", "customer", "status", "amount", "placed_at", "pay_by"]
     list_filter = ["status", "currency"]
@@ -153,6 +219,7 @@ class OrderAdmin(OrderIdSearchMixin, ReadOnlyMixin, ObjectActionAdmin):
         "address",
         ("shown_discount", "shown_shipping", "shown_tax", "prices_include_tax"),
         ("created_at", "placed_at", "updated_at", "pay_by"),
+        ("shown_paid", "shown_refunded"),
         "payment_reference",
         ("carrier", "tracking_number"),
         "idempotency_key",

@@ -238,7 +238,7 @@ class Migration(migrations.Migration):
             model_name="cancellationline",
             name="line",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="%(class)ss", to="products.orderline"
+                on_delete=django.db.models.deletion.DO_NOTHING, related_name="%(class)ss", to="products.orderline"
             ),
         ),
         migrations.AddField(
@@ -266,7 +266,7 @@ class Migration(migrations.Migration):
             model_name="refundline",
             name="line",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="%(class)ss", to="products.orderline"
+                on_delete=django.db.models.deletion.DO_NOTHING, related_name="%(class)ss", to="products.orderline"
             ),
         ),
         migrations.AddField(
@@ -301,7 +301,7 @@ class Migration(migrations.Migration):
             model_name="returnline",
             name="line",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="%(class)ss", to="products.orderline"
+                on_delete=django.db.models.deletion.DO_NOTHING, related_name="%(class)ss", to="products.orderline"
             ),
         ),
         migrations.AddField(
@@ -340,7 +340,7 @@ class Migration(migrations.Migration):
             model_name="shipmentline",
             name="line",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="%(class)ss", to="products.orderline"
+                on_delete=django.db.models.deletion.DO_NOTHING, related_name="%(class)ss", to="products.orderline"
             ),
         ),
         migrations.AddField(

@@ -52,10 +52,14 @@ WAITING_TO_BE_SHIPPED = (Status.PLACED, Status.PAID)
 class Counted(Protocol):
     """A line of an order with its counters."""
 
-    quantity: int
-    shipped: int
-    cancelled: int
-    returned: int
+    @property
+    def quantity(self) -> int: ...
+    @property
+    def shipped(self) -> int: ...
+    @property
+    def cancelled(self) -> int: ...
+    @property
+    def returned(self) -> int: ...
 
 
 def status_of(before: str, lines: Iterable[Counted]) -> Status:

@@ -719,8 +719,8 @@ class Order(models.Model):
         if self.status == Status.PLACED:
             placement.place_under_lock(self, before, by or self.placed_by)
             return
-        if (before, self.status) == LATE_PAYMENT:
-            fulfilment.take_again(self, before, by)
+        if before == LATE_PAYMENT[0]:
+            fulfilment.take_again(self, by)
             return
         if before is not None and before != Status.CART and self.status in (Status.SHIPPED, *RESTOCKS):
             fulfilment.complete(self, before, by, options)

@@ -42,6 +42,7 @@ from products.models.fulfilment import (
 )
 from products.models.order_lines import OrderLine
 from products.models.order_status import (
+    LATE_PAYMENT,
     TRANSITIONS,
     Status,
     check_transition,
@@ -283,7 +284,7 @@ def write_status(
     return [insert_sql(Event, events)]
 
 
-def take_again(order: Order, before: str, by: Person) -> None:
+def take_again(order: Order, by: Person) -> None:
     """Take the pieces that came back when the order expired, and write it as paid, in the caller's transaction.
 
     Raises InsufficientStock, with the overdue orders that hold what is missing.
@@ -312,7 +313,7 @@ def take_again(order: Order, before: str, by: Person) -> None:
     facts = {"lines": [{"line": str(line), "product": product, "quantity": n} for line, product, n in pieces]}
     execute_batch(
         *(Product.objects.take_again(pieces, part=1) if pieces else ()),
-        *write_status(order, before, Status.PAID, by, "order.paid", facts, {}),
+        *write_status(order, *LATE_PAYMENT, by, "order.paid", facts, {}),
     )
     order.placed_lines = list(lines.values())
 
@@ -340,7 +341,7 @@ def refund(
 
     def lock_and_refund() -> Refund:
         order.refresh_from_db(from_queryset=type(order).objects.locked())
-        earlier = find_earlier(Refund, order, key, digest)
+        earlier: Refund | None = find_earlier(Refund, order, key, digest)
         if earlier is not None:
             order.placed_lines = None
             return earlier
@@ -400,9 +401,9 @@ def correct_tracking(order: Order, number: int, changes: Mapping[str, str], *, b
             for name, text in changed.items():
                 setattr(each, name, text)
         shipment.write_tracking()
-        facts = {"shipment": number, **facts}
+        told = {"shipment": number, **facts}
         status = order.status
-        execute_batch(*write_status(order, status, status, by, "order.tracking_corrected", facts, {}))
+        execute_batch(*write_status(order, status, status, by, "order.tracking_corrected", told, {}))
         return shipment
 
     return run(order, lock_and_correct)
@@ -410,7 +411,8 @@ def correct_tracking(order: Order, number: int, changes: Mapping[str, str], *, b
 
 def refundable(line: OrderLine, quantity: int) -> Decimal:
     """Return what is paid back for `quantity` pieces of the line."""
-    return (line.unit_price or Decimal("0.00")) * quantity
+    amount: Decimal = (line.unit_price or Decimal("0.00")) * quantity
+    return amount
 
 
 def due(order: Order, lines: Iterable[OrderLine]) -> Decimal:

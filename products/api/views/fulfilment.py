@@ -8,7 +8,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.response import Response
 
-from products.api.http.etags import respond
 from products.api.http.idempotency import IDEMPOTENCY_KEY, read_idempotency_key
 from products.api.http.pagination import KeysetPage
 from products.api.http.query_params import read_query
@@ -38,7 +37,9 @@ class FulfilmentViewSet(OrderViewSet):
     """The parts of one order, for those who see the order. Staff refund, and correct the tracking of a shipment."""
 
     def get_permissions(self) -> list[Any]:
-        return [MayChangeOrders()] if self.action in ("refund", "correct_tracking") else super().get_permissions()
+        if self.action in ("refund", "correct_tracking"):
+            return [MayChangeOrders()]
+        return [*super().get_permissions()]
 
     @extend_schema(
         operation_id="orders_shipments_list",
@@ -64,10 +65,8 @@ class FulfilmentViewSet(OrderViewSet):
         correction.is_valid(raise_exception=True)
         order = self.get_object()
         get_object_or_404(Shipment, order=order, number=number)
-        return respond(
-            request,
-            shipment_body(order.correct_tracking(number, by=request.user, **correction.validated_data)),
-        )
+        shipment = order.correct_tracking(number, by=request.user, **correction.validated_data)
+        return Response(shipment_body(shipment))
 
     @extend_schema(
         operation_id="orders_cancellations_list",

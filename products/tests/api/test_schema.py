@@ -30,6 +30,7 @@ def routes(resolver=None, before="/"):
             yield from routes(entry, route)
         elif route.startswith("/api"):
             path = route.replace("<int:pk>", "{id}").replace("<uuid:pk>", "{id}").replace("<int:product>", "{product}")
+            path = path.replace("<int:number>", "{number}")
             yield from ((path, method) for method in METHODS if answers_to(entry.callback, method.lower()))
 
 
@@ -108,7 +109,10 @@ def test_every_operation_has_a_unique_id_and_summary_and_a_description():
         ("stock_move", WRITE | {200, 201, 404, 409, 412, 414, 422}),
         ("orders_create", WRITE | {201, 409, 422}),
         ("orders_quote", WRITE | {200}),
-        ("orders_cancel", WRITE | {200, 404, 409, 412, 414}),
+        ("orders_cancel", WRITE | {200, 404, 409, 412, 414, 422}),
+        ("orders_deliver", WRITE | {200, 404, 409, 412, 414}),
+        ("orders_refunds_create", WRITE | {201, 404, 409, 414, 422}),
+        ("orders_shipments_partial_update", WRITE | {200, 404, 414}),
         ("cart_checkout", WRITE | {201, 409, 422}),
     ],
 )
