@@ -411,14 +411,14 @@ def correct_tracking(order: Order, number: int, changes: Mapping[str, str], *, b
 
 def refundable(line: OrderLine, quantity: int) -> Decimal:
     """Return what is paid back for `quantity` pieces of the line."""
-    amount: Decimal = (line.unit_price or Decimal("0.00")) * quantity
-    return amount
+    return (line.unit_price or Decimal("0.00")) * quantity
 
 
 def due(order: Order, lines: Iterable[OrderLine]) -> Decimal:
     """Return what is to be paid for the order: its total without the pieces that are cancelled."""
     cancelled = sum((refundable(line, line.cancelled) for line in lines), Decimal(0))
-    return max(order.total - cancelled, Decimal("0.00"))
+    total: Decimal = order.total
+    return max(total - cancelled, Decimal("0.00"))
 
 
 # The request

@@ -18,12 +18,19 @@ from shop_client.api.categories import (
 )
 from shop_client.api.orders import (
     orders_cancel,
+    orders_cancellations_list,
     orders_create,
     orders_events_list,
     orders_list,
     orders_pay,
     orders_quote,
+    orders_refunds_create,
+    orders_refunds_list,
+    orders_return,
+    orders_returns_list,
     orders_ship,
+    orders_shipments_list,
+    orders_shipments_partial_update,
 )
 from shop_client.api.products import products_create, products_list, products_partial_update
 from shop_client.api.stock import stock_move, stock_move_in_bulk
@@ -31,6 +38,8 @@ from shop_client.api.tokens import tokens_create, tokens_revoke_current
 from shop_client.models import (
     Address,
     AddressRequest,
+    CancellationPage,
+    CancellationRequest,
     Cart,
     CartLineRequest,
     Category,
@@ -49,12 +58,23 @@ from shop_client.models import (
     OrderBySku,
     OrderPage,
     OrderStatus,
+    PartByLine,
+    PartBySku,
     PaymentRequest,
     Problem,
     Product,
     ProductChange,
     ProductPage,
     Quote,
+    Refund,
+    RefundOfAmount,
+    RefundOfLines,
+    RefundPage,
+    ReturnedPartBySku,
+    ReturnPage,
+    ReturnRequest,
+    Shipment,
+    ShipmentPage,
     ShipmentRequest,
     Stock,
     StockCorrection,
@@ -64,6 +84,7 @@ from shop_client.models import (
     StockReceipt,
     StockRowResults,
     StockRows,
+    TrackingCorrection,
 )
 from shop_client.types import UNSET, Response
 
@@ -228,9 +249,43 @@ def arrange_the_catalog(client: AuthenticatedClient) -> None:
 def pay_and_ship(client: AuthenticatedClient, order: Order) -> None:
     paid = orders_pay.sync_detailed(order.id, client=client, body=PaymentRequest(reference="INV-7"))
     assert body_of(paid, Order).status == OrderStatus.PAID
+    one = [PartBySku(sku="CLOCK-WALL", quantity=1)]
+    first = ShipmentRequest(lines=one, carrier="DHL", tracking_number="00340")
+    part = body_of(orders_ship.sync_detailed(order.id, client=client, body=first, idempotency_key="walk-2"), Order)
+    assert (part.status, part.lines[0].shipped) == (OrderStatus.PAID, 1)
+    again = orders_ship.sync_detailed(order.id, client=client, body=first, idempotency_key="walk-2")
+    assert (body_of(again, Order), again.headers["Idempotency-Replayed"]) == (part, "true")
+    too_many = ShipmentRequest(lines=[PartByLine(line=order.lines[0].id, quantity=3)])
+    refused = problem_of(orders_ship.sync_detailed(order.id, client=client, body=too_many), 409)
+    assert (refused.code, refused.errors[0].available) == ("more_than_remains", 2)
+    fewer = CancellationRequest(lines=one, reason="The glass is broken")
+    cancelled = body_of(orders_cancel.sync_detailed(order.id, client=client, body=fewer), Order)
+    assert (cancelled.status, cancelled.lines[0].cancelled) == (OrderStatus.PAID, 1)
     parcel = ShipmentRequest(carrier="DHL", tracking_number="00340434161094015902")
     shipped = body_of(orders_ship.sync_detailed(order.id, client=client, body=parcel), Order)
-    assert shipped.tracking_number == "00340434161094015902"
+    assert (shipped.status, shipped.tracking_number) == (OrderStatus.SHIPPED, "00340434161094015902")
+
+
+def correct_return_and_refund(client: AuthenticatedClient, order: Order) -> None:
+    correction = TrackingCorrection(tracking_number="00341")
+    corrected = orders_shipments_partial_update.sync_detailed(order.id, 1, client=client, body=correction)
+    assert body_of(corrected, Shipment).tracking_number == "00341"
+    shipments = body_of(orders_shipments_list.sync_detailed(order.id, client=client), ShipmentPage)
+    assert [len(each.lines) for each in shipments.results] == [1, 2]
+    back = ReturnRequest(lines=[ReturnedPartBySku(sku="CLOCK-WALL", quantity=1, restock=0)])
+    returned = body_of(orders_return.sync_detailed(order.id, client=client, body=back), Order)
+    assert (returned.lines[0].returned, returned.lines[0].restocked) == (1, 1)
+    returns = body_of(orders_returns_list.sync_detailed(order.id, client=client), ReturnPage)
+    assert returns.results[0].lines[0].restocked == 0
+    cancellations = body_of(orders_cancellations_list.sync_detailed(order.id, client=client), CancellationPage)
+    assert cancellations.results[0].reason == "The glass is broken"
+    lines = RefundOfLines(lines=[PartBySku(sku="MUG-STONE", quantity=1)])
+    refund = body_of(orders_refunds_create.sync_detailed(order.id, client=client, body=lines), Refund, 201)
+    assert (refund.number, refund.amount) == (1, "12.50")
+    amount = RefundOfAmount(amount="0.50", reference="R-2")
+    assert body_of(orders_refunds_create.sync_detailed(order.id, client=client, body=amount), Refund, 201).number == 2
+    refunds = body_of(orders_refunds_list.sync_detailed(order.id, client=client), RefundPage)
+    assert [each.amount for each in refunds.results] == ["12.50", "0.50"]
 
 
 def log_out(client: AuthenticatedClient) -> None:
@@ -248,6 +303,7 @@ def main(url: str) -> None:
     adjust_the_stock(staff, ids)
     arrange_the_catalog(staff)
     pay_and_ship(staff, order)
+    correct_return_and_refund(staff, order)
     log_out(alice)
 
 

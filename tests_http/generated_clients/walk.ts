@@ -232,9 +232,44 @@ async function arrangeTheCatalog(shop: Shop): Promise<void> {
 async function payAndShip(shop: Shop, order: Schemas["Order"]): Promise<void> {
     const path = { id: order.id };
     bodyOf(await shop.call("post", "/api/orders/{id}/pay", { path, body: { reference: "INV-7" } }), 200);
+    const one = [{ sku: "CLOCK-WALL", quantity: 1 }];
+    const first = { lines: one, carrier: "DHL", tracking_number: "00340" };
+    const part = bodyOf(await shop.call("post", "/api/orders/{id}/ship", { path, body: first }), 200);
+    assert.deepEqual([part.status, part.lines[0]?.shipped], ["PAID", 1]);
+    const tooMany = { lines: [{ line: order.lines[0]?.id ?? "", quantity: 3 }] };
+    const refused = bodyOf(await shop.call("post", "/api/orders/{id}/ship", { path, body: tooMany }), 409);
+    assert.deepEqual([refused.code, refused.errors[0]?.available], ["more_than_remains", 2]);
+    const fewer = { lines: one, reason: "The glass is broken" };
+    const cancelled = bodyOf(await shop.call("post", "/api/orders/{id}/cancel", { path, body: fewer }), 200);
+    assert.deepEqual([cancelled.status, cancelled.lines[0]?.cancelled], ["PAID", 1]);
     const body = { carrier: "DHL", tracking_number: "00340434161094015902" };
     const shipped = bodyOf(await shop.call("post", "/api/orders/{id}/ship", { path, body }), 200);
-    assert.equal(shipped.tracking_number, body.tracking_number);
+    assert.deepEqual([shipped.status, shipped.tracking_number], ["SHIPPED", body.tracking_number]);
+}
+
+async function correctReturnAndRefund(shop: Shop, order: Schemas["Order"]): Promise<void> {
+    const path = { id: order.id };
+    const corrected = await shop.call("patch", "/api/orders/{id}/shipments/{number}", {
+        path: { ...path, number: 1 },
+        body: { tracking_number: "00341" },
+    });
+    assert.equal(bodyOf(corrected, 200).tracking_number, "00341");
+    const shipments = bodyOf(await shop.call("get", "/api/orders/{id}/shipments", { path }), 200);
+    assert.deepEqual(shipments.results.map((each) => each.lines.length), [1, 2]);
+    const back = { lines: [{ sku: "CLOCK-WALL", quantity: 1, restock: 0 }] };
+    const returned = bodyOf(await shop.call("post", "/api/orders/{id}/return", { path, body: back }), 200);
+    assert.deepEqual([returned.lines[0]?.returned, returned.lines[0]?.restocked], [1, 1]);
+    const returns = bodyOf(await shop.call("get", "/api/orders/{id}/returns", { path }), 200);
+    assert.equal(returns.results[0]?.lines[0]?.restocked, 0);
+    const cancellations = bodyOf(await shop.call("get", "/api/orders/{id}/cancellations", { path }), 200);
+    assert.equal(cancellations.results[0]?.reason, "The glass is broken");
+    const lines = { lines: [{ sku: "MUG-STONE", quantity: 1 }] };
+    const refund = bodyOf(await shop.call("post", "/api/orders/{id}/refunds", { path, body: lines }), 201);
+    assert.deepEqual([refund.number, refund.amount], [1, "12.50"]);
+    const amount = { amount: "0.50", reference: "R-2" };
+    assert.equal(bodyOf(await shop.call("post", "/api/orders/{id}/refunds", { path, body: amount }), 201).number, 2);
+    const refunds = bodyOf(await shop.call("get", "/api/orders/{id}/refunds", { path }), 200);
+    assert.deepEqual(refunds.results.map((each) => each.amount), ["12.50", "0.50"]);
 }
 
 async function logOut(shop: Shop): Promise<void> {
@@ -265,4 +300,5 @@ await fillAndEmptyTheCart(alice, idOf);
 await adjustTheStock(staff, idOf);
 await arrangeTheCatalog(staff);
 await payAndShip(staff, order);
+await correctReturnAndRefund(staff, order);
 await logOut(alice);

@@ -12,8 +12,8 @@ LAST_INSTALLED_BY = "0035_fulfilment_laws"
 """The newest migration that calls triggers.install."""
 
 DIGESTS = {
-    "postgresql": "5f75a34dd33910e06a925157cbd8dc4ef99c31ce0fe2f906b021844230e0c2ad",
-    "sqlite": "a95842c6c77880055a760332960464c8a566d01979f8f717cdfadc81524913c5",
+    "postgresql": "6a0dc7287b6b8c2862fa53b1d1fa06f6556dd37dcebcba5f011a842e5a52a19d",
+    "sqlite": "73fcf205258a651f0c7b4e15c7bcf791ef40b93d22ccaa01ab1bd0cf64bc4930",
 }
 """Of the SQL with which it creates the triggers."""
 
