@@ -33,7 +33,7 @@ CHUNKS = [
             b"1e\r\n" + b'{"sku": "MUG", "quantity":  1}' + b"\r\n0\r\nX-A: b\r\n\r\n", 201),
     chunked("nothing in chunks", chunks(), 400, "required"),
     chunked("nonsense in chunks", chunks(b"{"), 400, "malformed_json"),
-    chunked("an unknown member in chunks, where a body need not be", chunks(b'{"reason": "rain"}'), 400, "unknown",
+    chunked("an unknown member in chunks, where a body need not be", chunks(b'{"mood": "rain"}'), 400, "unknown",
             to="POST /api/orders/{order}/cancel"),
     chunked("an unknown member in chunks, at the checkout", chunks(b'{"gift": true}'), 400, "unknown",
             to="POST /api/cart/checkout"),

@@ -58,6 +58,7 @@ from shop_client.models import (
     OrderBySku,
     OrderPage,
     OrderStatus,
+    PartById,
     PartByLine,
     PartBySku,
     PaymentRequest,
@@ -249,7 +250,7 @@ def arrange_the_catalog(client: AuthenticatedClient) -> None:
 def pay_and_ship(client: AuthenticatedClient, order: Order) -> None:
     paid = orders_pay.sync_detailed(order.id, client=client, body=PaymentRequest(reference="INV-7"))
     assert body_of(paid, Order).status == OrderStatus.PAID
-    one = [PartBySku(sku="CLOCK-WALL", quantity=1)]
+    one: list[PartById | PartByLine | PartBySku] = [PartBySku(sku="CLOCK-WALL", quantity=1)]
     first = ShipmentRequest(lines=one, carrier="DHL", tracking_number="00340")
     part = body_of(orders_ship.sync_detailed(order.id, client=client, body=first, idempotency_key="walk-2"), Order)
     assert (part.status, part.lines[0].shipped) == (OrderStatus.PAID, 1)
