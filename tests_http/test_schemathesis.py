@@ -27,7 +27,7 @@ SEED = os.environ.get("FUZZ_SEED") or "20260131"
 
 # What the one may not do, and what is the same for the other: nobody learns anything from a minute of 403.
 LEFT_OUT = {
-    "alice": r"/stock$|/(pay|ship|deliver|return)$",
+    "alice": r"/stock$|/(pay|ship|deliver|return|refunds)$|/shipments/",
     "superuser": r"/cart|/quote$|token|/docs$|/schema$",
 }
 

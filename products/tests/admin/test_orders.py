@@ -303,3 +303,48 @@ def test_an_email_is_searched_through_its_index(rf, staff, alice, a_product):
         cursor.execute("SET LOCAL enable_seqscan = off")
     assert "orders_by_email" in found.explain()
     assert [order.email for order in found] == ["alice@shop.example"]
+
+
+# Parts
+
+
+def test_an_order_s_page_shows_what_was_done_with_its_lines(staff, client_of, alice, a_product):
+    mug = a_product(stock=9, sku="MUG", price="4.50")
+    order = Order.objects.create(customer=alice, items=[(mug, 6)])
+    order.pay()
+    order.ship(lines=[(mug, 3)], carrier="DHL", tracking_number="00340", by=staff)
+    order.cancel(lines=[(mug, 2)], reason="out of production")
+    order.return_goods(lines=[(mug, 1, 0)])
+    order.refund(amount="5.00", reference="R-7")
+
+    shown = client_of(staff).get(page(order)).content.decode()
+
+    for text in ("3 x MUG", "DHL", "00340", "2 x MUG", "out of production", "1 x MUG", "R-7", "27.00"):
+        assert text in shown
+    fields = client_of(staff).get(page(order)).context["inline_admin_formsets"]
+    assert all(not each.has_add_permission and not each.has_change_permission for each in fields)
+
+
+def test_the_rest_is_shipped_from_the_page(staff, client_of, alice, a_product):
+    mug = a_product(stock=9, sku="MUG")
+    order = Order.objects.create(customer=alice, items=[(mug, 6)])
+    order.pay()
+    order.ship(lines=[(mug, 2)])
+
+    client_of(staff).post(page(order, "ship"), {"carrier": "DHL"})
+
+    assert refreshed(order).status == "SHIPPED"
+    assert [line.shipped for line in order.lines.all()] == [6]
+
+
+def test_a_late_payment_is_accepted_from_the_page(staff, client_of, alice, a_product):
+    mug = a_product(stock=3)
+    order = Order.objects.create(customer=alice, items=[(mug, 2)], pay_by=timezone.now() - timedelta(hours=1))
+    order.expire()
+    browser = client_of(staff)
+
+    assert offered(browser.get(page(order))) == ["Accept late payment"]
+    browser.post(page(order, "pay-late"), {"reference": "INV-7"})
+
+    assert (refreshed(order).status, refreshed(order).payment_reference) == ("PAID", "INV-7")
+    assert mug.refreshed().stock == 1
