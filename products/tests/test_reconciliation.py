@@ -192,7 +192,7 @@ def test_stock_that_came_back_and_was_taken_again_is_found(found, order, line, m
     StockMovement(product=mug, line=line, delta=-1, reason=Reason.EXPIRED).write_row()
     execute("UPDATE products_product SET stock = 99")
 
-    assert found() == [f"Order {order.pk}: its line for 3 of MUG gave 2 back, and the order is CANCELLED."]
+    assert found() == [f"Order {order.pk}: its line for 3 of MUG counts 3 cancelled, but 2 came back so."]
 
 
 def test_stock_that_was_taken_of_another_product_is_found(found, order, a_product):
