@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
+from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Sum, When
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce, Round
 from django.utils import timezone
@@ -281,8 +281,8 @@ def _counters_and_money() -> Iterator[str]:
             shipped=Sum("lines__shipped"),
             cancelled=Sum("lines__cancelled"),
             returned=Sum("lines__returned"),
-            due=Round(F("total") - Coalesce(cancelled_amount, Decimal(0)), precision=2),
-            refunds_sum=Round(Coalesce(Subquery(refunds.values("sum")), Decimal(0)), precision=2),
+            due=Round(F("total") - Coalesce(cancelled_amount, Decimal(0)), precision=MAX_DECIMALS),
+            refunds_sum=Round(Coalesce(Subquery(refunds.values("sum")), Decimal(0)), precision=MAX_DECIMALS),
         )
         .annotate(remaining=F("quantity") - F("shipped") - F("cancelled"))
     )

@@ -227,6 +227,7 @@ class OrderAdmin(OrderIdSearchMixin, ReadOnlyMixin, ObjectActionAdmin):
 
     shown_discount, shown_shipping = money_column("discount"), money_column("shipping")
     shown_tax = money_column("tax")
+    shown_paid, shown_refunded = money_column("paid"), money_column("refunded")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         return super().get_queryset(request).select_related("customer")

@@ -2,6 +2,7 @@ from decimal import Decimal
 
 from django.db import migrations, models
 
+import products.models.money
 from products.db import triggers
 
 
@@ -18,15 +19,15 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="order",
             name="paid",
-            field=models.DecimalField(
-                db_default=0, decimal_places=2, default=Decimal("0.00"), editable=False, max_digits=14
+            field=products.models.money.MoneyField(
+                db_default=Decimal("0.00"), default=Decimal("0.00"), editable=False, max_digits=16
             ),
         ),
         migrations.AddField(
             model_name="order",
             name="refunded",
-            field=models.DecimalField(
-                db_default=0, decimal_places=2, default=Decimal("0.00"), editable=False, max_digits=14
+            field=products.models.money.MoneyField(
+                db_default=Decimal("0.00"), default=Decimal("0.00"), editable=False, max_digits=16
             ),
         ),
         migrations.AddField(

@@ -7,6 +7,7 @@ import uuid_utils.compat
 from django.conf import settings
 from django.db import migrations, models
 
+import products.models.money
 import products.validators
 
 
@@ -75,7 +76,7 @@ class Migration(migrations.Migration):
                 ("idempotency_key", models.CharField(blank=True, max_length=255, null=True)),
                 ("request_digest", models.CharField(blank=True, default="", max_length=64)),
                 ("at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("amount", models.DecimalField(decimal_places=2, max_digits=14)),
+                ("amount", products.models.money.MoneyField(max_digits=16)),
                 (
                     "reference",
                     models.CharField(
@@ -102,7 +103,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("quantity", models.IntegerField()),
-                ("amount", models.DecimalField(decimal_places=2, default=Decimal("0.00"), max_digits=14)),
+                ("amount", products.models.money.MoneyField(default=Decimal("0.00"), max_digits=16)),
             ],
             options={
                 "ordering": ["id"],

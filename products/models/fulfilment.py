@@ -14,6 +14,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from products.models.money import MoneyField
 from products.models.querysets import AppendOnlyQuerySet
 from products.validators import printable_line, visible
 
@@ -130,7 +131,7 @@ class Return(Fulfilment):
 class Refund(Fulfilment):
     """Money that was paid back: for some lines, or an amount without lines."""
 
-    amount = models.DecimalField(max_digits=14, decimal_places=2)
+    amount = MoneyField()
     reference = models.CharField(max_length=200, blank=True, default="", validators=[printable_line, visible])
 
     class Meta(Fulfilment.Meta):
@@ -175,7 +176,7 @@ class RefundLine(FulfilmentLine):
     """Pieces of one line whose `amount` was paid back."""
 
     refund = models.ForeignKey(Refund, models.PROTECT, related_name="lines", db_index=False)
-    amount = models.DecimalField(max_digits=14, decimal_places=2, default=Decimal("0.00"))
+    amount = MoneyField(default=Decimal("0.00"))
 
     class Meta(FulfilmentLine.Meta):
         constraints = line_laws("refund")

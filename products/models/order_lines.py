@@ -10,8 +10,8 @@ from django.db import models, transaction
 from django.db.models import F, ProtectedError, Q
 from uuid_utils.compat import uuid7
 
-from products.models.money import MoneyField
 from products.db.bulk_sql import Statement, increment_columns_sql
+from products.models.money import MoneyField
 from products.models.products import Product
 from products.ordering.pricing import ZERO, subtotal
 

@@ -31,8 +31,8 @@ from products.exceptions import (
 )
 from products.models.addresses import PARTS, Address, check_complete, is_complete, optional_line
 from products.models.events import Event
-from products.models.money import MoneyField
 from products.models.fulfilment import Cancellation, Refund, Return, Shipment
+from products.models.money import MoneyField
 from products.models.order_lines import OrderLine
 from products.models.order_status import LATE_PAYMENT, RESTOCKS, Status, check_deadline, check_transition
 from products.models.querysets import ValidatedQuerySet

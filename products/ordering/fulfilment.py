@@ -410,8 +410,9 @@ def correct_tracking(order: Order, number: int, changes: Mapping[str, str], *, b
 
 
 def refundable(line: OrderLine, quantity: int) -> Decimal:
-    """Return what is paid back for `quantity` pieces of the line."""
-    return (line.unit_price or Decimal("0.00")) * quantity
+    """Return what is paid back for `quantity` pieces of the line: their share of its amount, and of a tax on top."""
+    whole = line.amount if line.order.prices_include_tax else line.amount + line.tax
+    return currencies.rounded(whole * quantity / line.quantity, line.order.currency)
 
 
 def due(order: Order, lines: Iterable[OrderLine]) -> Decimal:
@@ -549,9 +550,10 @@ def _check_left(parts: Sequence[tuple[OrderLine, int, Any]], left: Callable[[Ord
 def _check_amount(order: Order, amount: Decimal) -> None:
     if amount <= 0:
         raise InvalidFulfilment(Violation("amount_out_of_range", "Refund more than nothing.", about="amount"))
-    if not currencies.fits(amount, order.currency):
+    digits = currencies.decimals(order.currency)
+    if not currencies.fits(amount, digits):
         raise InvalidFulfilment(
-            Violation("amount_out_of_range", currencies.sentence_for(order.currency), about="amount")
+            Violation("amount_out_of_range", currencies.sentence_for(order.currency, digits), about="amount")
         )
     if order.refunded + amount > order.paid:
         raise RefundTooLarge(amount, order.paid - order.refunded, order.currency)
@@ -581,7 +583,10 @@ def run(instance: Any, work: Callable[[], Result]) -> Result:
 
 def lines_of(order: Order) -> list[OrderLine]:
     """Return the lines as they are now, whatever was prefetched before the order was locked."""
-    return list(OrderLine.objects.filter(order=order))
+    lines = list(OrderLine.objects.filter(order=order))
+    for line in lines:
+        line.order = order
+    return lines
 
 
 def mark_written(row: Any) -> None:

@@ -17,7 +17,7 @@ from products.api.http.fields import (
     StrictUUIDField,
     text_of,
 )
-from products.api.schemas.output import money
+from products.api.schemas.output import MoneyResponseField, money
 from products.models import Cancellation, Refund, Return, Shipment
 from products.models.order_lines import MAX_PER_LINE
 from products.ordering.validation import MAX_LINES
@@ -96,8 +96,8 @@ class TrackingCorrection(StrictSerializer):
 @extend_schema_field(
     {
         "oneOf": [
-            {"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{1,2})?$"},
-            {"type": "number", "minimum": 0.01, "maximum": 999_999_999_999.99, "multipleOf": 0.01},
+            {"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{1,4})?$"},
+            {"type": "number", "minimum": 0.0001, "maximum": 999_999_999_999, "multipleOf": 0.0001},
         ],
         "example": "4.50",
     }
@@ -105,7 +105,7 @@ class TrackingCorrection(StrictSerializer):
 class RefundAmountField(StrictDecimalField):
     """An amount up to the largest total of an order."""
 
-    pattern = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
+    pattern = re.compile(r"[0-9]{1,12}(\.[0-9]{1,4})?")
 
 
 class RefundRequest(PartsRequest):
@@ -132,7 +132,7 @@ class ReturnedPartResponse(PartResponse):
 
 
 class RefundedPartResponse(PartResponse):
-    amount = serializers.DecimalField(14, 2)
+    amount = MoneyResponseField()
 
 
 class ShipmentResponse(serializers.Serializer):
@@ -158,7 +158,7 @@ class ReturnResponse(serializers.Serializer):
 
 class RefundResponse(serializers.Serializer):
     number = serializers.IntegerField(help_text="Counts within the order, from 1.")
-    amount = serializers.DecimalField(14, 2)
+    amount = MoneyResponseField()
     lines = RefundedPartResponse(many=True, help_text="Empty for an amount without lines.")
     reference = serializers.CharField()
     at = serializers.DateTimeField()

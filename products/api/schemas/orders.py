@@ -364,7 +364,7 @@ class EventFacts(serializers.Serializer):
     shipment = serializers.IntegerField(required=False, help_text="Its number; likewise the next three.")
     cancellation = serializers.IntegerField(required=False)
     refund = serializers.IntegerField(required=False)
-    amount = serializers.DecimalField(14, 2, required=False, help_text="What was refunded.")
+    amount = MoneyResponseField(required=False, help_text="What was refunded.")
     carrier = CorrectedText(required=False)
     tracking_number = CorrectedText(required=False)
 

@@ -12,8 +12,8 @@ LAST_INSTALLED_BY = "0035_fulfilment_laws"
 """The newest migration that calls triggers.install."""
 
 DIGESTS = {
-    "postgresql": "6a0dc7287b6b8c2862fa53b1d1fa06f6556dd37dcebcba5f011a842e5a52a19d",
-    "sqlite": "73fcf205258a651f0c7b4e15c7bcf791ef40b93d22ccaa01ab1bd0cf64bc4930",
+    "postgresql": "aef9e141f1479fee42ffd884c6e47cbe7b26ff1dd1ad90c0394327db414f310b",
+    "sqlite": "0265d6c25927edeb2a59565bcb4c10c18c65d763da76396f8c1cfe0cebe665eb",
 }
 """Of the SQL with which it creates the triggers."""
 
