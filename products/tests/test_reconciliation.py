@@ -334,7 +334,7 @@ def fulfilled(order):
             "UPDATE products_returnline SET restocked = 0",
             ["its line for 3 of MUG has 1 back by returning, but its restocked pieces of its returns add up to 0."],
         ),
-        ("UPDATE products_order SET paid = 9", ["9.00 was paid of 0.30."]),
+        ("UPDATE products_order SET paid = 9.00", ["9.00 was paid of 0.30."]),
         ("UPDATE products_order SET paid = 0, refunded = 0", ["it is SHIPPED, and nothing was paid.", None]),
         ("UPDATE products_order SET refunded = 0.05", ["0.05 was refunded, but its refunds add up to 0.10."]),
         ("UPDATE products_refund SET amount = 0.01", ["0.10 was refunded, but its refunds add up to 0.01."]),
