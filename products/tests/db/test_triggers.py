@@ -8,7 +8,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from products.db import triggers
 
-LAST_INSTALLED_BY = "0035_fulfilment_laws"
+LAST_INSTALLED_BY = "0034_fulfilment_laws"
 """The newest migration that calls triggers.install."""
 
 DIGESTS = {

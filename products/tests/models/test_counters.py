@@ -206,8 +206,8 @@ def test_what_was_done_before_there_were_counters_is_counted(alice, mug):
     with triggers_lifted():
         execute("UPDATE products_orderline SET shipped = 0, cancelled = 0, returned = 0, restocked = 0")
         execute("UPDATE products_order SET paid = 0")
-    migration = import_module("products.migrations.0034_count_fulfilled_lines")
-    apps = MigrationLoader(None).project_state(("products", "0034_count_fulfilled_lines")).apps
+    migration = import_module("products.migrations.0033_count_fulfilled_lines")
+    apps = MigrationLoader(None).project_state(("products", "0033_count_fulfilled_lines")).apps
 
     for fill in (migration.count_lines, migration.fill_paid) * 2:
         fill(apps, SimpleNamespace(connection=connection))

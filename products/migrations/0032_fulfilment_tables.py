@@ -14,7 +14,7 @@ import products.validators
 class Migration(migrations.Migration):
     """Shipments, cancellations, returns and refunds, with their lines."""
 
-    dependencies = [("products", "0032_fulfilment_counters"), migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
+    dependencies = [("products", "0031_fulfilment_counters"), migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
 
     operations = [
         migrations.CreateModel(

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     The triggers count for the running release, which writes the status only, from here on.
     """
 
-    dependencies = [("products", "0026_place_order_with_money")]
+    dependencies = [("products", "0030_product_details")]
 
     operations = [
         migrations.RunPython(triggers.remove, triggers.install),

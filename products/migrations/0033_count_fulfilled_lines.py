@@ -10,7 +10,7 @@ PAID = ("PAID", "SHIPPED", "DELIVERED", "RETURNED")
 def count_lines(apps, schema_editor):
     """Count on every line what its order's status says: all of it was shipped, cancelled or returned.
 
-    Safe while the running release moves statuses: its transitions are counted by the triggers since 0032, with the same
+    Safe while the running release moves statuses: its transitions are counted by the triggers since 0031, with the same
     numbers, and those of a later status include what an earlier one counts.
     """
     Order, OrderLine = apps.get_model("products", "Order"), apps.get_model("products", "OrderLine")
@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
 
     atomic = False
 
-    dependencies = [("products", "0033_fulfilment_tables")]
+    dependencies = [("products", "0032_fulfilment_tables")]
 
     operations = [
         migrations.RunPython(count_lines, migrations.RunPython.noop, elidable=True),

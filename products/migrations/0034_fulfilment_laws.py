@@ -9,10 +9,10 @@ from products.db import triggers
 class Migration(migrations.Migration):
     """The laws of the counters; and a line gives its stock back in parts.
 
-    SQLite has dropped the triggers with the tables, and the tables of 0033 have none yet.
+    SQLite has dropped the triggers with the tables, and the tables of 0032 have none yet.
     """
 
-    dependencies = [("products", "0034_count_fulfilled_lines")]
+    dependencies = [("products", "0033_count_fulfilled_lines")]
 
     operations = [
         migrations.RunPython(triggers.remove, triggers.install),
