@@ -32,7 +32,7 @@ from shop_client.api.orders import (
     orders_shipments_list,
     orders_shipments_partial_update,
 )
-from shop_client.api.products import products_create, products_list, products_partial_update
+from shop_client.api.products import products_create, products_list, products_partial_update, products_prices_list
 from shop_client.api.stock import stock_move, stock_move_in_bulk
 from shop_client.api.tokens import tokens_create, tokens_revoke_current
 from shop_client.models import (
@@ -62,6 +62,7 @@ from shop_client.models import (
     PartByLine,
     PartBySku,
     PaymentRequest,
+    PriceHistory,
     Problem,
     Product,
     ProductChange,
@@ -247,6 +248,24 @@ def arrange_the_catalog(client: AuthenticatedClient) -> None:
     assert removed.status_code == HTTPStatus.NO_CONTENT
 
 
+def order_at_prices_of_its_own(client: AuthenticatedClient, ids: dict[str, int]) -> None:
+    """Place an order with its own prices and discounts, find it among what changed, and read what a mug has cost."""
+    terms = LinesRequest(
+        lines=[LineById(product=ids["MUG-STONE"], quantity=2, unit_price="9.9950", discount="1.00")],
+        discount="0.99",
+        shipping="4.90",
+    )
+    order = body_of(orders_create.sync_detailed(client=client, body=terms), Order, 201)
+    [line] = order.lines
+    assert (line.unit_price, line.discount, line.discount_share, line.amount) == ("9.995", "1.00", "0.99", "18.00")
+    assert (order.discount, order.shipping, order.total, order.taxes) == ("0.99", "4.90", "22.90", [])
+    changed = orders_list.sync_detailed(client=client, changed_since=order.updated_at)
+    assert order.id in [each.id for each in body_of(changed, OrderPage).results]
+
+    history = products_prices_list.sync_detailed(ids["MUG-STONE"], client=client, days=7)
+    assert body_of(history, PriceHistory).lowest == "12.50"
+
+
 def pay_and_ship(client: AuthenticatedClient, order: Order) -> None:
     paid = orders_pay.sync_detailed(order.id, client=client, body=PaymentRequest(reference="INV-7"))
     assert body_of(paid, Order).status == OrderStatus.PAID
@@ -303,6 +322,7 @@ def main(url: str) -> None:
     fill_and_empty_the_cart(alice, ids)
     adjust_the_stock(staff, ids)
     arrange_the_catalog(staff)
+    order_at_prices_of_its_own(staff, ids)
     pay_and_ship(staff, order)
     correct_return_and_refund(staff, order)
     log_out(alice)

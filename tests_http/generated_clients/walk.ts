@@ -272,6 +272,27 @@ async function correctReturnAndRefund(shop: Shop, order: Schemas["Order"]): Prom
     assert.deepEqual(refunds.results.map((each) => each.amount), ["12.50", "0.50"]);
 }
 
+async function orderAtPricesOfItsOwn(shop: Shop, idOf: (sku: string) => number): Promise<void> {
+    const product = idOf("MUG-STONE");
+    const terms: Schemas["OrderRequest"] = {
+        lines: [{ product, quantity: 2, unit_price: "9.9950", discount: "1.00" }],
+        discount: "0.99",
+        shipping: "4.90",
+    };
+    const order = bodyOf(await shop.call("post", "/api/orders", { body: terms }), 201);
+    assert.deepEqual([order.discount, order.shipping, order.total, order.taxes], ["0.99", "4.90", "22.90", []]);
+    assert.deepEqual(
+        order.lines.map((line) => [line.unit_price, line.discount_share, line.amount, line.tax_rate]),
+        [["9.995", "0.99", "18.00", null]],
+    );
+    const query = { changed_since: order.updated_at };
+    const changed = bodyOf(await shop.call("get", "/api/orders", { query }), 200);
+    assert.ok(changed.results.some((each) => each.id === order.id));
+
+    const history = await shop.call("get", "/api/products/{id}/prices", { path: { id: product }, query: { days: 7 } });
+    assert.equal(bodyOf(history, 200).lowest, "12.50");
+}
+
 async function logOut(shop: Shop): Promise<void> {
     bodyOf(await shop.call("delete", "/api-token-auth"), 204);
     assert.equal(bodyOf(await shop.call("get", "/api/products"), 401).code, "invalid_token");
@@ -299,6 +320,7 @@ const order = await orderWhatIsAcceptable(alice, idOf);
 await fillAndEmptyTheCart(alice, idOf);
 await adjustTheStock(staff, idOf);
 await arrangeTheCatalog(staff);
+await orderAtPricesOfItsOwn(staff, idOf);
 await payAndShip(staff, order);
 await correctReturnAndRefund(staff, order);
 await logOut(alice);
