@@ -11,7 +11,7 @@ from chaos.run import Result, Settings, run
 
 SECONDS = 7
 
-migration = import_module("products.migrations.0020_place_order_with_details")
+migration = import_module("products.migrations.0026_place_order_with_money")
 CHECK = "WHERE product.stock >= line.quantity AND product.retired_at IS NULL"
 if CHECK not in migration.CREATE:
     raise AssertionError("The SQL function checks the stock in a different way now; adapt this control.")
