@@ -201,10 +201,14 @@ class OrderAdmin(OrderIdSearchMixin, ReadOnlyMixin, ObjectActionAdmin):
         "=payment_reference",
         "=tracking_number",
         "=idempotency_key",
+        "=imported_number",
         "ship_to_name",
         "ship_to_company",
     ]
-    search_help_text = "By number, user name, e-mail, reference, tracking number, key, or the name on the address."
+    search_help_text = (
+        "By number, also that of another system, user name, e-mail, reference, tracking number, key, or the name on "
+        "the address."
+    )
     date_hierarchy = "placed_at"
     # Newest first, carts included: the ids sort by time and are indexed.
     ordering = ["-id"]
@@ -222,7 +226,7 @@ class OrderAdmin(OrderIdSearchMixin, ReadOnlyMixin, ObjectActionAdmin):
         ("shown_paid", "shown_refunded"),
         "payment_reference",
         ("carrier", "tracking_number"),
-        "idempotency_key",
+        ("idempotency_key", "imported_number"),
     ]
 
     shown_discount, shown_shipping = money_column("discount"), money_column("shipping")
@@ -247,7 +251,7 @@ class OrderAdmin(OrderIdSearchMixin, ReadOnlyMixin, ObjectActionAdmin):
         elif "@" in term:
             exactly = Q(email__iexact=term, email__gt="")  # The second is the condition of the index.
         else:
-            exactly = Q(reference=term)
+            exactly = Q(reference=term) | Q(imported_number=term)
         if term and (found := queryset.filter(exactly)).exists():
             return found, False
         return super().get_search_results(request, queryset, search_term)

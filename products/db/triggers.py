@@ -47,6 +47,7 @@ FROZEN_COLUMNS = (
     "currency",
     "idempotency_key",
     "request_digest",
+    "imported_number",
     "created_at",
     "placed_at",
     "reference",

@@ -61,7 +61,10 @@ STATUS_MOVES_BY_VERBS = (
     "The status of an order moves by its verbs, which also move the stock and write the event: place(), pay(), ship(), "
     "deliver(), cancel(), expire() and return_goods()."
 )
-PLACING_SETS = "Placing an order sets its total, taxes, currency, placed_at and request_digest; leave them out."
+PLACING_SETS = (
+    "Placing an order sets its total, taxes, currency, placed_at and request_digest, and an import its "
+    "imported_number; leave them out."
+)
 ORDER_IS_FROZEN = (
     "{names} of a placed order cannot be changed: cancel() it, or return_goods() after shipping, and place another one."
 )
@@ -83,8 +86,9 @@ SET_BY_PLACING = (
     "currency",
     "placed_at",
     "request_digest",
+    "imported_number",
 )
-"""What nobody but placing sets."""
+"""What nobody but placing sets, or importing."""
 
 SET_BY_PAYMENTS = ("paid", "refunded")
 """What nobody but pay() and refund() sets."""
@@ -320,6 +324,10 @@ class Order(models.Model):
     # The client's name for its request, and a digest of what it requested, to tell a retry from another request.
     idempotency_key = models.CharField(max_length=255, null=True, blank=True, editable=False)  # noqa: DJ001 - unique
     request_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    # The number that the order has in the system it was imported from.
+    imported_number = models.CharField(  # noqa: DJ001 - unique
+        max_length=100, null=True, blank=True, editable=False, validators=[printable_line, visible]
+    )
     payment_reference = models.CharField(max_length=200, blank=True, default="", validators=[printable_line, visible])
     carrier = models.CharField(max_length=100, blank=True, default="", validators=[printable_line, visible])
     tracking_number = models.CharField(max_length=100, blank=True, default="", validators=[printable_line, visible])
@@ -402,6 +410,11 @@ class Order(models.Model):
                 fields=["idempotency_key", "customer"],  # the key first, as staff look for it without the customer
                 condition=Q(idempotency_key__isnull=False),
                 name="one_order_per_customer_and_key",
+            ),
+            models.UniqueConstraint(
+                fields=["imported_number"],
+                condition=Q(imported_number__isnull=False),
+                name="an_order_is_imported_once",
             ),
         ]
 
@@ -639,6 +652,8 @@ class Order(models.Model):
 
     def _check_new(self) -> None:
         if self.total or self.currency or self.placed_at is not None or self.request_digest or self.tax:
+            raise TypeError(PLACING_SETS)
+        if self.imported_number is not None:
             raise TypeError(PLACING_SETS)
         if self.discount is not ZERO or self.shipping is not None:
             clean_fields(self, TERMS)

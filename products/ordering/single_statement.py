@@ -64,9 +64,9 @@ The function's parameters, in order: the order's columns, the arrays of its deta
 column of its lines, one of their products' tax classes, and the event's facts and user.
 """
 
-LEFT_TO_DEFAULTS = {"paid", "refunded", *COUNTERS}
+LEFT_TO_DEFAULTS = {"paid", "refunded", "imported_number", *COUNTERS}
 """The columns of an order and of its lines that have their database defaults when it is placed: nothing has happened
-to it yet."""
+to it yet, and only an import has the number of another system."""
 
 
 @functools.cache

@@ -8,12 +8,12 @@ from django.db.migrations.loader import MigrationLoader
 
 from products.db import triggers
 
-LAST_INSTALLED_BY = "0034_fulfilment_laws"
+LAST_INSTALLED_BY = "0036_imported_orders"
 """The newest migration that calls triggers.install."""
 
 DIGESTS = {
-    "postgresql": "aef9e141f1479fee42ffd884c6e47cbe7b26ff1dd1ad90c0394327db414f310b",
-    "sqlite": "0265d6c25927edeb2a59565bcb4c10c18c65d763da76396f8c1cfe0cebe665eb",
+    "postgresql": "9084a8896288378b6f66f11fde8f90c6410a099fadb276c344ed0c04bfe935e1",
+    "sqlite": "f5637b1cbd71b72831a4831d283c7e9f6063925ca3eaed5e6bb848e05a6bc021",
 }
 """Of the SQL with which it creates the triggers."""
 

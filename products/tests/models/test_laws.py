@@ -69,6 +69,7 @@ VIOLATIONS = {
     ],
     "one_default_address_per_customer": ["UPDATE products_address SET is_default = true"],
     "one_cart_per_customer": ["UPDATE products_order SET status = 'CART'"],
+    "an_order_is_imported_once": ["UPDATE products_order SET imported_number = '10248'"],
     "one_order_per_customer_and_key": ["UPDATE products_order SET idempotency_key = 'k'"],
     "quantity_is_1_to_10000": [
         "UPDATE products_orderline SET quantity = 0",
