@@ -172,8 +172,7 @@ class OrderImport:
             if checked is None:
                 tally.rejected += 1
                 continue
-            if checked.customer._state.adding:
-                self._make_customer(order.customer, checked, new)
+            checked.order.customer = self._saved(checked.customer, new)
             written.append(_rows_of(order, checked))
         tally.imported, tally.customers = len(written), len(new)
         if written and not self.dry_run:
@@ -231,13 +230,13 @@ class OrderImport:
             return None
         return user
 
-    def _make_customer(self, name: str, checked: Checked, new: dict[str, User]) -> None:
-        """Write a customer without a password, who cannot log in until somebody sets one."""
-        user = checked.customer
-        if not self.dry_run:
-            user = make_customer(username=user.username, email=user.email)
-            checked.order.customer = user
-        new[_key_of(name)] = user
+    def _saved(self, user: User, new: dict[str, User]) -> User:
+        """Return the customer, made where that is to be done: without a password, so that nobody can log in yet."""
+        key = _key_of(user.username)
+        if user._state.adding and key not in self._customers:
+            new[key] = user if self.dry_run else make_customer(username=user.username, email=user.email)
+            return new[key]
+        return user
 
     def _write(self, written: Sequence[Written], products: Mapping[str, Product]) -> None:
         """Write the rows of a batch, with the ledger.
@@ -271,14 +270,14 @@ class OrderImport:
 
 def _draft_of(order: FileOrder, products: Mapping[str, Product]) -> OrderDraft:
     """Return the priced draft of an order, and reject the order with every rule that it breaks."""
-    draft = OrderDraft([_item_of(line) for line in order.lines], shipping=order.shipping)
+    # A product that is retired by now was sold at the time.
+    draft = OrderDraft([_item_of(line) for line in order.lines], shipping=order.shipping, allows_retired=True)
     draft.take_products(products[key] for line in order.lines if (key := sku_key(line.sku)) in products)
     violations = draft.violations()
     if len(order.lines) > MAX_LINES:
         violations.append(too_many_lines())
     for violation in violations:
-        if violation.code != "retired_product":  # It was sold at the time.
-            _reject(order, violation)
+        _reject(order, violation)
     return draft
 
 
@@ -310,7 +309,6 @@ def _check_stock(order: FileOrder, draft: OrderDraft, taken: Mapping[int, int]) 
 def _rows_of(source: FileOrder, checked: Checked) -> Written:
     """Return the rows of an order that has gone through all the statuses before its own."""
     order = checked.order
-    order.customer = checked.customer if order.customer_id is None else order.customer
     lines = placement.snapshot_prices(order, checked.draft)
     # As at the time, and nobody is to pay by a deadline of today.
     order.placed_at = order.created_at = source.placed_at

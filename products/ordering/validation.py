@@ -124,7 +124,7 @@ class OrderDraft:
 
     Call `load_products` first and `check` next; `lines` and `totals` then are what the order will contain. `details`
     are the customer's, {field: text}, and `missing` are violations for those that the shop requires. `discount` and
-    `shipping` are as in price_order().
+    `shipping` are as in price_order(). `allows_retired` is for orders of the past.
     """
 
     def __init__(
@@ -135,9 +135,10 @@ class OrderDraft:
         missing: Sequence[Violation] = (),
         discount: Decimal = ZERO,
         shipping: Decimal | None = None,
+        allows_retired: bool = False,
     ) -> None:
         self.items, self.details, self.missing = list(items), dict(details or {}), list(missing)
-        self.discount, self.shipping = discount, shipping
+        self.discount, self.shipping, self.allows_retired = discount, shipping, allows_retired
         self.lines: list[DraftLine] = []
         self.totals = Totals()
         self._violations: list[Violation] = []
@@ -193,7 +194,7 @@ class OrderDraft:
 
     def violations(self) -> list[Violation]:
         """Return every reason, other than stock, why this order cannot be placed."""
-        violations = self.missing + self._violations + [each for line in self.lines for each in _line_violations(line)]
+        violations = self.missing + self._violations + self._line_violations()
         if not violations and self.totals.total > MAX_TOTAL:
             return [Violation("total_too_large", f"The total of an order is at most {MAX_TOTAL}.")]
         return violations
@@ -201,6 +202,14 @@ class OrderDraft:
     def shortages(self) -> list[Violation]:
         """Return a violation for every line whose stock is too low; retired products are reported by violations()."""
         return [_shortage(line) for line in self.lines if line.quantity > line.available and not line.is_retired]
+
+    def _line_violations(self) -> list[Violation]:
+        return [
+            violation
+            for line in self.lines
+            for violation in _line_violations(line)
+            if not (self.allows_retired and violation.code == "retired_product")
+        ]
 
     def _requested_keys(self) -> tuple[list[int], list[str]]:
         """Return the requested ids and the keys of the requested SKUs, each once and sorted."""

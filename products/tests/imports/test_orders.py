@@ -273,6 +273,17 @@ def test_retired_products_were_sold_at_the_time(alice, mug, import_rows):
     assert (tally.imported, faults) == (1, [])
 
 
+def test_a_total_that_is_too_large_is_rejected_of_retired_products_too(alice, a_product, import_rows):
+    for number in range(2):
+        a_product(sku=f"P{number}").retire()
+
+    _, faults = import_rows(
+        *({"sku": f"P{number}", "quantity": "10000", "unit_price": "99999999"} for number in range(2))
+    )
+
+    assert faults == [(2, "The total of an order is at most 999999999999.99.")]
+
+
 @pytest.mark.parametrize(
     ("cells", "reasons"),
     [
@@ -324,7 +335,9 @@ def test_a_row_at_fault_rejects_its_whole_order_and_no_other(alice, mug, lamp, i
     assert list(Order.objects.values_list("imported_number", flat=True)) == ["2"]
 
 
-def test_a_dry_run_writes_nothing(alice, mug, import_rows):
+@pytest.mark.parametrize("batch", [1, 200])
+def test_a_dry_run_writes_nothing(alice, mug, import_rows, monkeypatch, batch):
+    monkeypatch.setattr(orders, "BATCH_ORDERS", batch)
     before = everything()
 
     tally, faults = import_rows(
@@ -413,6 +426,20 @@ def test_two_imports_at_once_import_every_order_once(alice, bob, a_product, file
     assert sorted(tally.imported for tally in tallies) == [0, 30]
     assert sorted(tally.existing for tally in tallies) == [0, 30]
     assert Order.objects.count() == 30
+    assert list(differences()) == []
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_the_last_pieces_are_taken_once(alice, mug, file_of):
+    paths = [file_of({"number": str(number), "quantity": "7"}, name=f"{number}.csv") for number in range(4)]
+    runs = [lambda path=path: OrderImport(takes_stock=True).run(order_files.read(path).orders) for path in paths]
+
+    tallies = side_by_side(*runs, lambda: Order.objects.create(customer=alice, items=[("MUG", 7)]))
+
+    assert Order.objects.count() == 1
+    assert sum(tally.imported for tally in tallies[:4]) == Order.objects.filter(imported_number__gt="").count()
+    assert mug.refreshed().stock == 3
     assert list(differences()) == []
 
 
