@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from products.db import triggers
@@ -14,7 +14,7 @@ from products.imports.orders import CANCELLED_UNPAID, STEPS, OrderImport
 from products.models import TRANSITIONS, Event, Order, OrderLine, Product, Reason, Status, StockMovement
 from products.ordering.validation import MAX_LINES
 from products.reconciliation import differences
-from products.tests.side_by_side import on_postgresql, side_by_side
+from products.tests.side_by_side import meanwhile, on_postgresql, side_by_side
 
 pytestmark = pytest.mark.django_db
 
@@ -416,7 +416,6 @@ def test_a_batch_that_fails_is_not_written_at_all(alice, mug, file_of):
 @pytest.mark.django_db(transaction=True)
 def test_two_imports_at_once_import_every_order_once(alice, bob, a_product, file_of):
     skus = [a_product(stock=1_000, sku=f"P{number}").sku for number in range(30)]
-    # Every order has a product of its own, so that no lock on a product keeps the imports apart.
     path = file_of(*[{"number": str(number), "sku": sku, "customer": "new"} for number, sku in enumerate(skus)])
 
     tallies = side_by_side(
@@ -426,6 +425,26 @@ def test_two_imports_at_once_import_every_order_once(alice, bob, a_product, file
     assert sorted(tally.imported for tally in tallies) == [0, 30]
     assert sorted(tally.existing for tally in tallies) == [0, 30]
     assert Order.objects.count() == 30
+    assert list(differences()) == []
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_an_order_that_another_import_is_writing_is_left_to_it(alice, mug, lamp, file_of):
+    """With another product, so that no lock on a product keeps the imports apart."""
+    first, second = (
+        file_of({}, name="first.csv"),
+        file_of({"sku": "LAMP"}, {"number": "2", "sku": "LAMP"}, name="second.csv"),
+    )
+
+    with transaction.atomic():
+        OrderImport().run(order_files.read(first).orders)
+        other = meanwhile(lambda: OrderImport().run(order_files.read(second).orders))
+        waited = other.waits()
+
+    assert waited
+    assert vars(other.outcome()) == {"imported": 1, "existing": 1, "rejected": 0, "customers": 0}
+    assert [line.sku for line in OrderLine.objects.filter(order__imported_number="10248")] == ["MUG"]
     assert list(differences()) == []
 
 
