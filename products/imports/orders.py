@@ -19,11 +19,11 @@ from django.db.models.functions import Lower
 from uuid_utils.compat import uuid7
 
 from products.currencies import rounded
-from products.db.bulk_sql import execute_batch, insert_sql
+from products.db.bulk_sql import Statement, execute_batch, insert_sql
 from products.db.retry import atomic_with_retry
-from products.exceptions import Violation
+from products.exceptions import UsernameTaken, Violation
 from products.imports.order_files import FileLine, FileOrder
-from products.models import Event, Order, OrderLine, Product, Status
+from products.models import Event, Order, OrderLine, Product, Reason, Status, StockMovement
 from products.models.customers import TEXT_RULES, make_customer
 from products.ordering import fulfilment, placement
 from products.ordering.fulfilment import Kind, Part
@@ -176,7 +176,7 @@ class OrderImport:
             written.append(_rows_of(order, checked))
         tally.imported, tally.customers = len(written), len(new)
         if written and not self.dry_run:
-            self._write(written, products)
+            _write(written, balances_all=not self.takes_stock)
         return tally, new, taken
 
     def _products_of(self, batch: Iterable[FileOrder]) -> dict[str, Product]:
@@ -234,38 +234,60 @@ class OrderImport:
         """Return the customer, made where that is to be done: without a password, so that nobody can log in yet."""
         key = _key_of(user.username)
         if user._state.adding and key not in self._customers:
-            new[key] = user if self.dry_run else make_customer(username=user.username, email=user.email)
+            new[key] = user if self.dry_run else _made(user)
             return new[key]
         return user
 
-    def _write(self, written: Sequence[Written], products: Mapping[str, Product]) -> None:
-        """Write the rows of a batch, with the ledger.
 
-        A sale that is not to move the stock is balanced in the ledger: its pieces are received before, and those that
-        came back are corrected away, so that the ledger never falls below what was there.
-        """
-        lines = [line for each in written for line in each.lines]
-        received, corrected = dict[int, int](), dict[int, int]()
-        for each in written:
-            for line in each.lines if each.gave_back or not self.takes_stock else ():
-                received[line.product_id] = received.get(line.product_id, 0) + line.quantity
-                corrected[line.product_id] = corrected.get(line.product_id, 0) - line.restocked
-        by_id = {product.pk: product for product in products.values()}
-        for pk in sorted(received):
-            by_id[pk].receive(received[pk], note=NOTE)
-        execute_batch(
-            insert_sql(Order, [vars(each.order) for each in written]),
-            insert_sql(OrderLine, [vars(line) for line in lines]),
-            *Product.objects.take_stock(lines),
-            insert_sql(Event, [event for each in written for event in each.events]),
-        )
-        for kind in fulfilment.KINDS:
-            done = [each for each in written if kind.noun in each.parts]
-            if done:
-                _write_parts(kind, done)
-        for pk, delta in sorted(corrected.items()):
-            if delta:
-                by_id[pk].correct(delta, note=NOTE)
+def _made(user: User) -> User:
+    """Write a customer, or return the one that another import has made meanwhile."""
+    try:
+        return make_customer(username=user.username, email=user.email)
+    except UsernameTaken:
+        return User.objects.get(username=user.username)
+
+
+def _write(written: Sequence[Written], *, balances_all: bool) -> None:
+    """Write the rows of a batch, with the ledger.
+
+    A sale that is not to move the stock is balanced in the ledger: its pieces are received before, and those that
+    came back are corrected away, so that the ledger never falls below what was there.
+    """
+    lines = [line for each in written for line in each.lines]
+    received, corrected = dict[int, int](), dict[int, int]()
+    for each in written:
+        for line in each.lines if balances_all or each.gave_back else ():
+            received[line.product_id] = received.get(line.product_id, 0) + line.quantity
+            corrected[line.product_id] = corrected.get(line.product_id, 0) - line.restocked
+    execute_batch(
+        *_adjusted(received, Reason.RECEIVED),
+        insert_sql(Order, [vars(each.order) for each in written]),
+        insert_sql(OrderLine, [vars(line) for line in lines]),
+        *Product.objects.take_stock(lines),
+        insert_sql(Event, [event for each in written for event in each.events]),
+    )
+    for kind in fulfilment.KINDS:
+        done = [each for each in written if kind.noun in each.parts]
+        if done:
+            _write_parts(kind, done)
+    if statements := _adjusted(corrected, Reason.CORRECTED):
+        execute_batch(*statements)
+
+
+def _adjusted(deltas: Mapping[int, int], reason: Reason) -> list[Statement]:
+    """Return the SQL of what receive() and correct() write, for several products, which must be locked.
+
+    It is no larger than a batch, and balanced in the same transaction: so no stock leaves the range of its column.
+    """
+    moved = {pk: delta for pk, delta in sorted(deltas.items()) if delta}
+    if not moved:
+        return []
+    facts = {pk: {"delta": delta, "reason": reason.value} for pk, delta in moved.items()}
+    return [
+        Product.objects.increment_stock(moved),
+        insert_sql(StockMovement, [{"product_id": pk, "note": NOTE, **facts[pk]} for pk in moved]),
+        insert_sql(Event, [{"kind": "product.stock_moved", "product_id": pk, "facts": facts[pk]} for pk in moved]),
+    ]
 
 
 def _draft_of(order: FileOrder, products: Mapping[str, Product]) -> OrderDraft:

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from products.exceptions import DomainError
 from products.imports import order_files
 from products.imports.order_files import FileOrder
 from products.imports.orders import OrderImport, Tally
@@ -42,8 +41,6 @@ class Command(BaseCommand):
             tally = run.run(read.orders, lambda done: self._show_progress(done, len(read.orders)))
         except order_files.UnreadableFile as error:
             raise CommandError(str(error)) from None
-        except DomainError as error:
-            raise CommandError(f"Stopped: {error} {summary(run.tally)}") from error
         self._name_faults(read.orders)
         if rejects is not None:
             order_files.write_rejects(rejects, read)

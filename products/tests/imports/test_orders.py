@@ -176,6 +176,11 @@ def test_stock_that_is_kept_is_balanced_in_the_ledger(alice, mug, import_rows, s
         (-200, Reason.SOLD),
         *([(200, back), (-200, Reason.CORRECTED)] if back else []),
     ]
+    assert [event.facts for event in mug.events.filter(kind="product.stock_moved").order_by("id")[1:]] == [
+        {"delta": delta, "reason": reason}
+        for delta, reason in ledger_of(mug)
+        if reason in (Reason.RECEIVED, Reason.CORRECTED)
+    ]
     assert {move.note for move in mug.movements.filter(line=None)[1:]} == {"Import of orders"}
     assert min(move.stock_after() for move in mug.movements.all()) == 10
     assert list(differences()) == []
@@ -446,6 +451,23 @@ def test_an_order_that_another_import_is_writing_is_left_to_it(alice, mug, lamp,
     assert vars(other.outcome()) == {"imported": 1, "existing": 1, "rejected": 0, "customers": 0}
     assert [line.sku for line in OrderLine.objects.filter(order__imported_number="10248")] == ["MUG"]
     assert list(differences()) == []
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_customer_that_another_import_is_making_is_made_once(mug, lamp, file_of):
+    first = file_of({"customer": "new"}, name="first.csv")
+    second = file_of({"customer": "new", "number": "2", "sku": "LAMP"}, name="second.csv")
+
+    with transaction.atomic():
+        OrderImport(creates_customers=True).run(order_files.read(first).orders)
+        other = meanwhile(lambda: OrderImport(creates_customers=True).run(order_files.read(second).orders))
+        waited = other.waits()
+
+    assert waited
+    assert other.outcome().imported == 1
+    assert set(Order.objects.values_list("customer__username", flat=True)) == {"new"}
+    assert User.objects.count() == 1
 
 
 @on_postgresql

@@ -98,15 +98,6 @@ def test_progress_is_shown_on_a_terminal_only(orders, capsys, stderr, is_shown):
     assert stderr.getvalue() == (f"\r[{'#' * 40}] 2 of 2 orders\n" if is_shown else "")
 
 
-def test_an_import_that_a_rule_stops_says_how_far_it_came(orders, capsys, monkeypatch):
-    monkeypatch.setattr("products.ordering.stock_adjustment.MAX_STOCK", 2)
-
-    with pytest.raises(
-        CommandError, match=r"^Stopped: The stock of a product is at most 2 pieces\. Orders imported: 0"
-    ):
-        call_command("import_orders", orders)
-
-
 def test_the_example_of_the_page_is_imported_as_it_says(page, a_product, tmp_path, capsys):
     file, printed = re.findall(r"```(?:csv|text)\n(.*?)```", page, re.DOTALL)[:2]
     for sku in ("MUG-STONE", "LAMP-DESK"):
