@@ -302,7 +302,6 @@ class Order(models.Model):
     customer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders", db_index=False)
     number = models.CharField(
         max_length=LENGTH,
-        unique=True,
         default=new_number,
         db_default=RandomNumber(),
         editable=False,
@@ -405,6 +404,8 @@ class Order(models.Model):
                 condition=Exact(Length("number"), LENGTH) & Exact(OtherCharacters("number"), Value("")),
                 name="a_number_is_eight_characters_to_read_out",
             ),
+            # Not unique=True, which makes a second index on PostgreSQL, for LIKE.
+            models.UniqueConstraint(fields=["number"], name="a_number_belongs_to_one_order"),
             models.UniqueConstraint(fields=["customer"], condition=Q(status="CART"), name="one_cart_per_customer"),
             models.UniqueConstraint(
                 fields=["idempotency_key", "customer"],  # the key first, as staff look for it without the customer

@@ -8,7 +8,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from products.db import triggers
 
-LAST_INSTALLED_BY = "0036_imported_orders"
+LAST_INSTALLED_BY = "0037_unique_numbers"
 """The newest migration that calls triggers.install."""
 
 DIGESTS = {

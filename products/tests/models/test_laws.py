@@ -68,6 +68,7 @@ VIOLATIONS = {
         "UPDATE products_address SET name = '', company = ''",
     ],
     "one_default_address_per_customer": ["UPDATE products_address SET is_default = true"],
+    "a_number_belongs_to_one_order": ["UPDATE products_order SET number = '00000000'"],
     "one_cart_per_customer": ["UPDATE products_order SET status = 'CART'"],
     "an_order_is_imported_once": ["UPDATE products_order SET imported_number = '10248'"],
     "one_order_per_customer_and_key": ["UPDATE products_order SET idempotency_key = 'k'"],
