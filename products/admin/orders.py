@@ -122,23 +122,36 @@ class LineInline(ReadOnlyMixin, admin.TabularInline):
         "name",
         "quantity",
         "shown_price",
-        "shown_discount",
-        "shown_share",
+        "discounts",
         "amount",
-        "tax_rate",
         "shown_tax",
-        *COUNTERS,
+        "done",
     )
-    shown_price, shown_discount = money_column("unit_price"), money_column("discount")
-    shown_share, shown_tax = money_column("discount_share"), money_column("tax")
+    shown_price = money_column("unit_price")
     verbose_name_plural = "lines"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrderLine]:
         return super().get_queryset(request).select_related("product")
 
     @admin.display
+    def discounts(self, line: OrderLine) -> Decimal:
+        total: Decimal = line.discount + line.discount_share
+        return total
+
+    @admin.display
     def amount(self, line: OrderLine) -> Decimal:
         return line.amount
+
+    @admin.display(description="tax")
+    def shown_tax(self, line: OrderLine) -> str:
+        if line.tax_rate is None:
+            return self.get_empty_value_display()
+        return f"{line.tax} ({line.tax_rate.normalize():f} %)"
+
+    @admin.display
+    def done(self, line: OrderLine) -> str:
+        counts = [f"{getattr(line, name)} {name}" for name in COUNTERS if getattr(line, name)]
+        return ", ".join(counts) or self.get_empty_value_display()
 
 
 class FulfilmentInline(ReadOnlyMixin, admin.TabularInline):
@@ -172,7 +185,8 @@ class ReturnInline(FulfilmentInline):
 
 class RefundInline(FulfilmentInline):
     model = Refund
-    fields = readonly_fields = ("number", "amount", "parts", "reference", "by", "at")
+    fields = readonly_fields = ("number", "shown_amount", "parts", "reference", "by", "at")
+    shown_amount = money_column("amount")
 
 
 class EventInline(ReadOnlyMixin, admin.TabularInline):

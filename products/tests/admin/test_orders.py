@@ -1,5 +1,6 @@
 import re
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.contrib import admin
@@ -9,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from products.admin import OrderAdmin
-from products.models import Order, Status
+from products.models import Order, PricedItem, Status
 from products.order_numbers import format_number
 
 ORDERS = "/admin/products/order/"
@@ -343,6 +344,22 @@ def test_an_order_s_page_shows_what_was_done_with_its_lines(staff, client_of, al
         assert text in shown
     fields = client_of(staff).get(page(order)).context["inline_admin_formsets"]
     assert all(not each.has_add_permission and not each.has_change_permission for each in fields)
+
+
+def test_the_page_shows_discounts_taxes_and_what_was_done(staff, client_of, settings, alice, a_product):
+    settings.TAX_RATES = {"standard": Decimal("19.000")}
+    mug = a_product(stock=9, sku="MUG", price="4.50")
+    items = [PricedItem(mug, 6, discount=Decimal("2.00"))]
+    order = Order.objects.create(customer=alice, items=items, discount=Decimal("1.00"))
+    order.pay()
+    order.ship(lines=[(mug, 2)])
+    order.cancel(lines=[(mug, 1)])
+    order.refund(amount=Decimal("4.50"))
+
+    html = client_of(staff).get(page(order)).content.decode()
+
+    for shown in ["3.00", "24.00", "3.83 (19 %)", "2 shipped, 1 cancelled, 1 restocked", "2 x MUG", "1 x MUG", "4.50"]:
+        assert f"<p>{shown}</p>" in html
 
 
 def test_the_rest_is_shipped_from_the_page(staff, client_of, alice, a_product):
