@@ -1,6 +1,8 @@
 """Bulk SQL: INSERT and UPDATE statements for many rows, sent to the database together."""
 
 import functools
+import sqlite3
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +22,31 @@ def insert_sql(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> Stateme
     names, placeholders = ", ".join(columns), f"({', '.join(['%s'] * len(columns))})"
     values = [value for row in rows for value in insert_values(model, row)]
     return f"INSERT INTO {model._meta.db_table} ({names}) VALUES {', '.join([placeholders] * len(rows))}", values  # noqa: S608
+
+
+def insert_many_sql(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> list[Statement]:
+    """Return the INSERTs for any number of rows: none, one, or as many as the database's limit of values needs."""
+    size = max_values() // len(insertable_columns(model))
+    return [insert_sql(model, rows[start : start + size]) for start in range(0, len(rows), size)]
+
+
+def max_values() -> int:
+    """Return how many values one statement may have. PostgreSQL gets them as part of the text, so it has no limit."""
+    database = connections[DEFAULT_DB_ALIAS]
+    if database.vendor != "sqlite":
+        return sys.maxsize
+    database.ensure_connection()
+    return int(database.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER))
+
+
+def delete_sql(model: type[Model], name: str, value: Any) -> Statement:
+    """Return one DELETE of all rows whose field `name` has this value.
+
+    The ORM's own reads them first, looks for rows that refer to them, and deletes a hundred at a time.
+    """
+    field: Any = model._meta.get_field(name)
+    prepared = field.get_db_prep_value(value, connections[DEFAULT_DB_ALIAS])
+    return f"DELETE FROM {model._meta.db_table} WHERE {field.column} = %s", [prepared]  # noqa: S608
 
 
 @functools.cache

@@ -18,6 +18,13 @@ from django.db.models.sql.compiler import SQLCompiler
 MAX_COMPILED = 1_000
 """How many compiled queries are cached, about 5 MB; beyond that the least recently used one is dropped."""
 
+MAX_CACHED = 100
+"""How many values a cached query may list: each number of them is a query of its own.
+
+For a longer list the ORM's own queryset runs, whose SQL costs little beside what is done with so many rows. Otherwise a
+few large requests would fill the cache, at half a megabyte each, and drop the queries that most requests need.
+"""
+
 Row = tuple[Any, ...]
 Converters = tuple[int, tuple[list[Any], Any]]
 """A column's position, and what converts its values: Django's converters and the expression they are for."""

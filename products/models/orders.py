@@ -19,8 +19,8 @@ from uuid_utils.compat import uuid7
 
 from products import policies
 from products.countries import validate_country
-from products.db.bulk_sql import execute_batch, insert_sql
-from products.db.compiled_queries import Param, compile_once
+from products.db.bulk_sql import delete_sql, execute_batch, insert_many_sql, insert_sql
+from products.db.compiled_queries import MAX_CACHED, Param, compile_once
 from products.exceptions import (
     IdempotencyKeyConflict,
     IdempotentReplay,
@@ -212,6 +212,8 @@ class OrderQuerySet(ValidatedQuerySet["Order"]):
 
     def overdue_holding(self, product_ids: Collection[int]) -> list[UUID]:
         """Return the ids of the overdue orders that hold any of these products."""
+        if len(product_ids) > MAX_CACHED:
+            return list(self.model.objects.overdue().holding(product_ids).order_by("pk").values_list("pk", flat=True))
         values: dict[Any, Any] = dict(enumerate(product_ids)) | {"now": timezone.now()}
         return [pk for (pk,) in compile_once(_overdue_holding, self.model, len(product_ids)).rows(values)]
 
@@ -758,9 +760,10 @@ class Order(models.Model):
         draft.load_products()
         draft.check_lines()
         self.write_row(**options)
-        self.lines.all().delete()
         lines = [OrderLine(order=self, product=line.product, quantity=line.quantity) for line in draft.lines]
-        execute_batch(insert_sql(OrderLine, [vars(line) for line in lines]))
+        execute_batch(
+            delete_sql(OrderLine, "order", self.pk), *insert_many_sql(OrderLine, [vars(line) for line in lines])
+        )
         self.items = None
 
 

@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from products import currencies
 from products.barcodes import validate_gtin
-from products.db.bulk_sql import Statement, increment_sql, insert_sql
-from products.db.compiled_queries import Param, compile_once
+from products.db.bulk_sql import Statement, increment_sql, insert_many_sql
+from products.db.compiled_queries import MAX_CACHED, Param, compile_once
 from products.db.retry import InstanceState, atomic_with_retry
 from products.exceptions import SkuTaken
 from products.models.categories import Category, in_branch
@@ -319,9 +319,13 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
         """
         if not (ids or skus):
             return []
-        values: dict[Any, Any] = dict(enumerate(ids))
-        values |= {f"sku {position}": sku_key(sku) for position, sku in enumerate(skus)}
-        rows = compile_once(_by_ids_or_skus, self.model, len(ids), len(skus), locked).rows(values)
+        keys, rows = [sku_key(sku) for sku in skus], []
+        if len(ids) + len(keys) > MAX_CACHED:
+            rows = list(_with_ids_or_keys(self.model, ids, keys, locked))
+        else:
+            values: dict[Any, Any] = dict(enumerate(ids))
+            values |= {f"sku {position}": key for position, key in enumerate(keys)}
+            rows = compile_once(_by_ids_or_skus, self.model, len(ids), len(keys), locked).rows(values)
         return [self.model.from_db(self.db, PLACEMENT_COLUMNS, row) for row in rows]
 
     def take_stock(self, lines: Sequence[Any]) -> list[Statement]:
@@ -351,7 +355,7 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
             {"product_id": product, "delta": delta, "reason": reason, "line_id": line, "part": part}
             for line, product, delta in movements
         ]
-        return [self.increment_stock(deltas), insert_sql(StockMovement, ledger)]
+        return [self.increment_stock(deltas), *insert_many_sql(StockMovement, ledger)]
 
 
 class Product(models.Model):
@@ -686,9 +690,17 @@ def _moved_since(moment: Any) -> "models.QuerySet[StockMovement, Any]":
 
 
 def _by_ids_or_skus(model: "type[Product]", ids: int, skus: int, locked: bool) -> "models.QuerySet[Product, Any]":
+    some_ids = [Param(position, models.BigAutoField()) for position in range(ids)]
+    some_keys = [Param(f"sku {position}", models.TextField()) for position in range(skus)]
+    return _with_ids_or_keys(model, some_ids, some_keys, locked)
+
+
+def _with_ids_or_keys(
+    model: "type[Product]", ids: Collection[Any], keys: Collection[Any], locked: bool
+) -> "models.QuerySet[Product, Any]":
     products = model.objects
-    names = Q(pk__in=[Param(position, models.BigAutoField()) for position in range(ids)]) if ids else Q()
-    if skus:  # Only if there are any: an OR keeps the database from using the primary key alone.
-        names |= Q(sku_key__in=[Param(f"sku {position}", models.TextField()) for position in range(skus)])
+    names = Q(pk__in=ids) if ids else Q()
+    if keys:  # Only if there are any: an OR keeps the database from using the primary key alone.
+        names |= Q(sku_key__in=keys)
     found = (products.locked() if locked else products.order_by("pk")).alias(sku_key=SKU_KEY).filter(names)
     return found.values_list(*PLACEMENT_COLUMNS)

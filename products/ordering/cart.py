@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError
 
-from products.db.bulk_sql import execute_batch, insert_sql
+from products.db.bulk_sql import delete_sql, execute_batch, insert_sql
 from products.db.retry import atomic_with_retry
 from products.exceptions import CustomerGone, IdempotentReplay, InvalidOrder, InvalidTransition, NotInCart
 from products.models.order_lines import OrderLine
@@ -102,8 +102,8 @@ class Cart:
         order.save()
 
     def _empty(self) -> None:
-        self._delete()
-        for order in self._orders():  # locked by now
+        for order in self._orders().locked():
+            execute_batch(delete_sql(OrderLine, "order", order.pk))
             if order.details:
                 for name in DESCRIPTION:
                     setattr(order, name, None if name == "ship_to" else "")

@@ -16,7 +16,7 @@ from django.db import DEFAULT_DB_ALIAS
 from uuid_utils.compat import uuid7
 
 from products import currencies
-from products.db.bulk_sql import Statement, execute_batch, insert_sql
+from products.db.bulk_sql import Statement, execute_batch, insert_many_sql, insert_sql
 from products.db.retry import InstanceState, atomic_with_retry
 from products.exceptions import (
     IdempotencyKeyConflict,
@@ -226,7 +226,7 @@ def record(
     execute_batch(
         *stock,
         insert_sql(kind.model, [vars(row)]),
-        *([insert_sql(kind.line_model, written_lines)] if parts else []),
+        *insert_many_sql(kind.line_model, written_lines),
         *write_status(order, before, after, by, f"order.partly_{kind.counter}", facts, options or {}),
     )
     order.placed_lines = lines
@@ -370,7 +370,7 @@ def refund(
         ]
         execute_batch(
             insert_sql(Refund, [vars(row)]),
-            *([insert_sql(RefundLine, written_lines)] if parts else []),
+            *insert_many_sql(RefundLine, written_lines),
             *write_status(order, order.status, order.status, by, "order.refunded", facts, {}),
         )
         order.placed_lines = lines

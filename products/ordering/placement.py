@@ -10,7 +10,7 @@ from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from products import metrics
-from products.db.bulk_sql import execute_batch, insert_sql
+from products.db.bulk_sql import delete_sql, execute_batch, insert_many_sql, insert_sql
 from products.db.errors import CONFLICTS, sqlstate
 from products.db.retry import MAX_TRIES, InstanceState, atomic_with_retry
 from products.exceptions import CustomerGone, DomainError, InsufficientStock, InvalidOrder
@@ -53,11 +53,13 @@ def place_under_lock(order: Order, before: str | None, by: Any) -> None:
     lines = snapshot_prices(order, draft)
     if before is not None:
         order.write_row()
-        order.lines.all().delete()  # They are still a cart's, without prices; those of a placed order are frozen.
-    rows = [insert_sql(type(order), [vars(order)])] if before is None else []
+        # They are still a cart's, without prices; those of a placed order are frozen.
+        first = delete_sql(OrderLine, "order", order.pk)
+    else:
+        first = insert_sql(type(order), [vars(order)])
     execute_batch(
-        *rows,
-        insert_sql(OrderLine, [vars(line) for line in lines]),
+        first,
+        *insert_many_sql(OrderLine, [vars(line) for line in lines]),
         *Product.objects.take_stock(lines),
         insert_sql(Event, [Event.transition_row(order, before, by)]),
     )

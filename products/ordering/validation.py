@@ -17,7 +17,7 @@ from products.models.products import Product
 from products.ordering.pricing import ZERO, RateTotal, Totals, price_order, subtotal, totals_by_rate
 from products.skus import is_sku, sku_key
 
-MAX_LINES = 100
+MAX_LINES = 2_000
 MAX_TOTAL = Decimal("999999999999.99")
 MAX_PRICE = Decimal("99999999.9999")
 MAX_ID = 2**63 - 1
@@ -290,7 +290,7 @@ class OrderDraft:
 
 def too_many_lines() -> Violation:
     """Return the violation of an order with more than MAX_LINES lines."""
-    return Violation("too_many_lines", f"An order has at most {MAX_LINES} lines.")
+    return Violation("too_many_lines", f"An order has at most {MAX_LINES:,} lines.")
 
 
 def _reduced(line: DraftLine, quantity: int) -> RequestedItem:

@@ -8,12 +8,12 @@ from django.db.migrations.loader import MigrationLoader
 
 from products.db import triggers
 
-LAST_INSTALLED_BY = "0037_unique_numbers"
+LAST_INSTALLED_BY = "0038_late_lines_at_a_constant_cost"
 """The newest migration that calls triggers.install."""
 
 DIGESTS = {
-    "postgresql": "9084a8896288378b6f66f11fde8f90c6410a099fadb276c344ed0c04bfe935e1",
-    "sqlite": "f5637b1cbd71b72831a4831d283c7e9f6063925ca3eaed5e6bb848e05a6bc021",
+    "postgresql": "f759ca3f108ba86d271840cb640b27b972b7a38ed488bb3dc9f93280575f95b5",
+    "sqlite": "de0281e8b07f3817c57fbab0e0000dd6ecfca7af5dab89ad37b079710cdc56c4",
 }
 """Of the SQL with which it creates the triggers."""
 
