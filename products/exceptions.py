@@ -19,6 +19,10 @@ class Violation:
     about: str | None = None
 
 
+MAX_SENTENCES = 20
+"""How many violations the text of an error spells out; all of them are in `violations`."""
+
+
 class DomainError(Exception):
     """A rule of the shop rejected the operation. `violations` lists every broken rule, not only the first."""
 
@@ -26,7 +30,10 @@ class DomainError(Exception):
 
     def __init__(self, *violations: Violation) -> None:
         self.violations = violations
-        super().__init__(" ".join(violation.detail for violation in violations))
+        sentences = [violation.detail for violation in violations[:MAX_SENTENCES]]
+        if len(violations) > MAX_SENTENCES:
+            sentences.append(f"And {len(violations) - MAX_SENTENCES:,} more.")
+        super().__init__(" ".join(sentences))
 
 
 class InvalidOrder(DomainError):

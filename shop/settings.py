@@ -306,6 +306,7 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 262_144
+ORDER_BODY_MAX_SIZE = 1_048_576  # of a body that may have the lines of an order; deploy/nginx/shop.conf has both
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
 
 # --- Language and time ----------------------------------------------------------------------------------------

@@ -31,7 +31,9 @@ def application(wsgi_environ: dict[str, Any], start_response: Any) -> Iterable[b
     is_chunked = "HTTP_TRANSFER_ENCODING" in wsgi_environ and wsgi_environ.get("wsgi.input_terminated")
     # Only for the API: browsers send the admin's uploads, which may be larger, with their length.
     if is_chunked and wsgi_environ["PATH_INFO"].startswith("/api"):
+        may_have_lines = wsgi_environ["PATH_INFO"].startswith("/api/orders")
+        limit = settings.ORDER_BODY_MAX_SIZE if may_have_lines else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         # Reading one byte more than the limit is enough for Django to answer 413.
-        body = wsgi_environ["wsgi.input"].read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
+        body = wsgi_environ["wsgi.input"].read(limit + 1)
         wsgi_environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
     return django(wsgi_environ, start_response)

@@ -11,8 +11,8 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import IntegrityError, models
-from django.db.models import F, Q, Sum, Value
-from django.db.models.functions import Length, Now, Upper
+from django.db.models import Count, F, OuterRef, Q, Subquery, Sum, Value
+from django.db.models.functions import Coalesce, Length, Now, Upper
 from django.db.models.lookups import Exact
 from django.utils import timezone
 from uuid_utils.compat import uuid7
@@ -190,6 +190,12 @@ class OrderQuerySet(ValidatedQuerySet["Order"]):
 
     def with_lines(self) -> "OrderQuerySet":
         return self.prefetch_related("lines")
+
+    def with_line_count(self) -> "OrderQuerySet":
+        """Return these orders, each with the number of its lines as `line_count`."""
+        of_order = OrderLine.objects.filter(order=OuterRef("pk")).order_by().values("order")
+        number = Subquery(of_order.annotate(number=Count("pk")).values("number"))
+        return self.annotate(line_count=Coalesce(number, 0))
 
     def with_key(self, customer_id: int, key: str | None) -> "Order | None":
         """Return the order that this customer has placed with the idempotency key `key`, with its lines, or None."""

@@ -21,6 +21,8 @@ from products.api.http.query_params import cached_by_query_string, parse_query_s
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
+MAX_LINES_ON_PAGE = 10_000
+"""How many lines of orders one page has at most: it ends before its limit where the next row would exceed that."""
 MAX_SIGNERS = 100
 MAX_CURSORS = 1_000
 LINK_RELATION = {"next": "next", "previous": "prev"}
@@ -46,12 +48,16 @@ class KeysetPage:
 
     `ordering` has the names of the columns, either all ascending or all descending (with `-`), the last one unique.
     `query` may have `limit`, `cursor` (from the link of another page) and `count`. A cursor is signed and valid only
-    for its own ordering; InvalidQuery is raised for any other.
+    for its own ordering; InvalidQuery is raised for any other. `lines` is how many lines a row may show at most; where
+    that is many, the page has fewer rows.
     """
 
-    def __init__(self, queryset: QuerySet[Any], ordering: Sequence[str], query: dict[str, Any]) -> None:
+    def __init__(
+        self, queryset: QuerySet[Any], ordering: Sequence[str], query: dict[str, Any], *, lines: int = 1
+    ) -> None:
         self.queryset = queryset
-        self._set_position(queryset.model, ordering, query)
+        limit = min(query.get("limit") or DEFAULT_LIMIT, max(1, MAX_LINES_ON_PAGE // (lines or 1)))
+        self._set_position(queryset.model, ordering, {**query, "limit": limit})
 
     def respond(self, request: Request, body_of: Callable[[Any], dict[str, Any]], **members: Any) -> HttpResponse:
         """Return the response: links, the next cursor, `results`, `count` on request, and a Link header (RFC 8288).

@@ -18,13 +18,13 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 class BodyTooLarge(APIException):
-    """The body is larger than settings.DATA_UPLOAD_MAX_MEMORY_SIZE (bytes)."""
+    """The body is larger than `limit` (bytes)."""
 
     status_code = 413
     default_code = "body_too_large"
 
-    def __init__(self) -> None:
-        super().__init__(f"The body is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes.")
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The body is larger than {limit} bytes.")
 
 
 class RequestTimeout(APIException):
@@ -41,10 +41,13 @@ class StrictParser(BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        request: Request = (parser_context or {})["request"]
+        context = parser_context or {}
+        request: Request = context["request"]
         self.check_type(request)
+        # A view whose bodies may be larger says so.
+        limit = getattr(context.get("view"), "max_body_size", settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         try:
-            text = read_body(request, stream).decode("utf-8")
+            text = read_body(request, stream, limit).decode("utf-8")
             return self.parse_text(text)
         except UnicodeDecodeError as error:
             raise ParseError("The body is not valid UTF-8.", "not_utf8") from error
@@ -91,11 +94,11 @@ class StrictFormParser(StrictParser):
         return fields
 
 
-def read_body(request: Request, stream: IO[bytes]) -> bytes:
+def read_body(request: Request, stream: IO[bytes], limit: int) -> bytes:
     """Return the body. Raises BodyTooLarge without reading it, and ParseError if it is incomplete."""
     length = int(request.META.get("CONTENT_LENGTH") or 0)
-    if length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-        raise BodyTooLarge
+    if length > limit:
+        raise BodyTooLarge(limit)
     try:
         body = stream.read(length)
     except UnreadablePostError as error:

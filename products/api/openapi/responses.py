@@ -284,7 +284,7 @@ DESCRIPTIONS = {
     408: "The body did not arrive in time.",
     409: "The request is valid, but conflicts with the present state.",
     412: "The resource has changed since it was read.",
-    413: "The body is too large.",
+    413: "The body is larger than 262,144 bytes or, where it may have the lines of an order, 1,048,576 bytes.",
     414: "The URL, including its query string, is too long.",
     415: "The media type, encoding or charset of the body is not supported.",
     422: "The `Idempotency-Key` was already used with a different request.",

@@ -28,7 +28,7 @@ from products.models.orders import SHIP_TO, TERMS
 from products.order_numbers import format_number, parse_number
 from products.ordering.cart import DESCRIPTION
 from products.ordering.pricing import ZERO, RateTotal, subtotal, totals_by_rate
-from products.ordering.validation import RequestedItem
+from products.ordering.validation import MAX_LINES, RequestedItem
 
 LISTED_STATUSES = [status.value for status in Status if status != Status.CART]
 ONE_STATUS = f"({'|'.join(LISTED_STATUSES)})"
@@ -202,6 +202,12 @@ def parse_simple_order(body: Any) -> list[tuple[int | str, int]] | None:
             return None
         items.append((product, quantity))
     return items
+
+
+def with_bounded_lines(body: Any) -> Any:
+    """Return the body with no more lines than show that they are too many, so that the others cost nothing."""
+    lines = body.get("lines") if isinstance(body, dict) else None
+    return {**body, "lines": lines[: MAX_LINES + 1]} if isinstance(lines, list) and len(lines) > MAX_LINES else body
 
 
 class NoDetails(StrictSerializer):

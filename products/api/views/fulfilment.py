@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import prefetch_related_objects
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
@@ -50,7 +51,8 @@ class FulfilmentViewSet(OrderViewSet):
     def shipments(self, request: ApiRequest, pk: str) -> HttpResponse:
         """List the shipments of an order, oldest first, paginated."""
         query = read_query(request, PageQuery)
-        return KeysetPage(self.get_object().shipments.with_lines(), ["number"], query).respond(request, shipment_body)
+        order = self.get_object()
+        return page_of_parts(order, order.shipments, query).respond(request, shipment_body)
 
     @extend_schema(
         operation_id="orders_shipments_partial_update",
@@ -66,6 +68,7 @@ class FulfilmentViewSet(OrderViewSet):
         order = self.get_object()
         get_object_or_404(Shipment, order=order, number=number)
         shipment = order.correct_tracking(number, by=request.user, **correction.validated_data)
+        prefetch_related_objects([shipment], "lines__line")
         return Response(shipment_body(shipment))
 
     @extend_schema(
@@ -77,8 +80,8 @@ class FulfilmentViewSet(OrderViewSet):
     def cancellations(self, request: ApiRequest, pk: str) -> HttpResponse:
         """List the cancellations of an order and its lines, oldest first, paginated. One that expired has none."""
         query = read_query(request, PageQuery)
-        cancellations = self.get_object().cancellations.with_lines()
-        return KeysetPage(cancellations, ["number"], query).respond(request, cancellation_body)
+        order = self.get_object()
+        return page_of_parts(order, order.cancellations, query).respond(request, cancellation_body)
 
     @extend_schema(
         operation_id="orders_returns_list",
@@ -89,7 +92,8 @@ class FulfilmentViewSet(OrderViewSet):
     def returns(self, request: ApiRequest, pk: str) -> HttpResponse:
         """List what came back of an order, oldest first, paginated."""
         query = read_query(request, PageQuery)
-        return KeysetPage(self.get_object().returns.with_lines(), ["number"], query).respond(request, return_body)
+        order = self.get_object()
+        return page_of_parts(order, order.returns, query).respond(request, return_body)
 
     @extend_schema(
         operation_id="orders_refunds_list",
@@ -100,7 +104,8 @@ class FulfilmentViewSet(OrderViewSet):
     def refunds(self, request: ApiRequest, pk: str) -> HttpResponse:
         """List what was paid back of an order, oldest first, paginated."""
         query = read_query(request, PageQuery)
-        return KeysetPage(self.get_object().refunds.with_lines(), ["number"], query).respond(request, refund_body)
+        order = self.get_object()
+        return page_of_parts(order, order.refunds, query).respond(request, refund_body)
 
     @extend_schema(
         operation_id="orders_refunds_create",
@@ -117,4 +122,10 @@ class FulfilmentViewSet(OrderViewSet):
         key = read_idempotency_key(request)
         refund = self.get_object().refund(by=request.user, key=key, **body.arguments)
         headers = {"Idempotency-Replayed": "true"} if refund.replayed else None
+        prefetch_related_objects([refund], "lines__line")
         return Response(refund_body(refund), status.HTTP_201_CREATED, headers=headers)
+
+
+def page_of_parts(order: Any, rows: Any, query: dict[str, Any]) -> KeysetPage:
+    """Return a page of what was done with parts of the order, each with its lines."""
+    return KeysetPage(rows.with_lines(), ["number"], query, lines=order.line_count)

@@ -1,13 +1,16 @@
 """Orders: placing and quoting them, their lists and history, and the transitions of their status."""
 
+import itertools
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -21,7 +24,7 @@ from products.api.http.changes import complete_until
 from products.api.http.etags import IF_MATCH, check_if_match, etag_of, respond
 from products.api.http.fields import StrictSerializer
 from products.api.http.idempotency import IDEMPOTENCY_KEY, read_idempotency_key
-from products.api.http.pagination import KeysetPage
+from products.api.http.pagination import MAX_LINES_ON_PAGE, KeysetPage
 from products.api.http.query_params import read_query
 from products.api.http.request import ApiRequest
 from products.api.list_query import Filters, ListPage, ListQuery
@@ -41,11 +44,12 @@ from products.api.schemas.orders import (
     order_body,
     order_row_body,
     parse_simple_order,
+    with_bounded_lines,
     with_kept_address,
 )
 from products.api.schemas.pages import NoQuery, PageQuery, page_of
 from products.audit_log import SecurityEvent, record
-from products.db.compiled_queries import Param, compile_once
+from products.db.compiled_queries import Param, Row, compile_once
 from products.db.retry import atomic_with_retry
 from products.models import Address, Order, OrderLine
 from products.models.customers import customers
@@ -54,6 +58,12 @@ from products.policies import may_order_for, may_see_all_orders, may_set_prices
 
 ROWS_OF_ACTION = {"ship": "shipments", "cancel": "cancellations", "return_goods": "returns"}
 """What each action writes a row of, by the names that an order has for them."""
+
+TAKES_LINES = {"create", "quote", "ship", "cancel", "return_goods", "refund"}
+"""The actions whose bodies may have the lines of an order, and so may be larger than others."""
+
+SHOWS_LINES = {"events", "shipments", "cancellations", "returns", "refunds"}
+"""The lists of which every row may show all lines of the order."""
 
 FILTERS = ("status", "placed_after", "placed_before", "changed_since", "key", "number", "reference", "customer")
 
@@ -81,8 +91,16 @@ class OrderViewSet(GenericViewSet):
     serializer_class = OrderResponse
     lookup_value_converter = "uuid"
 
+    @property
+    def max_body_size(self) -> int:
+        """How many bytes a body may have (products.api.http.parsers)."""
+        takes_lines = self.action in TAKES_LINES
+        return settings.ORDER_BODY_MAX_SIZE if takes_lines else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
     def get_queryset(self) -> OrderQuerySet:
         orders = Order.objects.visible_to(self.request.user).placed()
+        if self.action in SHOWS_LINES:
+            return orders.with_line_count()
         return orders.locked().with_lines() if self.action in STATUS_OF_ACTION else orders
 
     def get_object(self) -> Any:
@@ -162,8 +180,8 @@ class OrderViewSet(GenericViewSet):
     def events(self, request: ApiRequest, pk: str) -> HttpResponse:
         """List the events of an order, oldest first, paginated."""
         query, viewer = read_query(request, PageQuery), request.user
-        shows_users = may_see_all_orders(viewer)
-        return KeysetPage(self.get_object().events.all(), ["id"], query).respond(
+        shows_users, order = may_see_all_orders(viewer), self.get_object()
+        return KeysetPage(order.events.all(), ["id"], query, lines=order.line_count).respond(
             request, lambda event: event_body(event, shows_users=shows_users, viewer=viewer.pk)
         )
 
@@ -235,11 +253,11 @@ def requested_order(request: ApiRequest) -> dict[str, Any]:
     """Return the requested order by the names that Order takes, with nothing but the id of another customer and of a
     kept address. Raises ValidationError, and PermissionDenied for an order in somebody else's name.
     """
-    user = request.user
-    items = parse_simple_order(request.data)
+    user, body = request.user, with_bounded_lines(request.data)
+    items = parse_simple_order(body)
     if items is not None:
         return {"items": items, "customer": user}
-    serializer = OrderRequest(data=request.data)
+    serializer = OrderRequest(data=body)
     serializer.is_valid(raise_exception=True)
     if serializer.sets_prices and not may_set_prices(user):
         raise PermissionDenied
@@ -302,30 +320,49 @@ ORDERS = ListQuery(
 
 
 class OrderPage(ListPage):
-    """A page of orders with their lines."""
+    """A page of orders with their lines. It ends early where these are more than MAX_LINES_ON_PAGE."""
 
     def fetch(self) -> list[Any]:
         orders = super().fetch()
-        self.lines = lines_by_order([order.id for order in orders])
+        ids = [order.id for order in orders]
+        rows = fetch_lines(ids)
+        if len(rows) > MAX_LINES_ON_PAGE:
+            self.limit = number_that_fits(ids[: self.limit])
+            rows = fetch_lines(ids[: self.limit])
+        self.lines = lines_by_order(rows)
         return orders
 
     def body_of(self, order: Any) -> dict[str, Any]:
         return order_row_body(order, self.lines[order.id])
 
 
-def lines_by_order(order_ids: Sequence[str]) -> dict[str, list[Any]]:
-    """Return the lines of these orders, each order's in the order in which they were requested."""
+def lines_by_order(rows: Iterable[Row]) -> dict[str, list[Any]]:
+    """Return the lines of each order."""
     lines: dict[str, list[Any]] = defaultdict(list)
-    if order_ids:
-        for row in compile_once(lines_of_orders, len(order_ids)).rows(dict(enumerate(order_ids))):
-            line: Any = LINE.row(*row)
-            lines[line.order_id].append(line)
+    for row in rows:
+        line: Any = LINE.row(*row)
+        lines[line.order_id].append(line)
     return lines
+
+
+def fetch_lines(order_ids: Sequence[str]) -> list[Row]:
+    """Return the lines of these orders, each order's as they were requested; one more than a page may have, at most."""
+    return compile_once(lines_of_orders, len(order_ids)).rows(dict(enumerate(order_ids))) if order_ids else []
 
 
 def lines_of_orders(number: int) -> "QuerySet[OrderLine, Any]":
     ids: list[Any] = [Param(position, OrderIdField()) for position in range(number)]
-    return OrderLine.objects.filter(order__id__in=ids).order_by("pk").values_list(*LINE.columns)
+    # Not by the key alone, in whose index PostgreSQL would look for the first lines of all because of the limit.
+    lines = OrderLine.objects.filter(order__id__in=ids).order_by("order_id", "pk")
+    return lines.values_list(*LINE.columns)[: MAX_LINES_ON_PAGE + 1]
+
+
+def number_that_fits(order_ids: Sequence[str]) -> int:
+    """Return how many of these orders, from the first on, have no more lines together than a page may have."""
+    lines = OrderLine.objects.filter(order__in=[UUID(str(pk)) for pk in order_ids]).order_by()
+    numbers = {str(order): number for order, number in lines.values_list("order").annotate(Count("pk"))}
+    totals = itertools.accumulate(numbers[str(pk)] for pk in order_ids)
+    return max(1, sum(total <= MAX_LINES_ON_PAGE for total in totals))
 
 
 class OrderIdField(models.UUIDField):
