@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django import forms
@@ -25,7 +25,7 @@ from products.models import (
     Shipment,
     Status,
 )
-from products.models.fulfilment import Fulfilment
+from products.models.fulfilment import Fulfilment, FulfilmentQuerySet
 from products.models.order_lines import COUNTERS
 from products.order_numbers import format_number, is_number, parse_number
 
@@ -160,7 +160,8 @@ class FulfilmentInline(ReadOnlyMixin, admin.TabularInline):
     ordering = ["number"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).prefetch_related("lines__line").select_related("by")
+        rows = cast("FulfilmentQuerySet", super().get_queryset(request))
+        return rows.with_lines().select_related("by")
 
     @admin.display(description="lines")
     def parts(self, row: Fulfilment) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Never
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Prefetch, Q
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
@@ -33,7 +33,10 @@ class FulfilmentQuerySet(AppendOnlyQuerySet[Any]):
         raise TypeError(self.sentence)
 
     def with_lines(self) -> "FulfilmentQuerySet":
-        return self.prefetch_related("lines__line")
+        """Return these rows with their lines, each joined with the order's: a list of all of them is too long for
+        SQLite."""
+        lines: Any = self.model._meta.get_field("lines").related_model
+        return self.prefetch_related(Prefetch("lines", lines.objects.select_related("line")))
 
 
 class FulfilmentRow(models.Model):

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db.models import prefetch_related_objects
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
@@ -68,8 +67,7 @@ class FulfilmentViewSet(OrderViewSet):
         order = self.get_object()
         get_object_or_404(Shipment, order=order, number=number)
         shipment = order.correct_tracking(number, by=request.user, **correction.validated_data)
-        prefetch_related_objects([shipment], "lines__line")
-        return Response(shipment_body(shipment))
+        return Response(shipment_body(order.shipments.with_lines().get(pk=shipment.pk)))
 
     @extend_schema(
         operation_id="orders_cancellations_list",
@@ -120,10 +118,11 @@ class FulfilmentViewSet(OrderViewSet):
         body = RefundRequest(data=request.data)
         body.is_valid(raise_exception=True)
         key = read_idempotency_key(request)
-        refund = self.get_object().refund(by=request.user, key=key, **body.arguments)
+        order = self.get_object()
+        refund = order.refund(by=request.user, key=key, **body.arguments)
         headers = {"Idempotency-Replayed": "true"} if refund.replayed else None
-        prefetch_related_objects([refund], "lines__line")
-        return Response(refund_body(refund), status.HTTP_201_CREATED, headers=headers)
+        written = order.refunds.with_lines().get(pk=refund.pk)
+        return Response(refund_body(written), status.HTTP_201_CREATED, headers=headers)
 
 
 def page_of_parts(order: Any, rows: Any, query: dict[str, Any]) -> KeysetPage:
