@@ -146,12 +146,19 @@ def test_what_is_the_platforms_is_not_there_for_the_world(alone):
 
 def test_a_body_that_is_too_large_never_reaches_the_shop(alone):
     body = b" " * (256 * 1024 + 1)
+    larger = b" " * (1024 * 1024 + 1)
 
-    at_the_api = ask(alone.connect(), "POST", "/api/orders", body, **JSON)
-    at_the_admin = ask(alone.connect(), "POST", "/admin/login/", body)
+    at_the_api = ask(alone.connect(), "POST", "/api/products", body, **JSON)
+    at_the_orders = ask(alone.connect(), "POST", "/api/orders", larger, **JSON)
+    lines = ask(alone.connect(), "POST", "/api/orders/quote", larger[:-1], **JSON)
+    at_the_admin = ask(alone.connect(), "POST", "/admin/login/", larger)
 
     assert is_problem(at_the_api, 413, "body_too_large")
-    # Where staff send files it went on to the shop, which is not there.
+    assert json.loads(at_the_api[2])["detail"] == "The body is larger than 262144 bytes."
+    assert is_problem(at_the_orders, 413, "body_too_large")
+    assert json.loads(at_the_orders[2])["detail"] == "The body is larger than 1048576 bytes."
+    # What may be that large, and where staff send files, it went on to the shop, which is not there.
+    assert is_problem(lines, 503, "unavailable")
     assert is_problem(at_the_admin, 503, "unavailable")
 
 
@@ -216,7 +223,7 @@ def test_what_nginx_cannot_parse_is_a_problem_document_and_no_page(alone, what):
 
 
 def test_a_large_body_over_plain_http_is_refused_like_a_small_one(alone):
-    body = b" " * (256 * 1024 + 1)
+    body = b" " * (1024 * 1024 + 1)
 
     assert is_problem(ask(plain(alone), "POST", "/api/orders", body, **JSON), 403, "https_required")
 

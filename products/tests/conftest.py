@@ -7,7 +7,8 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from rest_framework.test import APIClient
 
-from products.models import ApiToken, Category, Product
+from products.db.bulk_sql import execute_batch, increment_sql, insert_many_sql
+from products.models import ApiToken, Category, Product, StockMovement
 from products.testing import allows_flush  # noqa: F401 - for the tests that commit
 
 collect_ignore = ["downstream"]
@@ -67,6 +68,24 @@ def a_product(db) -> Callable[..., Product]:
         if stock:
             product.receive(stock)
         return product
+
+    return make
+
+
+@pytest.fixture
+def many_products(db) -> Callable[..., list[Product]]:
+    """Make many products at once, each with the same stock, which is in the ledger too."""
+
+    def make(number: int, *, stock: int = 0, price: str = "1.00") -> list[Product]:
+        Product.objects.bulk_create(
+            Product(sku=f"MANY-{position}", name=f"Product {position}", price=price) for position in range(number)
+        )
+        products = list(Product.objects.filter(sku__startswith="MANY-").order_by("pk"))
+        if stock:
+            ledger = [{"product_id": each.pk, "delta": stock, "reason": "RECEIVED"} for each in products]
+            deltas = {each.pk: stock for each in products}
+            execute_batch(increment_sql(Product, "stock", deltas), *insert_many_sql(StockMovement, ledger))
+        return products
 
     return make
 

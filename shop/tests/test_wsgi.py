@@ -31,9 +31,10 @@ def test_a_chunked_body_is_given_its_length(passed_on):
 
 
 def test_no_more_of_it_is_read_than_shows_that_it_is_too_long(passed_on, settings):
-    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE, settings.ORDER_BODY_MAX_SIZE = 10, 20
 
-    assert passed_on(b"x" * 1_000, **CHUNKED) == ("11", b"x" * 11)
+    assert passed_on(b"x" * 1_000, "/api/products", **CHUNKED) == ("11", b"x" * 11)
+    assert passed_on(b"x" * 1_000, "/api/orders/quote", **CHUNKED) == ("21", b"x" * 21)
 
 
 def test_a_body_whose_end_the_server_does_not_mark_is_left_alone(passed_on):

@@ -57,8 +57,8 @@ SHAPES = [
     ask("100,000 lists in each other", ORDER, 400, "too_deep", body=b"[" * 100_000 + b"]" * 100_000),
     ask("100,000 lists that never end", ORDER, 400, body=b"[" * 100_000),
     ask("20,000 objects in each other", ORDER, 400, "too_deep", body=b'{"a":' * 20_000 + b"1" + b"}" * 20_000),
-    ask("30,000 unknown keys", ORDER, 413, "body_too_large",
-        body=b"{" + b",".join(b'"k%d": 1' % number for number in range(30_000)) + b"}"),
+    ask("120,000 unknown keys", ORDER, 413, "body_too_large",
+        body=b"{" + b",".join(b'"k%d": 1' % number for number in range(120_000)) + b"}"),
     ask("10,000 unknown keys", ORDER, 400, "unknown",
         body=b"{" + b",".join(b'"k%d": 1' % number for number in range(10_000)) + b"}"),
 ]
@@ -119,7 +119,8 @@ TYPES = [
 SIZES = [
     ask("10 MB of JSON", ORDER, 413, "body_too_large", body=b'{"sku": "' + b"x" * 10_000_000 + b'"}'),
     ask("10 MB of spaces", ORDER, 413, "body_too_large", body=b" " * 10_000_000),
-    ask("a byte too many", ORDER, 413, "body_too_large", body=b" " * 262_145),
+    ask("a byte too many", ORDER, 413, "body_too_large", body=b" " * 1_048_577),
+    ask("a byte too many for a product", "POST /api/products", 413, "body_too_large", body=b" " * 262_145, who="staff"),
     ask("10 MB from nobody", ORDER, 401, "not_authenticated", body=b" " * 10_000_000, who=None),
     ask("10 MB to an address that is not there", "POST /api/nothing", 404, "not_found", body=b" " * 10_000_000),
     ask("10 MB in a form", LOGIN, 413, "body_too_large", body=b"username=" + b"x" * 10_000_000, who=None,

@@ -210,7 +210,7 @@ OTHERS = [
     ask("a header of 8,000 letters", "GET /api/products", 200, add=["X-Y: " + "z" * 8_000]),
     ask("an expectation", "GET /api/products", BROKEN, add=["Expect: the-unexpected"]),
     ask("a wish to go on", ORDER, 201, body=GOOD, add=["Expect: 100-continue"]),
-    ask("a wish to go on with too much", ORDER, 413, "body_too_large", body=b" " * 300_000,
+    ask("a wish to go on with too much", ORDER, 413, "body_too_large", body=b" " * 1_100_000,
         add=["Expect: 100-continue"]),
     ask("an upgrade to HTTP/2", "GET /api/products", 200,
         add=["Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"]),

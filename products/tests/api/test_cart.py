@@ -223,16 +223,20 @@ def test_an_unknown_product_cannot_be_put_into_the_cart(api, alice, a_product, p
     assert contents(client) == [(mug.pk, 2)]
 
 
-def test_a_cart_has_a_hundred_lines_and_not_one_more(api, alice, a_product):
-    products, client = [a_product() for _ in range(101)], api(alice)
+def test_a_cart_has_two_thousand_lines_and_not_one_more(api, alice, many_products):
+    products, client = many_products(2_001), api(alice)
     cart = Order.objects.cart_of(alice)
-    OrderLine.objects.bulk_create(OrderLine(order=cart, product=each, quantity=1) for each in products[:99])
+    OrderLine.objects.bulk_create(OrderLine(order=cart, product=each, quantity=1) for each in products[:1_999])
 
-    last, one_more, known = put(client, products[99], 1), put(client, products[100], 1), put(client, products[0], 2)
+    last, one_more, known = (
+        put(client, products[1_999], 1),
+        put(client, products[2_000], 1),
+        put(client, products[0], 2),
+    )
 
     assert [answer.status_code for answer in (last, one_more, known)] == [200, 400, 200]
     assert problems(one_more.json()["errors"]) == [("", "too_many_lines")]
-    assert len(contents(client)) == 100
+    assert len(contents(client)) == 2_000
 
 
 def test_a_line_is_taken_out(api, alice, a_product):
