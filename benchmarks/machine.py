@@ -45,7 +45,7 @@ def memory_mb(pid: int, proc: Path = PROC) -> float:
 def describe(postgres: PostgresServer, competitors: Sequence[str]) -> dict[str, str]:
     """Return {what: value} for the report: the hardware, and every version that matters."""
     facts = {
-        "CPU": f"{_cpu_model()}, {os.cpu_count()} cores, shared by load, servers and database",
+        "CPU": f"{cpu_model()}, {os.cpu_count()} cores, shared by load, servers and database",
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB",
         "kernel": f"{platform.system()} {platform.release()}",
         "Python": platform.python_version(),
@@ -91,7 +91,8 @@ def _proportional_kb(pid: int, proc: Path) -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
+    """Return the name of the processor."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
 

@@ -228,11 +228,7 @@ def test_a_cart_has_two_thousand_lines_and_not_one_more(api, alice, many_product
     cart = Order.objects.cart_of(alice)
     OrderLine.objects.bulk_create(OrderLine(order=cart, product=each, quantity=1) for each in products[:1_999])
 
-    last, one_more, known = (
-        put(client, products[1_999], 1),
-        put(client, products[2_000], 1),
-        put(client, products[0], 2),
-    )
+    last, one_more, known = (put(client, products[number], 2) for number in (1_999, 2_000, 0))
 
     assert [answer.status_code for answer in (last, one_more, known)] == [200, 400, 200]
     assert problems(one_more.json()["errors"]) == [("", "too_many_lines")]

@@ -117,6 +117,10 @@ def short_pages(monkeypatch):
     views.compile_once.cache_clear()
 
 
+def test_a_page_has_room_for_any_one_order():
+    assert MAX_LINES <= pagination.MAX_LINES_ON_PAGE
+
+
 def pages_from(client, url, link="next"):
     pages = []
     while url:
@@ -131,20 +135,20 @@ def ids(page):
 
 
 def test_a_page_of_orders_ends_before_it_has_too_many_lines(api, alice, many_products, short_pages):
-    products, client = many_products(12, stock=99), api(alice)
+    products, client = many_products(10, stock=99), api(alice)
     orders = [
         Order.objects.create(customer=alice, items=[(product, 1) for product in products[:number]])
-        for number in (3, 12, 4, 6, 1, 9)
+        for number in (3, 10, 4, 6, 1, 9)
     ]
     newest_first = [str(order.pk) for order in orders[::-1]]
 
     forwards = pages_from(client, "/api/orders?limit=100")
     backwards = pages_from(client, forwards[-1]["previous"], "previous")
 
-    # 9 and 1, 6 and 4, and an order that is more than a page alone.
+    # 9 and 1, 6 and 4, and an order that fills a page alone.
     assert [len(page["results"]) for page in forwards] == [2, 2, 1, 1]
     assert [each for page in forwards for each in ids(page)] == newest_first
-    assert [len(order["lines"]) for page in forwards for order in page["results"]] == [9, 1, 6, 4, 12, 3]
+    assert [len(order["lines"]) for page in forwards for order in page["results"]] == [9, 1, 6, 4, 10, 3]
     assert [each for page in backwards[::-1] for each in ids(page)] == newest_first[:-1]
 
 
