@@ -205,7 +205,7 @@ def test_a_line_is_refused_once_stock_was_taken_wherever_it_would_stand(alice, m
 
 
 def test_a_query_with_a_long_list_is_not_kept_and_displaces_none(many_products):
-    products = many_products(MAX_CACHED + 1)
+    products = many_products(MAX_LINES)
     ids, skus = [each.pk for each in products], [each.sku for each in products]
     compile_once.cache_clear()
 
