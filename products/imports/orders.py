@@ -19,7 +19,7 @@ from django.db.models.functions import Lower
 from uuid_utils.compat import uuid7
 
 from products.currencies import rounded
-from products.db.bulk_sql import Statement, execute_batch, insert_sql
+from products.db.bulk_sql import Statement, execute_batch, insert_many_sql
 from products.db.retry import atomic_with_retry
 from products.exceptions import UsernameTaken, Violation
 from products.imports.order_files import FileLine, FileOrder
@@ -261,10 +261,10 @@ def _write(written: Sequence[Written], *, balances_all: bool) -> None:
             corrected[line.product_id] = corrected.get(line.product_id, 0) - line.restocked
     execute_batch(
         *_adjusted(received, Reason.RECEIVED),
-        insert_sql(Order, [vars(each.order) for each in written]),
-        insert_sql(OrderLine, [vars(line) for line in lines]),
+        *insert_many_sql(Order, [vars(each.order) for each in written]),
+        *insert_many_sql(OrderLine, [vars(line) for line in lines]),
         *Product.objects.take_stock(lines),
-        insert_sql(Event, [event for each in written for event in each.events]),
+        *insert_many_sql(Event, [event for each in written for event in each.events]),
     )
     for kind in fulfilment.KINDS:
         done = [each for each in written if kind.noun in each.parts]
@@ -285,8 +285,10 @@ def _adjusted(deltas: Mapping[int, int], reason: Reason) -> list[Statement]:
     facts = {pk: {"delta": delta, "reason": reason.value} for pk, delta in moved.items()}
     return [
         Product.objects.increment_stock(moved),
-        insert_sql(StockMovement, [{"product_id": pk, "note": NOTE, **facts[pk]} for pk in moved]),
-        insert_sql(Event, [{"kind": "product.stock_moved", "product_id": pk, "facts": facts[pk]} for pk in moved]),
+        *insert_many_sql(StockMovement, [{"product_id": pk, "note": NOTE, **facts[pk]} for pk in moved]),
+        *insert_many_sql(
+            Event, [{"kind": "product.stock_moved", "product_id": pk, "facts": facts[pk]} for pk in moved]
+        ),
     ]
 
 
@@ -376,8 +378,8 @@ def _write_parts(kind: Kind, done: Sequence[Written]) -> None:
     stock = Product.objects.put_back(moved, kind.reason, 1) if kind.reason is not None else []
     execute_batch(
         *stock,
-        insert_sql(kind.model, [vars(each.rows[kind.noun]) for each in done]),
-        insert_sql(kind.line_model, lines),
+        *insert_many_sql(kind.model, [vars(each.rows[kind.noun]) for each in done]),
+        *insert_many_sql(kind.line_model, lines),
     )
 
 
