@@ -331,7 +331,7 @@ def test_two_prices_for_one_product_are_named_at_both_rows(alice, mug, import_ro
 def test_an_order_with_too_many_lines_is_rejected(alice, mug, import_rows):
     _, faults = import_rows(*[{}] * (MAX_LINES + 1))
 
-    assert faults == [(2, "An order has at most 100 lines.")]
+    assert faults == [(2, "An order has at most 2,000 lines.")]
 
 
 def test_a_row_at_fault_rejects_its_whole_order_and_no_other(alice, mug, lamp, import_rows):
