@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -30,7 +30,7 @@ from products.models.order_status import WAITING_TO_BE_SHIPPED
 from products.models.querysets import ValidatedQuerySet, validated_fields
 from products.models.stock import Reason, StockMovement
 from products.ordering.stock_adjustment import Person, ShelfCount, StockAdjustment
-from products.skus import MAX_LENGTH, SKU_KEY, is_sku, sku_key, stored_key, trimmed
+from products.skus import MAX_LENGTH, SKU_KEY, sku_key, stored_key, trimmed
 from products.taxes import STANDARD, validate_tax_class
 from products.validators import clean_fields, clean_values, printable, printable_line, visible, wholly_visible
 
@@ -464,16 +464,15 @@ class Product(models.Model):
     def clean(self) -> None:
         """Validate the price by the shop's currency, for forms. Raises ValidationError."""
         super().clean()
-        prices = {name: getattr(self, name) for name in PRICES}
-        for name, price in prices.items():
-            if isinstance(price, Decimal) and price.is_finite():  # Otherwise its field has refused it already.
-                check_price(name, price)
+        for name in PRICES:
+            if _is_number(getattr(self, name)):  # Otherwise its field has refused it already.
+                check_price(name, getattr(self, name))
         self._check_list_price()
 
     def validate_unique(self, exclude: Collection[str] | None = None) -> None:
         """Validate for forms that no other product has the SKU, in any case. Raises ValidationError."""
         super().validate_unique(exclude)
-        if "sku" not in (exclude or ()) and is_sku(self.sku) and self._with_same_sku() is not None:
+        if "sku" not in (exclude or ()) and self._with_same_sku() is not None:
             raise ValidationError({"sku": ValidationError("Product with this SKU already exists.", "unique")})
 
     @property
@@ -581,7 +580,7 @@ class Product(models.Model):
 
     def _check_list_price(self) -> None:
         price, list_price = self.price, self.list_price
-        if isinstance(price, Decimal) and isinstance(list_price, Decimal) and list_price < price:
+        if _is_number(price) and _is_number(list_price) and list_price < price:
             raise ValidationError({"list_price": ["A list price is at least the price."]})
 
     def derive_from(self, names: Collection[str], stored: "Product") -> None:
@@ -650,6 +649,11 @@ class Product(models.Model):
         # An assigned value may still be text, as in retired_at="2026-01-01T00:00Z"; the field converts it.
         attribute, to_python = next((f.attname, f.to_python) for f in self._meta.concrete_fields if f.name == name)
         return bool(to_python(getattr(self, attribute)) != getattr(before, attribute))
+
+
+def _is_number(price: Any) -> TypeGuard[Decimal]:
+    """Return whether a price can be compared: not None, a text, NaN or infinity."""
+    return isinstance(price, Decimal) and price.is_finite()
 
 
 def check_price(name: str, price: Decimal | None) -> None:

@@ -74,9 +74,8 @@ def price_order(lines: Sequence[PricedLine], *, discount: Decimal = ZERO, shippi
     `discount` is the order's own, beside the lines', and at most their sum. Without `shipping`, settings.SHIPPING_FEE
     applies, unless the goods reach settings.FREE_SHIPPING_FROM.
     """
-    if discount:
-        for line, share in zip(lines, split(discount, [line.amount for line in lines]), strict=True):
-            line.discount_share = share
+    for line, share in zip(lines, split(discount, [line.amount for line in lines]), strict=True):
+        line.discount_share = share
     goods = sum((line.amount for line in lines), ZERO)
     if shipping is None:
         shipping = shipping_for(goods) if lines else ZERO
@@ -90,7 +89,7 @@ def price_order(lines: Sequence[PricedLine], *, discount: Decimal = ZERO, shippi
         assert line.tax_rate is not None  # noqa: S101 - for mypy: there are rates
         taxed[line.tax_rate].append(line)
     shipping_tax, tax = ZERO, ZERO
-    if shipping_rate is not None and shipping:
+    if shipping_rate is not None:
         taxed.setdefault(shipping_rate, [])
     for rate, group in taxed.items():
         amounts = [line.amount for line in group] + ([shipping] if rate == shipping_rate else [])

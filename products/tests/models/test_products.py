@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError
 from django.db.models import F, ProtectedError
 
 from products.models import (
@@ -274,6 +275,92 @@ def test_a_refreshed_product_can_be_saved_with_the_stock_that_it_shows_now(alice
     mug.save()
 
     assert (mug.refreshed().name, mug.refreshed().stock) == ("Cup", 1)
+
+
+def test_a_field_that_was_not_loaded_is_neither_loaded_nor_written(a_product):
+    mug = Product.objects.only("name").get(pk=a_product().pk)
+    mug.name = "Cup"
+
+    mug.save()
+
+    assert {"description", "price", "list_price"} <= mug.get_deferred_fields()
+    assert mug.refreshed().name == "Cup"
+
+
+def test_a_stock_that_is_not_written_keeps_no_other_field_from_being_written(a_product):
+    mug = a_product(stock=3)
+    mug.name, mug.stock = "Cup", 50
+
+    mug.save(update_fields=["name"])
+
+    assert (mug.refreshed().name, mug.refreshed().stock) == ("Cup", 3)
+
+
+def test_a_new_product_takes_the_place_of_no_other_one(a_product):
+    mug = a_product(stock=3, name="Mug")
+
+    with pytest.raises(IntegrityError):
+        Product(pk=mug.pk, sku="LAMP", name="Lamp", price="30.00").save()
+
+    assert (mug.refreshed().name, mug.refreshed().stock) == ("Mug", 3)
+
+
+def test_a_moment_that_is_assigned_as_text_is_no_change_where_it_is_the_same(a_product):
+    mug = a_product()
+    mug.created_at = mug.created_at.isoformat()
+
+    mug.save()
+
+    assert [kind for kind, _, _ in events(mug)] == ["product.created"]
+
+
+def test_bringing_back_what_is_on_sale_changes_nothing(a_product):
+    mug = a_product()
+    before = mug.updated_at
+
+    mug.bring_back()
+
+    assert (mug.refreshed().updated_at, mug.retired_at) == (before, None)
+
+
+REDUCED = {"sku": "MUG", "name": "Mug", "price": Decimal("4.50"), "list_price": Decimal("4.49")}
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda: Product(**REDUCED).full_clean(validate_constraints=False),
+        lambda: Product(**REDUCED).save(),
+        lambda: Product.objects.bulk_create([Product(**REDUCED)]),
+        lambda: Product.objects.update_or_create(sku="LAMP", defaults={"list_price": Decimal("0.99")}),
+        lambda: Product.objects.bulk_update(
+            [Product(pk=product.pk, **REDUCED) for product in Product.objects.all()], ["price", "list_price"]
+        ),
+    ],
+)
+def test_a_list_price_below_the_price_is_refused_however_it_is_written(a_product, write):
+    lamp = a_product(sku="LAMP", price="1.00")
+
+    with pytest.raises(ValidationError) as error:
+        write()
+
+    assert error.value.message_dict == {"list_price": ["A list price is at least the price."]}
+    assert (Product.objects.count(), lamp.refreshed().list_price) == (1, None)
+
+
+def test_a_list_price_may_be_the_price(a_product):
+    assert a_product(price="4.50", list_price="4.50").list_price == Decimal("4.50")
+
+
+@pytest.mark.parametrize("price", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize(("name", "other"), [("price", "list_price"), ("list_price", "price")])
+def test_what_is_no_price_is_named_once_and_compared_with_none(price, name, other):
+    mug = Product(**REDUCED | {name: Decimal(price), other: Decimal("4.50")})
+
+    with pytest.raises(ValidationError) as error:
+        mug.full_clean(validate_constraints=False)
+
+    assert error.value.message_dict == {name: [f"“{price}” value must be a decimal number."]}
 
 
 CHANGED = {

@@ -112,6 +112,13 @@ def test_a_product_may_have_its_own_sku_in_another_case(a_product):
 
 
 @pytest.mark.django_db
+def test_a_form_that_has_no_sku_does_not_look_for_it(a_product):
+    a_product(sku="MUG")
+
+    Product(sku="mug", name="Cup", price=1).validate_unique(exclude={"sku"})
+
+
+@pytest.mark.django_db
 def test_a_product_of_the_release_before_is_found_in_any_case_too(a_product):
     """That release knows no folded SKU, and only SKUs in ASCII."""
     mug = a_product(sku="Ö-1")

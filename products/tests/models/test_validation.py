@@ -9,7 +9,20 @@ from django.core.management.base import SystemCheckError
 from django.db.models import Case, CharField, F, TextField, Value, When
 
 from products import currencies
-from products.models import Address, ApiToken, Cart, Category, Order, Product, Status, StockMovement
+from products.models import (
+    Address,
+    ApiToken,
+    Cancellation,
+    Cart,
+    Category,
+    Order,
+    Product,
+    Refund,
+    Return,
+    Shipment,
+    Status,
+    StockMovement,
+)
 from products.models.money import MoneyField
 from products.models.querysets import validated_fields
 from products.tests.rewriting import rewrite
@@ -500,6 +513,9 @@ LINES = {
     Category: ["name"],
     ApiToken: ["name"],
     Address: ["name", "company", "line1", "line2", "postal_code", "city", "region"],
+    Shipment: ["carrier", "tracking_number"],
+    Cancellation: ["reason"],
+    Refund: ["reference"],
     Order: ["payment_reference", "carrier", "tracking_number", "reference"]
     + [f"ship_to_{part}" for part in ("name", "company", "line1", "line2", "postal_code", "city", "region")],
 }
@@ -512,7 +528,9 @@ WITH_A_FORM = {
     StockMovement: ["reason"],
 }
 """Texts of another form than these two, which have tests of their own."""
+FULFILMENTS = [Shipment, Cancellation, Return, Refund]
 BY_PROGRAMS = {StockMovement: ["idempotency_key"]}
+BY_PROGRAMS |= {model: ["idempotency_key", "request_digest"] for model in FULFILMENTS}
 
 
 def fields_of(models_and_names):
@@ -545,7 +563,7 @@ def test_a_note_can_be_seen(model, text):
     assert_refused(model, "note", text)
 
 
-@pytest.mark.parametrize("model", [Product, Category, ApiToken, Address, Order, StockMovement])
+@pytest.mark.parametrize("model", [Product, Category, ApiToken, Address, Order, StockMovement, *FULFILMENTS])
 def test_every_text_that_people_write_is_in_one_of_these_lists(model):
     texts = [
         field.name

@@ -140,6 +140,23 @@ def test_an_empty_cart_costs_nothing(settings, alice):
     assert Cart(alice).quote().total == 0
 
 
+@pytest.mark.django_db
+def test_what_nobody_can_buy_is_not_shipped_either(settings):
+    settings.SHIPPING_FEE = Decimal("4.90")
+
+    assert Order.objects.quote([("GONE", 1)]).total == 0
+
+
+@pytest.mark.django_db
+def test_staff_ship_an_order_for_nothing(settings, alice, a_product):
+    settings.SHIPPING_FEE = Decimal("4.90")
+
+    order = Order.objects.create(customer=alice, items=[(a_product(stock=1, price="4.50"), 1)], shipping=Decimal(0))
+
+    order.refresh_from_db()
+    assert (order.shipping, order.total) == (0, Decimal("4.50"))
+
+
 # Prices and discounts of an order's own
 
 
