@@ -645,7 +645,7 @@ class Order(models.Model):
         """Convert and validate the customer's details, those of `names`. Raises ValidationError."""
         given = [name for name in names if getattr(self, name) != ""]  # so that None is refused on every database
         clean_fields(self, given)
-        if self.ship_to is not None and not {*SHIP_TO}.isdisjoint(names):
+        if not {*SHIP_TO}.isdisjoint(names) and self.ship_to is not None:
             try:
                 check_complete(self.ship_to)
             except ValidationError as error:

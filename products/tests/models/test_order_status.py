@@ -233,3 +233,38 @@ def test_an_empty_cart_cannot_be_placed_but_can_be_cancelled(alice):
     cart.cancel()
 
     assert [(o.status, o.placed_at) for o in Order.objects.all()] == [("CANCELLED", None)]
+
+
+# Fields by name
+
+
+@pytest.mark.parametrize("fields", [None, ["status"]])
+def test_an_assigned_status_writes_all_that_it_brings(an_order, fields):
+    order = an_order(Status.PLACED)
+    order.status = Status.PAID
+
+    order.save(update_fields=fields)
+
+    written = Order.objects.get()
+    assert (written.status, written.paid) == (Status.PAID, written.total)
+    assert [event.kind for event in order.events.order_by("id")][-1] == "order.paid"
+
+
+def test_a_frozen_field_that_is_not_written_keeps_no_other_one_from_being_written(an_order):
+    order = an_order(Status.PLACED)
+    order.total, order.carrier = 1, "DHL"
+
+    order.save(update_fields=["carrier"])
+
+    written = Order.objects.get()
+    assert (written.total, written.carrier) == (2, "DHL")
+
+
+def test_a_field_that_was_not_loaded_is_neither_loaded_nor_written(an_order):
+    order = Order.objects.only("status", "carrier").get(pk=an_order(Status.PLACED).pk)
+    order.carrier = "DHL"
+
+    order.save()
+
+    assert {"total", "discount", "reference", "payment_reference", "pay_by", "ship_to_city"} <= order.get_deferred_fields()
+    assert Order.objects.get().carrier == "DHL"
