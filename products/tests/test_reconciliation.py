@@ -2,6 +2,7 @@
 
 import io
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -9,7 +10,7 @@ from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from products.models import Event, Order, Reason, Status, StockMovement
+from products.models import Event, Order, PricedItem, Reason, Status, StockMovement
 from products.testing import triggers_lifted
 from products.tests.rewriting import rewrite
 
@@ -245,7 +246,7 @@ def test_it_takes_so_many_statements_however_much_there_is(alice, mug):
             call_command("check_stock")
         counts.append(len(captured))
 
-    assert counts == [7, 7]
+    assert counts == [8, 8]
 
 
 def test_a_free_order_whose_lines_are_gone_is_found_too(found, alice, a_product):
@@ -353,6 +354,108 @@ def test_money_for_an_order_that_is_not_paid_is_found(found, order):
     execute("UPDATE products_order SET paid = 0.30")
 
     assert f"Order {order.pk}: it is PLACED, and 0.30 was paid." in found()
+
+
+def test_nothing_is_paid_where_all_that_costs_was_cancelled(found, settings, alice, mug, a_product):
+    settings.TAX_RATES, settings.PRICES_INCLUDE_TAX = {"standard": Decimal("20.000")}, False
+    order = Order.objects.create(customer=alice, items=[(mug, 10), (a_product(stock=1, price="0.00"), 1)])
+    order.cancel(lines=[(mug, 10)])
+    order.pay()
+    rewrite(order, paid=0)
+
+    assert found() == []
+
+
+def test_a_free_order_that_counts_as_paid_is_no_other_difference(found, alice, a_product):
+    order = Order.objects.create(customer=alice, items=[(a_product(stock=1, price="0.00"), 1)])
+    order.pay()
+    rewrite(order, total=1)
+
+    assert found() == [
+        f"Order {order.pk}: the total is 1.00, but its lines, shipping and tax add up to 0.00.",
+        f"Order {order.pk}: it is PAID, and nothing was paid.",
+    ]
+
+
+def test_an_order_that_is_paid_with_nothing_is_found_for_its_refunds_only(found, alice, a_product):
+    order = Order.objects.create(customer=alice, items=[(a_product(stock=1, price="1.00"), 1)])
+    order.pay()
+    order.refund(amount="1.00")
+    rewrite(order, total=0, paid=0, refunded=0)
+
+    assert found()[1:] == [f"Order {order.pk}: 0.00 was refunded, but its refunds add up to 1.00."]
+
+
+@pytest.mark.parametrize(
+    ("statement", "sentences"),
+    [
+        ("UPDATE products_order SET shipping = NULL", []),
+        (
+            "UPDATE products_order SET shipping = 1.00",
+            ["the total is 0.30, but its lines, shipping and tax add up to 1.30."],
+        ),
+        (
+            "UPDATE products_order SET tax = 0.05",
+            ["its tax is 0.05, but that of its lines and shipping adds up to 0.00."],
+        ),
+        ("UPDATE products_order SET tax = 0.05, shipping_tax = 0.05", []),
+        (
+            "UPDATE products_order SET tax = 0.05, shipping_tax = 0.05, prices_include_tax = false",
+            ["the total is 0.30, but its lines, shipping and tax add up to 0.35."],
+        ),
+        (
+            "UPDATE products_order SET discount = 0.01",
+            ["its discount is 0.01, but the shares of its lines add up to 0.00."],
+        ),
+        (
+            "UPDATE products_orderline SET discount = 0.01",
+            ["the total is 0.30, but its lines, shipping and tax add up to 0.29."],
+        ),
+        (
+            "UPDATE products_orderline SET discount_share = 0.01",
+            [
+                "the total is 0.30, but its lines, shipping and tax add up to 0.29.",
+                "its discount is 0.00, but the shares of its lines add up to 0.01.",
+            ],
+        ),
+        (
+            "UPDATE products_orderline SET tax = 0.05, tax_rate = 19",
+            ["its tax is 0.00, but that of its lines and shipping adds up to 0.05."],
+        ),
+    ],
+)
+def test_a_figure_that_was_rewritten_is_found(found, order, statement, sentences):
+    execute(statement)
+
+    assert found() == [f"Order {order.pk}: {sentence}" for sentence in sentences]
+
+
+@pytest.mark.parametrize(
+    ("currency", "price"), [("JPY", "0.5"), ("KWD", "0.0005"), ("CLF", "0.0001"), ("EUR", "0.005")]
+)
+def test_a_total_is_compared_as_it_is_rounded(found, settings, alice, mug, currency, price):
+    settings.CURRENCY, settings.PRICE_DECIMALS = currency, 4
+    item = PricedItem(mug, 3, Decimal(price))
+
+    Order.objects.create(customer=alice, items=[item])
+
+    assert found() == []
+
+
+@pytest.mark.parametrize("verbs", [[], ["cancel"]])
+def test_the_discount_of_a_cart_has_no_shares_yet(found, alice, mug, verbs):
+    cart = Order.objects.create(customer=alice, status=Status.CART, items=[(mug, 3)], discount=Decimal("0.05"))
+    for verb in verbs:
+        getattr(cart, verb)()
+
+    assert found() == []
+
+
+def test_the_tax_of_a_cart_is_found(found, alice, mug):
+    cart = Order.objects.create(customer=alice, status=Status.CART, items=[(mug, 3)])
+    rewrite(cart, tax=1)
+
+    assert found() == [f"Order {cart.pk}: its tax is 1.00, but that of its lines and shipping adds up to 0.00."]
 
 
 def test_an_order_that_was_fulfilled_before_there_were_rows_is_in_order(found, order, alice, mug):

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from products.models import TRANSITIONS, InvalidOrder, InvalidTransition, Order, Product, Status, Violation
@@ -250,14 +251,17 @@ def test_an_assigned_status_writes_all_that_it_brings(an_order, fields):
     assert [event.kind for event in order.events.order_by("id")][-1] == "order.paid"
 
 
-def test_a_frozen_field_that_is_not_written_keeps_no_other_one_from_being_written(an_order):
-    order = an_order(Status.PLACED)
-    order.total, order.carrier = 1, "DHL"
+@pytest.mark.parametrize("name", ["total", "paid", "pay_by"])
+def test_a_value_that_is_not_written_keeps_no_other_one_from_being_written(an_order, name):
+    order = an_order(Status.PAID)
+    before = getattr(order, name)
+    setattr(order, name, timezone.now() if name == "pay_by" else 1)
+    order.carrier = "DHL"
 
     order.save(update_fields=["carrier"])
 
     written = Order.objects.get()
-    assert (written.total, written.carrier) == (2, "DHL")
+    assert (getattr(written, name), written.carrier) == (before, "DHL")
 
 
 def test_a_field_that_was_not_loaded_is_neither_loaded_nor_written(an_order):
@@ -266,5 +270,26 @@ def test_a_field_that_was_not_loaded_is_neither_loaded_nor_written(an_order):
 
     order.save()
 
-    assert {"total", "discount", "reference", "payment_reference", "pay_by", "ship_to_city"} <= order.get_deferred_fields()
+    assert {
+        "total",
+        "discount",
+        "reference",
+        "payment_reference",
+        "pay_by",
+        "ship_to_city",
+    } <= order.get_deferred_fields()
     assert Order.objects.get().carrier == "DHL"
+
+
+def test_a_frozen_value_that_is_assigned_as_text_is_the_same_value(an_order):
+    order = an_order(Status.PLACED)
+    order.total, order.placed_at, order.carrier = "2.00", order.placed_at.isoformat(), "DHL"
+
+    order.save()
+
+    assert Order.objects.get().carrier == "DHL"
+
+
+def test_a_customer_is_saved_before_the_order(mug):
+    with pytest.raises(ValueError, match=r"^Save the customer before the order\.$"):
+        Order(customer=User(username="nobody"), items=[(mug, 1)]).save()

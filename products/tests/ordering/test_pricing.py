@@ -223,6 +223,21 @@ def test_terms_that_are_no_amounts_are_invalid(alice, a_product, terms):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("terms", [{"discount": Decimal("-1")}, {"shipping": Decimal("-1")}, {"discount": "x"}])
+def test_a_cart_is_given_no_other_terms_either(alice, a_product, terms):
+    cart = Order.objects.create(customer=alice, status=Order.Status.CART, items=[(a_product(stock=9), 2)])
+    for name, value in terms.items():
+        setattr(cart, name, value)
+
+    with pytest.raises(ValidationError):
+        cart.save()
+    with pytest.raises(ValidationError):
+        Order.objects.create(customer=alice, status=Order.Status.CART, **terms)
+
+    assert [(each.discount, each.shipping) for each in Order.objects.all()] == [(0, None)]
+
+
+@pytest.mark.django_db
 def test_a_product_has_one_price_in_an_order(alice, a_product):
     mug = a_product(stock=9, price="4.50")
 
