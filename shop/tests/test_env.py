@@ -1,5 +1,6 @@
 import re
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,78 @@ def test_a_choice_and_a_text_are_taken_without_the_spaces_around_them():
 
     assert env.choice("LEVEL", default="ERROR", choices=["INFO", "ERROR"]) == "INFO"
     assert env.text("CURRENCY", default="EUR", pattern="[A-Z]{3}", expected="a currency") == "CHF"
+
+
+def test_percentages_have_names():
+    env = Environment({"RATES": " standard:19, reduced:7.5,zero:0,all:100,a-b_9:5.125 "})
+
+    rates = env.percentages("RATES", default={}, needed="standard")
+
+    written = {"standard": "19.000", "reduced": "7.500", "zero": "0.000", "all": "100.000", "a-b_9": "5.125"}
+    assert {name: str(rate) for name, rate in rates.items()} == written
+    assert env.errors == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "reduced:7",
+        "standard:19,standard:7",
+        "standard:100.001",
+        "standard:101",
+        "standard:-1",
+        "standard:7.1234",
+        "standard:1e1",
+        "standard:NaN",
+        "standard:",
+        "standard",
+        "standard:19,",
+        "standard:19,Reduced:7",
+        "standard:19,:7",
+        "standard:19:7",
+        "standard:19," + 31 * "x" + ":7",
+    ],
+)
+def test_what_are_no_percentages_are_refused(text):
+    env = Environment({"RATES": text})
+
+    assert env.percentages("RATES", default={}, needed="standard") == {}
+    assert complaint(env) == [
+        f"RATES is {text!r}; write names with percentages from 0 to 100, as in standard:19,reduced:7, of which one is "
+        "standard."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "digits"), [("4.90", 2), ("4.9", 2), ("4", 2), ("490", 0), ("0", 2), ("4.905", 3), ("99999999.99", 2)]
+)
+def test_an_amount_has_at_most_the_decimals_of_its_currency(text, digits):
+    env = Environment({"FEE": text})
+
+    assert str(env.amount("FEE", default=Decimal(0), digits=digits)) == text
+    assert str(env.optional_amount("FEE", digits=digits)) == text
+    assert env.errors == []
+
+
+@pytest.mark.parametrize(
+    ("text", "digits", "example"),
+    [
+        ("4.905", 2, "an amount such as 4.90"),
+        ("4.9", 0, "an amount without decimals, such as 490"),
+        ("-1", 2, "an amount such as 4.90"),
+        ("100000000", 2, "an amount such as 4.90"),
+        ("4,90", 2, "an amount such as 4.90"),
+        ("4.", 2, "an amount such as 4.90"),
+        ("NaN", 3, "an amount such as 4.900"),
+        ("1e3", 2, "an amount such as 4.90"),
+    ],
+)
+def test_what_is_no_amount_is_refused(text, digits, example):
+    env = Environment({"FEE": text})
+
+    assert env.amount("FEE", default=Decimal(7), digits=digits) == 7
+    assert env.optional_amount("FEE", digits=digits) is None
+    assert complaint(env) == [f"FEE is {text!r}; write {example}.", f"FEE is {text!r}; write {example}, or remove it."]
 
 
 @pytest.mark.parametrize("variables", [{}, {"N": "", "SPAN": "", "HOSTS": " ", "LEVEL": "", "KEY": "", "DATABASE": ""}])

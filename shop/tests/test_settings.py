@@ -236,3 +236,30 @@ def test_a_prefix_that_is_no_path_is_refused(prefix):
     assert complaint_with({"SCRIPT_NAME": prefix}) == [
         f"SCRIPT_NAME is {prefix!r}; write a path such as /shop, without a slash at its end."
     ]
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentences"),
+    [
+        ({"TAX_RATES": "standard:19"}, []),
+        ({"SHIPPING_TAX_CLASS": "books"}, []),
+        ({"TAX_RATES": "standard:19,books:7", "SHIPPING_TAX_CLASS": "books"}, []),
+        (
+            {"TAX_RATES": "standard:19", "SHIPPING_TAX_CLASS": "books"},
+            ["SHIPPING_TAX_CLASS is 'books'; write one of the classes in TAX_RATES."],
+        ),
+        ({"CURRENCY": "KWD", "SHIPPING_FEE": "0.125", "FREE_SHIPPING_FROM": "9.125"}, []),
+        (
+            {"CURRENCY": "JPY", "SHIPPING_FEE": "4.9", "FREE_SHIPPING_FROM": "0.5"},
+            [
+                "SHIPPING_FEE is '4.9'; write an amount without decimals, such as 490.",
+                "FREE_SHIPPING_FROM is '0.5'; write an amount without decimals, such as 490, or remove it.",
+            ],
+        ),
+    ],
+)
+def test_rates_and_fees_fit_together_and_the_currency(environment, sentences):
+    process = python("from shop import settings", environment)
+
+    assert process.stderr.partition("The configuration is invalid:\n")[2].splitlines() == sentences
+    assert process.returncode == (1 if sentences else 0)

@@ -17,6 +17,7 @@ from products.models import (
     InvalidOrder,
     Order,
     OrderLine,
+    PricedItem,
     Product,
     StockMovement,
 )
@@ -119,6 +120,34 @@ def test_what_is_changed_by_then_is_sold_as_it_is_then(alice, in_between, column
     assert getattr(mug, column) == value
     assert (line.unit_price, line.sku, line.name) == (mug.price, mug.sku, mug.name)
     assert order.total == Order.objects.get().total == sum(line.amount for line in order.lines.all())
+
+
+def test_what_has_another_tax_class_by_then_is_taxed_at_that_ones_rate(alice, in_between, settings):
+    settings.TAX_RATES = {"standard": Decimal("19.000"), "reduced": Decimal("7.000")}
+
+    in_between(alice, lambda mug: Product.objects.filter(pk=mug.pk).update(tax_class="reduced"))
+
+    rates = Order.objects.get().lines.order_by("sku").values_list("sku", "tax_rate")
+    assert list(rates) == [("LAMP", 19), ("MUG", 7)]
+
+
+def test_a_rate_of_zero_is_written_as_a_rate(alice, a_product, settings):
+    settings.TAX_RATES = {"standard": Decimal("0.000")}
+
+    Order.objects.create(customer=alice, items=[(a_product(stock=1), 1)])
+
+    written = Order.objects.get()
+    assert (written.shipping_tax_rate, written.lines.get().tax_rate) == (0, 0)
+
+
+def test_prices_of_an_order_s_own_are_not_tried_in_one_statement(alice, a_product):
+    item = PricedItem(a_product(stock=1, price="4.50"), 1, Decimal("4.00"))
+
+    with CaptureQueriesContext(connection) as statements:
+        Order.objects.create(customer=alice, items=[item])
+
+    assert not [each["sql"] for each in statements if single_statement.FUNCTION in each["sql"]]
+    assert Order.objects.get().total == Decimal("4.00")
 
 
 def test_what_the_first_try_of_the_same_request_takes_by_then_is_its_order(alice, in_between):
