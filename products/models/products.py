@@ -240,7 +240,8 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
             return super().update(**values)
         with transaction.atomic(using=self.db):
             before = self._prices(self.locked())
-            updated = super().update(**values)
+            # Those and no other: what has come to match meanwhile is not locked, and its price was not read.
+            updated = super(ProductQuerySet, self.filter(pk__in=list(before))).update(**values)
             self._record_price_changes(before)
         return updated
 

@@ -4,6 +4,7 @@ import itertools
 import time
 from collections import Counter
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -540,6 +541,48 @@ def test_a_change_that_waits_for_another_one_searches_in_what_that_one_wrote(a_p
 
     assert writing.outcome() in (None, 1)
     assert Product.objects.search("cup blue").get() == mug
+
+
+def told_prices(product):
+    changes = product.events.filter(kind="product.changed").order_by("id")
+    return [(event.facts["old"]["price"], event.facts["new"]["price"]) for event in changes]
+
+
+@on_postgresql
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda mug: mug.save(),
+        lambda mug: Product.objects.update(price=mug.price),
+        lambda mug: Product.objects.bulk_update([mug], ["price"]),
+        lambda mug: Product.objects.bulk_create(
+            [mug], update_conflicts=True, unique_fields=["id"], update_fields=["price"]
+        ),
+    ],
+)
+def test_a_price_that_waits_for_another_one_is_told_as_the_change_of_that_one(a_product, write):
+    later = a_product(price="1.00")
+    later.price, later.stock = Decimal("3.00"), 0
+
+    with transaction.atomic():
+        Product.objects.update(price=2)
+        writing = meanwhile(lambda: write(later))
+        assert writing.waits()
+
+    assert not isinstance(writing.outcome(), Exception)
+    assert told_prices(later) == [("1.00", "2.00"), ("2.00", "3.00")]
+
+
+@on_postgresql
+def test_no_price_is_changed_without_telling(a_product):
+    mug, lamp = a_product(price="1.00"), a_product(price="9.00")
+    others = Product.objects.filter(pk=lamp.pk)
+
+    with just_before('UPDATE "products_product"', lambda: meanwhile(lambda: others.update(price=1)).outcome()):
+        Product.objects.filter(price=1).update(price=2)
+
+    assert (told_prices(mug), told_prices(lamp)) == ([("1.00", "2.00")], [("9.00", "1.00")])
+    assert [product.price for product in Product.objects.order_by("pk")] == [2, 1]
 
 
 @on_postgresql
