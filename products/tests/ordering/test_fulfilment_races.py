@@ -2,13 +2,16 @@
 
 import random
 import time
+from datetime import timedelta
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from products.models import (
     Cancellation,
     DomainError,
+    InsufficientStock,
     InvalidTransition,
     MoreThanRemains,
     Order,
@@ -118,6 +121,35 @@ def test_who_ships_parts_waits_for_who_cancels_all(order):
 
     assert isinstance(later.outcome(), InvalidTransition)
     assert counters(order) == [(0, 6, 0, 6), (0, 6, 0, 6)]
+
+
+def test_a_correction_that_waits_for_another_one_is_told_as_the_change_of_that_one(order):
+    order.ship(tracking_number="1")
+
+    with transaction.atomic():
+        order.correct_tracking(1, tracking_number="2")
+        later = meanwhile(lambda: refreshed(order).correct_tracking(1, tracking_number="3"))
+        assert later.waits()
+
+    assert later.outcome().tracking_number == refreshed(order).tracking_number == "3"
+    corrections = order.events.filter(kind="order.tracking_corrected").order_by("id")
+    assert [event.facts["tracking_number"] for event in corrections] == [
+        {"from": "1", "to": "2"},
+        {"from": "2", "to": "3"},
+    ]
+
+
+def test_a_late_payment_waits_for_who_is_buying_the_last_pieces(alice, bob, mug):
+    order = Order.objects.create(customer=alice, items=[(mug, 1_000)], pay_by=timezone.now() - timedelta(hours=1))
+    order.expire()
+
+    with transaction.atomic():
+        Order.objects.create(customer=bob, items=[(mug, 1)])
+        paying = meanwhile(lambda: refreshed(order).pay(late=True))
+        assert paying.waits()
+
+    assert isinstance(paying.outcome(), InsufficientStock)
+    assert (refreshed(order).status, mug.refreshed().stock) == ("EXPIRED", 999)
 
 
 SECONDS = 3
