@@ -293,3 +293,25 @@ def test_a_frozen_value_that_is_assigned_as_text_is_the_same_value(an_order):
 def test_a_customer_is_saved_before_the_order(mug):
     with pytest.raises(ValueError, match=r"^Save the customer before the order\.$"):
         Order(customer=User(username="nobody"), items=[(mug, 1)]).save()
+
+
+def test_a_cart_that_is_cancelled_by_assigning_its_status_has_nothing_done_with_its_lines(an_order, mug):
+    cart = an_order(Status.CART)
+    cart.status = Status.CANCELLED
+
+    cart.save()
+
+    assert (Order.objects.get().status, cart.cancellations.count(), mug.refreshed().stock) == ("CANCELLED", 0, 3)
+    assert [(line.cancelled, line.restocked) for line in cart.lines.all()] == [(0, 0)]
+
+
+@pytest.mark.parametrize("status", [Status.PLACED, Status.SHIPPED, Status.CANCELLED])
+def test_the_lines_of_a_placed_order_are_not_assigned_anew(an_order, mug, status):
+    order = an_order(status)
+    order.items = [(mug, 1)]
+
+    with pytest.raises(InvalidOrder, match=r"^The lines of a placed order cannot be changed\.$") as refusal:
+        order.save()
+
+    assert [violation.code for violation in refusal.value.violations] == ["lines_are_frozen"]
+    assert [line.quantity for line in order.lines.all()] == [2]
