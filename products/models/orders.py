@@ -1,5 +1,6 @@
 """Orders: what a customer wants, from the cart to the delivery. `Order.save()` is how every order is written."""
 
+import functools
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -660,7 +661,7 @@ class Order(models.Model):
         super().save(**options)
 
     def _check_new(self) -> None:
-        if self.total or self.currency or self.placed_at is not None or self.request_digest or self.tax:
+        if any(getattr(self, name) != default for name, default in _before_placing().items()):
             raise TypeError(PLACING_SETS)
         if self.imported_number is not None:
             raise TypeError(PLACING_SETS)
@@ -771,6 +772,12 @@ class Order(models.Model):
             delete_sql(OrderLine, "order", self.pk), *insert_many_sql(OrderLine, [vars(line) for line in lines])
         )
         self.items = None
+
+
+@functools.cache
+def _before_placing() -> dict[str, Any]:
+    """Return what an order has in the fields that placing sets, before it is placed."""
+    return {field.name: field.get_default() for field in Order._meta.concrete_fields if field.name in SET_BY_PLACING}
 
 
 def _with_key(model: "type[Order]") -> "models.QuerySet[Order, Any]":

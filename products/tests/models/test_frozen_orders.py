@@ -23,7 +23,7 @@ from products.models import (
     Status,
     StockMovement,
 )
-from products.models.orders import FROZEN_FIELDS
+from products.models.orders import CUSTOMER_DETAILS, FROZEN_FIELDS, SET_BY_PLACING
 from products.tests.asynchronous import finish
 from products.tests.rewriting import rewrite
 from products.tests.side_by_side import on_postgresql
@@ -432,13 +432,23 @@ def test_a_status_is_not_written_but_moved_by_a_verb(order, mug, write):
 
 
 VALUES = {
-    "total": 0,
+    "discount": 1,
+    "shipping": 1,
+    "total": 1,
+    "shipping_tax_rate": 19,
+    "shipping_tax": 1,
+    "tax": 1,
+    "prices_include_tax": False,
     "currency": "USD",
     "placed_at": "2001-01-01T00:00Z",
     "created_at": "2001-01-01T00:00Z",
     "idempotency_key": "another",
     "request_digest": "another",
 }
+
+
+def test_the_values_above_are_of_all_that_is_frozen_but_the_details():
+    assert {*VALUES} == {*FROZEN_FIELDS} - {"customer", "number", *CUSTOMER_DETAILS}
 
 
 @pytest.mark.parametrize("name", list(VALUES))
@@ -489,7 +499,17 @@ def test_an_order_that_is_saved_asynchronously_is_held_to_the_same(order):
 
 
 @pytest.mark.parametrize(
-    "values", [{"total": "1.00"}, {"currency": "USD"}, {"placed_at": timezone.now()}, {"request_digest": "another"}]
+    "values",
+    [
+        {"total": "1.00"},
+        {"currency": "USD"},
+        {"placed_at": timezone.now()},
+        {"request_digest": "another"},
+        {"tax": 1},
+        {"shipping_tax": 1},
+        {"shipping_tax_rate": 0},
+        {"prices_include_tax": False},
+    ],
 )
 @pytest.mark.parametrize("status", [Status.PLACED, Status.CART])
 def test_what_placing_sets_cannot_be_given(alice, mug, values, status):
@@ -501,9 +521,10 @@ def test_what_placing_sets_cannot_be_given(alice, mug, values, status):
     assert everything() == before
 
 
-def test_a_cart_is_given_no_total_either(alice):
+@pytest.mark.parametrize("name", SET_BY_PLACING)
+def test_a_cart_is_given_no_total_and_no_taxes_either(alice, name):
     cart = Order.objects.cart_of(alice)
-    cart.total = Decimal("1.00")
+    setattr(cart, name, VALUES[name])
 
     with pytest.raises(TypeError, match=r"^Placing an order sets its total"):
         cart.save()
