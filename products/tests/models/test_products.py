@@ -1,6 +1,6 @@
 """The catalogue: products, and the verbs that move their stock."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -321,6 +321,22 @@ def test_bringing_back_what_is_on_sale_changes_nothing(a_product):
     mug.bring_back()
 
     assert (mug.refreshed().updated_at, mug.retired_at) == (before, None)
+
+
+def test_the_prices_in_force_are_those_of_the_events(a_product):
+    mug = a_product(price="1.00")
+    for name, value in {"price": 2, "list_price": 9, "name": "Cup", "tax_class": "standard"}.items():
+        setattr(mug, name, value)
+        mug.save()
+    mug.price = 3
+    mug.save()
+    first, second = mug.events.filter(facts__has_key="new", facts__new__has_key="price").order_by("id")
+
+    whole = mug.price_history(mug.created_at - timedelta(days=1))
+
+    assert whole == [(1, mug.created_at, first.at), (2, first.at, second.at), (3, second.at, None)]
+    assert mug.price_history(first.at) == [(2, first.at, second.at), (3, second.at, None)]
+    assert mug.price_history(second.at) == [(3, second.at, None)]
 
 
 REDUCED = {"sku": "MUG", "name": "Mug", "price": Decimal("4.50"), "list_price": Decimal("4.49")}

@@ -11,7 +11,16 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
 from products.currencies import decimals
-from products.models import Cart, InsufficientStock, InvalidOrder, Order, OrderLine, PricedItem, Product
+from products.models import (
+    Cart,
+    IdempotencyKeyConflict,
+    InsufficientStock,
+    InvalidOrder,
+    Order,
+    OrderLine,
+    PricedItem,
+    Product,
+)
 from products.models.money import price_decimals
 from products.ordering.pricing import price_order, split
 from products.ordering.validation import DraftLine
@@ -199,6 +208,9 @@ def test_staff_place_an_order_at_prices_of_its_own(alice, a_product):
         ({"unit_price": "4.50"}, {}, "invalid_price"),
         ({"discount": Decimal("-0.01")}, {}, "invalid_amount"),
         ({"discount": Decimal("0.001")}, {}, "invalid_amount"),
+        ({"discount": Decimal("1000000000000")}, {}, "invalid_amount"),
+        ({"discount": Decimal("Infinity")}, {}, "invalid_amount"),
+        ({"discount": "1.00"}, {}, "invalid_amount"),
         ({"discount": Decimal("9.01")}, {}, "discount_too_large"),
         ({}, {"discount": Decimal("0.001")}, "invalid_amount"),
         ({}, {"shipping": Decimal("0.001")}, "invalid_amount"),
@@ -243,6 +255,49 @@ def test_a_product_has_one_price_in_an_order(alice, a_product):
 
     with pytest.raises(InvalidOrder, match="two different prices"):
         Order.objects.create(customer=alice, items=[(mug, 1), PricedItem(mug, 1, Decimal("4.00"))])
+
+
+@pytest.mark.django_db
+def test_a_price_of_nothing_is_a_price_and_discounts_of_one_product_add_up(alice, a_product):
+    mug, lamp = a_product(stock=9, price="4.50"), a_product(stock=9, price="30.00")
+    lamps = [PricedItem(lamp, 1, discount=Decimal("1.00")), PricedItem(lamp, 1, discount=Decimal("0.50"))]
+
+    order = Order.objects.create(customer=alice, items=[PricedItem(mug, 2, Decimal(0)), *lamps])
+
+    assert [(str(line.unit_price), str(line.discount)) for line in order.placed_lines] == [
+        ("0.00", "0.00"),
+        ("30.00", "1.50"),
+    ]
+    assert order.total == Decimal("58.50")
+
+
+@pytest.mark.django_db
+def test_free_shipping_stays_acceptable(alice, a_product):
+    mug, lamp = a_product(stock=1), a_product(stock=9)
+
+    with pytest.raises(InsufficientStock) as shortage:
+        Order.objects.create(customer=alice, items=[(mug, 2), (lamp, 3)], shipping=Decimal(0))
+
+    assert (shortage.value.acceptable, shortage.value.terms) == ([(mug.pk, 1), (lamp.pk, 3)], {"shipping": 0})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("terms", "other"),
+    [
+        ({"discount": Decimal("1.00")}, {"discount": Decimal("0.99")}),
+        ({"discount": Decimal("1.00")}, {}),
+        ({"shipping": Decimal("1.00")}, {"shipping": Decimal("0.99")}),
+        ({"shipping": Decimal(0)}, {}),
+    ],
+)
+def test_other_terms_under_the_same_key_are_another_request(alice, a_product, terms, other):
+    items = [(a_product(stock=9, price="4.50"), 1)]
+    order, _ = Order.objects.place_once(key="k", customer=alice, items=items, **terms)
+
+    assert Order.objects.place_once(key="k", customer=alice, items=items, **terms) == (order, False)
+    with pytest.raises(IdempotencyKeyConflict):
+        Order.objects.place_once(key="k", customer=alice, items=items, **other)
 
 
 @pytest.mark.django_db
