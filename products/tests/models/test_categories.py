@@ -282,6 +282,21 @@ def test_a_product_that_comes_while_its_category_is_removed_is_refused(a_categor
 
 @pytest.mark.django_db(transaction=True)
 @on_postgresql
+def test_what_is_below_moves_to_the_top_with_its_category_wherever_that_was_meanwhile(a_branch):
+    _, b, _ = a_branch("a", "b", "c")
+    *_, y = a_branch("x", "y")
+
+    with transaction.atomic():
+        move(b, y)
+        moving = meanwhile(lambda: move(b, None))
+        assert moving.waits()
+
+    assert moving.outcome() is None
+    assert {slug: place for slug, place in tree().items() if slug in "bc"} == {"b": (None, 1), "c": ("b", 2)}
+
+
+@pytest.mark.django_db(transaction=True)
+@on_postgresql
 def test_a_category_is_not_removed_while_a_product_comes_in(a_category):
     with transaction.atomic():
         Product.objects.create(sku="CUP", name="Cup", price=1, category=a_category)
