@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
-from django.db.models import Case, CharField, F, TextField, Value, When
+from django.db.models import Case, CharField, F, Model, TextField, Value, When
 
 from products import currencies
 from products.models import (
@@ -529,8 +529,10 @@ WITH_A_FORM = {
 }
 """Texts of another form than these two, which have tests of their own."""
 FULFILMENTS = [Shipment, Cancellation, Return, Refund]
-BY_PROGRAMS = {StockMovement: ["idempotency_key"]}
-BY_PROGRAMS |= {model: ["idempotency_key", "request_digest"] for model in FULFILMENTS}
+BY_PROGRAMS: dict[type[Model], list[str]] = {
+    StockMovement: ["idempotency_key"],
+    **{model: ["idempotency_key", "request_digest"] for model in FULFILMENTS},
+}
 
 
 def fields_of(models_and_names):
