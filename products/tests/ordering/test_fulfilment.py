@@ -46,6 +46,18 @@ def _everything_agrees():
     assert list(differences()) == []
 
 
+BEGINNINGS = {
+    "cart": [],
+    "placed": [],
+    "paid": ["pay"],
+    "shipped": ["pay", "ship"],
+    "delivered": ["pay", "ship", "deliver"],
+    "cancelled": ["cancel"],
+    "returned": ["pay", "ship", "return_goods"],
+}
+"""The verbs that bring an order into a status."""
+
+
 def counters(order):
     """What was done with each line: {SKU: (shipped, cancelled, returned, restocked)}."""
     rows = order.lines.order_by("id").values_list("sku", "shipped", "cancelled", "returned", "restocked")
@@ -171,6 +183,29 @@ def test_an_order_that_is_not_paid_is_not_shipped_in_parts(alice, mug):
         order.ship(lines=[(mug, 1)])
 
     assert counters(order) == {"MUG": (0, 0, 0, 0)}
+
+
+@pytest.mark.parametrize(
+    ("verb", "begin", "refused"),
+    [
+        (verb, begin, begin in refusing)
+        for verb, refusing in {
+            "ship": ["cart", "placed", "shipped", "delivered", "cancelled", "returned"],
+            "cancel": ["cart", "shipped", "delivered", "cancelled", "returned"],
+            "return_goods": ["cart", "placed", "cancelled", "returned"],
+        }.items()
+        for begin in BEGINNINGS
+    ],
+)
+def test_lines_are_fulfilled_in_some_statuses_only(alice, mug, verb, begin, refused):
+    order = Order.objects.create(
+        customer=alice, status=Status.CART if begin == "cart" else Status.PLACED, items=[(mug, 3)]
+    )
+    for name in BEGINNINGS[begin]:
+        getattr(order, name)()
+
+    with pytest.raises(InvalidTransition if refused else MoreThanRemains):
+        getattr(order, verb)(lines=[("MUG", 4)])
 
 
 def test_a_refused_part_leaves_the_object_as_it_was(order, mug):
@@ -446,6 +481,47 @@ def test_another_request_with_the_same_key_is_refused(order, verb):
         in_parts(order, verb, 2, "k")
 
     assert everything(order) == before
+
+
+@pytest.mark.parametrize(
+    ("verb", "values", "other"),
+    [
+        ("ship", {"carrier": "DHL"}, {"carrier": "UPS"}),
+        ("cancel", {"reason": "lost"}, {"reason": "broken"}),
+        ("return_goods", {"lines": [("MUG", 1, 1)]}, {"lines": [("MUG", 1, 0)]}),
+        ("refund", {"amount": "1.00"}, {"amount": "2.00"}),
+        ("refund", {"amount": "1.00", "reference": "R-1"}, {"amount": "1.00", "reference": "R-2"}),
+        ("refund", {"amount": "4.50"}, {"lines": [("MUG", 1)]}),
+    ],
+)
+def test_other_details_with_the_same_key_are_another_request(order, verb, values, other):
+    order.ship(lines=[("MUG", 1)])
+    first = getattr(order, verb)(key="k", **values)
+
+    with pytest.raises(IdempotencyKeyConflict):
+        getattr(order, verb)(key="k", **other)
+
+    assert getattr(order, verb)(key="k", **values) == first
+
+
+@pytest.mark.parametrize("verb", ["ship", "cancel", "refund"])
+def test_a_key_is_of_one_order(order, alice, mug, verb):
+    another = Order.objects.create(customer=alice, items=[(mug, 3)])
+    another.pay()
+
+    rows = [in_parts(each, verb, 1, "k") for each in (order, another)]
+
+    assert [(row.order_id, row.replayed) for row in rows] == [(order.pk, False), (another.pk, False)]
+
+
+@pytest.mark.parametrize("verb", ["ship", "refund"])
+def test_a_retry_shows_the_lines_as_they_are_by_then(order, verb):
+    in_parts(order, verb, 1, "k")
+    Order.objects.get(pk=order.pk).ship(lines=[("LAMP", 2)])
+
+    in_parts(order, verb, 1, "k")
+
+    assert order.placed_lines is None
 
 
 def test_a_retry_of_what_brought_the_order_to_its_end_is_no_transition(order):
