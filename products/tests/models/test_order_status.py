@@ -241,14 +241,14 @@ def test_an_empty_cart_cannot_be_placed_but_can_be_cancelled(alice):
 
 @pytest.mark.parametrize("fields", [None, ["status"]])
 def test_an_assigned_status_writes_all_that_it_brings(an_order, fields):
-    order = an_order(Status.PLACED)
-    order.status = Status.PAID
+    order = an_order(Status.PAID)
+    order.status, order.carrier = Status.SHIPPED, "DHL"
 
     order.save(update_fields=fields)
 
     written = Order.objects.get()
-    assert (written.status, written.paid) == (Status.PAID, written.total)
-    assert [event.kind for event in order.events.order_by("id")][-1] == "order.paid"
+    assert (written.status, written.carrier, order.shipments.get().carrier) == (Status.SHIPPED, "DHL", "DHL")
+    assert [event.kind for event in order.events.order_by("id")][-1] == "order.shipped"
 
 
 @pytest.mark.parametrize("name", ["total", "paid", "pay_by"])
