@@ -663,8 +663,6 @@ class Order(models.Model):
     def _check_new(self) -> None:
         if any(getattr(self, name) != default for name, default in _before_placing().items()):
             raise TypeError(PLACING_SETS)
-        if self.imported_number is not None:
-            raise TypeError(PLACING_SETS)
         if self.discount is not ZERO or self.shipping is not None:
             clean_fields(self, TERMS)
         if self.paid or self.refunded:

@@ -439,6 +439,7 @@ VALUES = {
     "shipping_tax": 1,
     "tax": 1,
     "prices_include_tax": False,
+    "imported_number": "OLD-1",
     "currency": "USD",
     "placed_at": "2001-01-01T00:00Z",
     "created_at": "2001-01-01T00:00Z",
@@ -509,6 +510,7 @@ def test_an_order_that_is_saved_asynchronously_is_held_to_the_same(order):
         {"shipping_tax": 1},
         {"shipping_tax_rate": 0},
         {"prices_include_tax": False},
+        {"imported_number": "OLD-1"},
     ],
 )
 @pytest.mark.parametrize("status", [Status.PLACED, Status.CART])

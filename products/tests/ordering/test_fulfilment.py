@@ -426,6 +426,14 @@ def test_what_is_no_amount_is_refused(order, amount):
         order.refund(amount=amount)
 
 
+@pytest.mark.parametrize("values", [{"reference": "x" * 201}, {"reference": "a\nb"}, {"key": "x" * 256}, {"key": ""}])
+def test_a_refund_with_a_text_that_cannot_be_is_refused(order, values):
+    with pytest.raises(ValidationError):
+        order.refund(amount="1.00", **values)
+
+    assert not order.refunds.exists()
+
+
 def test_an_amount_and_lines_are_not_refunded_together(order, mug):
     with pytest.raises(TypeError):
         order.refund(amount=1, lines=[(mug, 1)])
