@@ -345,6 +345,17 @@ def test_an_order_keeps_its_id(order, name):
         Order.objects.update(**{name: "00000000-0000-0000-0000-000000000001"})
 
 
+def test_a_cart_has_a_deadline_that_can_be_moved(alice):
+    cart, tomorrow = Order.objects.cart_of(alice), timezone.now() + timedelta(days=1)
+    cart.pay_by = tomorrow
+    cart.save()
+
+    Order.objects.update(pay_by=tomorrow + timedelta(days=1))
+
+    cart.refresh_from_db()
+    assert cart.pay_by == tomorrow + timedelta(days=1)
+
+
 def test_the_deadline_of_a_placed_order_can_be_moved(order):
     later = timezone.now() + timedelta(days=2)
 
