@@ -243,9 +243,8 @@ COUNTING = (
         )""",
     """UPDATE {lines} SET cancelled = quantity, restocked = quantity
         WHERE order_id = NEW.id AND NEW.status IN ('CANCELLED', 'EXPIRED') AND {nothing_counted}""",
-    """UPDATE {orders} SET paid = total - (
-            SELECT coalesce(sum(line.unit_price * line.cancelled), 0) FROM {lines} AS line WHERE line.order_id = NEW.id
-        ) WHERE id = NEW.id AND NEW.status = 'PAID' AND paid = 0""",
+    # Only of a whole order: what is due for a part of one depends on discounts and taxes (ordering.fulfilment.due).
+    """UPDATE {orders} SET paid = total WHERE id = NEW.id AND NEW.status = 'PAID' AND paid = 0 AND {nothing_counted}""",
 )
 NOTHING_COUNTED = """NOT EXISTS (
             SELECT 1 FROM {lines} AS other WHERE other.order_id = NEW.id AND other.shipped + other.cancelled > 0

@@ -8,12 +8,12 @@ from django.db.migrations.loader import MigrationLoader
 
 from products.db import triggers
 
-LAST_INSTALLED_BY = "0038_late_lines_at_a_constant_cost"
+LAST_INSTALLED_BY = "0039_paid_in_parts"
 """The newest migration that calls triggers.install."""
 
 DIGESTS = {
-    "postgresql": "f759ca3f108ba86d271840cb640b27b972b7a38ed488bb3dc9f93280575f95b5",
-    "sqlite": "de0281e8b07f3817c57fbab0e0000dd6ecfca7af5dab89ad37b079710cdc56c4",
+    "postgresql": "255fac3d525e51cf8e1f1c94ce90e8a17e3b7530875bd3ee3808eedb918f23cd",
+    "sqlite": "0316c189d283eedaaf4f56a25b110209ecd97ff61d250792fec4ccc4919702c6",
 }
 """Of the SQL with which it creates the triggers."""
 

@@ -11,6 +11,7 @@ from products.models import (
     InvalidTransition,
     MoreThanRemains,
     Order,
+    PricedItem,
     RefundTooLarge,
     Shipment,
     Status,
@@ -288,6 +289,29 @@ def test_what_was_cancelled_need_not_be_paid(alice, mug, lamp):
 
 
 # Return
+
+
+def test_what_is_due_after_a_part_was_cancelled_may_be_nothing_at_all(alice, mug, lamp):
+    items = [PricedItem(mug, 3, discount=mug.price * 3), (lamp, 1)]
+    order = Order.objects.create(customer=alice, items=items)
+    order.cancel(lines=[(lamp, 1), (mug, 1)])
+
+    order.pay()
+
+    order.refresh_from_db()
+    assert (order.status, order.paid, list(differences())) == ("PAID", 0, [])
+
+
+@pytest.mark.parametrize("is_included", [True, False])
+def test_what_is_due_contains_the_tax_of_what_is_left(alice, mug, lamp, settings, is_included):
+    settings.TAX_RATES, settings.PRICES_INCLUDE_TAX = {"standard": Decimal("20.000")}, is_included
+    order = Order.objects.create(customer=alice, items=[(mug, 1), (lamp, 1)])
+    order.cancel(lines=[(lamp, 1)])
+
+    order.pay()
+
+    order.refresh_from_db()
+    assert (order.paid, list(differences())) == (mug.price if is_included else mug.price * Decimal("1.2"), [])
 
 
 def test_goods_come_back_in_parts_and_some_of_them_go_on_the_shelf(order, mug, lamp):
