@@ -115,6 +115,7 @@ class OrderLine(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(quantity__range=(1, MAX_PER_LINE)), name="quantity_is_1_to_10000"),
             models.CheckConstraint(condition=Q(unit_price__gte=0), name="unit_price_is_not_negative"),
+            models.CheckConstraint(condition=Q(unit_price__lt=10**8), name="unit_price_has_at_most_8_digits"),
             models.CheckConstraint(
                 # Half a unit more where the subtotal was rounded up.
                 condition=Q(discount__gte=0, discount_share__gte=0)

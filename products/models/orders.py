@@ -389,6 +389,7 @@ class Order(models.Model):
         ]
         constraints = [
             models.CheckConstraint(condition=Q(total__gte=0), name="total_is_not_negative"),
+            models.CheckConstraint(condition=Q(total__lt=10**12), name="total_has_at_most_12_digits"),
             models.CheckConstraint(
                 condition=Q(discount__gte=0) & (Q(shipping=None) | Q(shipping__gte=0)),
                 name="discount_and_shipping_are_not_negative",

@@ -429,6 +429,11 @@ class Product(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(stock__gte=0), name="stock_is_not_negative"),
             models.CheckConstraint(condition=Q(price__gte=0), name="price_is_not_negative"),
+            # On PostgreSQL, the column would hold any number.
+            models.CheckConstraint(
+                condition=Q(price__lt=10**8) & (Q(list_price=None) | Q(list_price__lt=10**8)),
+                name="prices_have_at_most_8_digits",
+            ),
             models.CheckConstraint(
                 condition=Q(list_price=None) | Q(list_price__gte=F("price")), name="list_price_is_at_least_the_price"
             ),

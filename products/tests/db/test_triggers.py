@@ -8,7 +8,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from products.db import triggers
 
-LAST_INSTALLED_BY = "0039_paid_in_parts"
+LAST_INSTALLED_BY = "0040_bounded_amounts"
 """The newest migration that calls triggers.install."""
 
 DIGESTS = {

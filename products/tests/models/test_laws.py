@@ -47,6 +47,12 @@ VIOLATIONS = {
         "UPDATE products_category SET depth = 1 WHERE slug = 'mugs'",
         "UPDATE products_category SET depth = 2 WHERE slug = 'kitchen'",
     ],
+    "prices_have_at_most_8_digits": [
+        "UPDATE products_product SET price = 100000000",
+        "UPDATE products_product SET list_price = 100000000",
+    ],
+    "unit_price_has_at_most_8_digits": ["UPDATE products_orderline SET unit_price = 100000000"],
+    "total_has_at_most_12_digits": ["UPDATE products_order SET total = 1000000000000"],
     "total_is_not_negative": ["UPDATE products_order SET total = -0.01"],
     "a_number_is_eight_characters_to_read_out": [
         "UPDATE products_order SET number = '' WHERE status = 'CART'",

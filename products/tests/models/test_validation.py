@@ -6,6 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.db import IntegrityError, transaction
 from django.db.models import Case, CharField, F, Model, TextField, Value, When
 
 from products import currencies
@@ -116,6 +117,14 @@ def test_a_computed_price_has_the_decimals_of_the_currency(settings, mug, curren
 
     # Not as it is read, which rounds too.
     assert Product.objects.filter(price=Decimal(price)).get() == mug
+
+
+@pytest.mark.parametrize("name", ["price", "list_price"])
+def test_a_computed_price_that_is_too_large_is_refused(mug, name):
+    with pytest.raises(IntegrityError, match="prices_have_at_most_8_digits"), transaction.atomic():
+        Product.objects.update(**{name: F("price") * 10**9})
+
+    assert (mug.refreshed().price, mug.refreshed().list_price) == (Decimal("4.50"), None)
 
 
 @pytest.mark.parametrize("price", [Value(Decimal("1.005")) * 1, Decimal("1.005")])
