@@ -237,8 +237,11 @@ def _domain_error(error: DomainError, request: Request) -> dict[str, Any]:
 
 def _line_body(item: RequestedItem) -> dict[str, Any]:
     product, quantity, *terms = item
-    named = zip(("unit_price", "discount"), terms, strict=False)
-    return {"product": product, "quantity": quantity, **{name: str(value) for name, value in named if value}}
+    named = dict(zip(("unit_price", "discount"), terms, strict=False))
+    if named.get("discount") == 0:
+        del named["discount"]
+    given = {name: str(value) for name, value in named.items() if value is not None}  # A price may be 0.
+    return {"product": product, "quantity": quantity, **given}
 
 
 def _nested(details: Mapping[str, str]) -> dict[str, Any]:

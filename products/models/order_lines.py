@@ -174,7 +174,10 @@ class OrderLine(models.Model):
 
     @property
     def subtotal(self) -> Decimal:
-        """Quantity times unit price, in whole minor units of the order's currency; 0 while there is no snapshot."""
+        """Quantity times unit price, in whole minor units of the shop's currency; 0 while there is no snapshot.
+
+        Orders have the same currency: a check refuses another CURRENCY while there are any.
+        """
         return ZERO if self.unit_price is None else subtotal(self.unit_price, self.quantity, settings.CURRENCY)
 
     @property

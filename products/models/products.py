@@ -547,15 +547,21 @@ class Product(models.Model):
     def price_history(self, since: datetime) -> list[PricePeriod]:
         """Return the prices in force since a moment, oldest first: the one at that moment, and each that followed.
 
-        From the events, so `since` is not before the retention of events; it begins when the product was created.
+        From the events, so `since` is not before the retention of events. It begins when the product was created, and
+        after a change that was written before events kept the old price.
         """
         changes = self.events.filter(kind="product.changed", at__gt=since).order_by("id").values_list("facts", "at")
-        repriced = [(facts, at) for facts, at in changes if "price" in facts.get("new", ())]
-        start, periods = max(since, self.created_at), []
-        for facts, at in repriced:
-            periods.append(PricePeriod(Decimal(facts["old"]["price"]), start, at))
+        start, periods, present = max(since, self.created_at), list[PricePeriod](), self.price
+        for facts, at in changes:
+            if "price" not in facts["fields"]:
+                continue
+            if "old" in facts:
+                periods.append(PricePeriod(Decimal(facts["old"]["price"]), start, at))
+                present = Decimal(facts["new"]["price"])  # It may have changed since this instance was loaded.
+            else:
+                periods, present = [], self.price
             start = at
-        return [*periods, PricePeriod(self.price, start, None)]
+        return [*periods, PricePeriod(present, start, None)]
 
     def retire(self, *, by: Person = None) -> None:
         """Take the product off sale; its stock and history stay. Retiring a retired product changes nothing."""

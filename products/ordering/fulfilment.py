@@ -346,9 +346,10 @@ def refund(
             order.placed_lines = None
             return earlier
         lines = lines_of(order)
-        parts = [] if request is None else _refunded_parts(order, lines, request)
-        amounts = [refundable(part.line, part.quantity) for part in parts]
-        total = values["amount"] if request is None else sum(amounts, Decimal(0))
+        before = _refunded_pieces(order)
+        parts = [] if request is None else _refunded_parts(before, lines, request)
+        amounts = [refundable(part.line, part.quantity, after=before.get(part.line.pk, 0)) for part in parts]
+        total = currencies.scaled(values["amount"] if request is None else sum(amounts, Decimal(0)), order.currency)
         _check_amount(order, total)
         order.refunded += total
         number = Refund.objects.filter(order=order).count() + 1
@@ -409,10 +410,16 @@ def correct_tracking(order: Order, number: int, changes: Mapping[str, str], *, b
     return run(order, lock_and_correct)
 
 
-def refundable(line: OrderLine, quantity: int) -> Decimal:
-    """Return what is paid back for `quantity` pieces of the line: their share of its amount, and of a tax on top."""
+def refundable(line: OrderLine, quantity: int, *, after: int = 0) -> Decimal:
+    """Return what is paid back for `quantity` pieces of the line: their share of its amount, and of a tax on top.
+
+    `after` pieces were paid back before, so that all parts add up to the line, however they are rounded.
+    """
     whole = line.amount if line.order.prices_include_tax else line.amount + line.tax
-    return currencies.rounded(whole * quantity / line.quantity, line.order.currency)
+    up_to, before = (
+        currencies.rounded(whole * pieces / line.quantity, line.order.currency) for pieces in (after + quantity, after)
+    )
+    return up_to - before
 
 
 def due(order: Order, lines: Iterable[OrderLine]) -> Decimal:
@@ -485,11 +492,18 @@ def facts_of(part: Part, kind: Kind | None) -> dict[str, Any]:
     return facts | ({"restocked": part.restocked} if kind is not None and kind.restocks else {})
 
 
-def _refunded_parts(order: Order, lines: Sequence[OrderLine], request: Sequence[tuple[Any, Any, Any]]) -> list[Part]:
-    parts = _named_lines(lines, request)
+def _refunded_pieces(order: Order) -> dict[Any, int]:
+    """Return how many pieces of each line were refunded before: {id of the line: pieces}."""
     refunded: dict[Any, int] = {}
     for line, quantity in RefundLine.objects.filter(refund__order=order).values_list("line", "quantity"):
         refunded[line] = refunded.get(line, 0) + quantity
+    return refunded
+
+
+def _refunded_parts(
+    refunded: Mapping[Any, int], lines: Sequence[OrderLine], request: Sequence[tuple[Any, Any, Any]]
+) -> list[Part]:
+    parts = _named_lines(lines, request)
     _check_left(parts, lambda line: line.quantity - refunded.get(line.pk, 0), "refunded")
     return [Part(line, quantity, 0) for line, quantity, _ in parts]
 

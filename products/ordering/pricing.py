@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 from django.conf import settings
 
-from products.currencies import rounded, unit
+from products.currencies import rounded, scaled, unit
 from products.taxes import rate_of
 
 ZERO = Decimal("0.00")
@@ -79,6 +79,8 @@ def price_order(lines: Sequence[PricedLine], *, discount: Decimal = ZERO, shippi
     goods = sum((line.amount for line in lines), ZERO)
     if shipping is None:
         shipping = shipping_for(goods) if lines else ZERO
+    # As they are stored and shown; PostgreSQL keeps what is written.
+    discount, shipping = scaled(discount, settings.CURRENCY), scaled(shipping, settings.CURRENCY)
     includes_tax: bool = settings.PRICES_INCLUDE_TAX
     if not settings.TAX_RATES:
         return Totals(goods + shipping, discount, shipping, prices_include_tax=includes_tax)

@@ -140,7 +140,7 @@ class OrderDraft:
         self.items, self.details, self.missing = list(items), dict(details or {}), list(missing)
         self.discount, self.shipping, self.allows_retired = discount, shipping, allows_retired
         self.lines: list[DraftLine] = []
-        self.totals = Totals()
+        self.totals = Totals(prices_include_tax=settings.PRICES_INCLUDE_TAX)
         self._violations: list[Violation] = []
 
     def load_products(self, *, locked: bool = False) -> None:
@@ -237,6 +237,8 @@ class OrderDraft:
                 line.positions.append(position)
                 if isinstance(item, PricedItem):
                     self._apply_terms(line, item.unit_price, item.discount)
+                elif line.own_price is not None:
+                    self._apply_terms(line, None, ZERO)
         self.lines = list(by_product.values())
 
     def _apply_terms(self, line: DraftLine, own_price: Decimal | None, discount: Decimal) -> None:
@@ -258,7 +260,8 @@ class OrderDraft:
         violations = list(self._term_violations())
         if violations:
             self._violations += violations
-            self.totals = Totals(sum((line.subtotal for line in self.lines), ZERO))
+            total = sum((line.subtotal for line in self.lines), ZERO)
+            self.totals = Totals(total, prices_include_tax=settings.PRICES_INCLUDE_TAX)
         else:
             self.totals = price_order(self.lines, discount=self.discount, shipping=self.shipping)
 

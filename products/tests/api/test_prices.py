@@ -172,6 +172,36 @@ def test_what_is_acceptable_can_be_sent_back_with_its_prices(api, staff, bob, a_
     assert (accepted.status_code, accepted.json()["total"]) == (201, "2.00")
 
 
+def test_what_is_acceptable_is_free_where_the_line_was(api, staff, a_product):
+    mug = a_product(stock=1, price="4.50")
+
+    refused = api(staff).post("/api/orders", {"product": mug.pk, "quantity": 2, "unit_price": "0.00"})
+    accepted = api(staff).post("/api/orders", refused.json()["acceptable"])
+
+    assert refused.json()["acceptable"] == {"lines": [{"product": mug.pk, "quantity": 1, "unit_price": "0.00"}]}
+    assert (accepted.status_code, accepted.json()["total"]) == (201, "0.00")
+
+
+def test_amounts_are_shown_with_their_decimals_however_they_were_sent(api, staff, a_product):
+    body = {"product": a_product(stock=1, price="4.50").pk, "quantity": 1, "discount": "1", "shipping": 0}
+
+    quote, order = (api(staff).post(path, body).json() for path in ("/api/orders/quote", "/api/orders"))
+
+    for shown in (quote, order, api(staff).get(f"/api/orders/{order['id']}").json()):
+        assert (shown["discount"], shown["shipping"], shown["total"]) == ("1.00", "0.00", "3.50")
+
+
+@pytest.mark.parametrize("body", [{"lines": []}, {"quantity": 1, "discount": "9.00"}])
+def test_a_quote_that_cannot_be_priced_says_whether_prices_include_tax(taxed, api, staff, a_product, body):
+    taxed.PRICES_INCLUDE_TAX = False
+    if "quantity" in body:
+        body = {**body, "product": a_product(stock=1, price="4.50").pk}
+
+    quote = api(staff).post("/api/orders/quote", body).json()
+
+    assert (quote["acceptable"], quote["prices_include_tax"]) == (False, False)
+
+
 # Changes of orders
 
 
@@ -262,6 +292,25 @@ def test_a_price_that_changes_in_the_very_moment_is_no_longer_in_force(mug):
         "3.00",
         "5.00",
     ]
+
+
+def test_the_history_begins_after_a_change_that_kept_no_price(mug):
+    repriced(mug, "3.00", moment=timezone.now() - 20 * DAY)
+    repriced(mug, "5.00", moment=timezone.now() - 10 * DAY)
+    since = mug.events.last().at
+    rewrite(mug.events.last(), facts={"fields": ["price"]})  # as releases wrote it before
+
+    [period] = mug.price_history(timezone.now() - 30 * DAY)
+
+    assert (str(period.price), period.start, period.until) == ("5.00", since, None)
+
+
+def test_a_change_since_the_product_was_loaded_is_in_the_history(mug):
+    stale = mug.refreshed()
+    mug.price = "3.00"
+    mug.save()
+
+    assert [str(period.price) for period in stale.price_history(mug.created_at)] == ["4.50", "3.00"]
 
 
 def test_the_history_of_a_new_product_begins_with_it(api, alice, a_product):

@@ -411,6 +411,18 @@ def test_the_refund_of_a_line_is_its_share_with_discounts_and_taxes(alice, mug, 
     assert refund.amount == gross / 4
 
 
+def test_a_line_is_refunded_piece_by_piece_to_the_cent(alice, mug, lamp):
+    items = [PricedItem(mug, 3, Decimal("10.00"), Decimal("10.00")), (lamp, 1)]
+    order = Order.objects.create(customer=alice, items=items)
+    order.pay()
+
+    amounts = [order.refund(lines=[(mug, 1)]).amount for _ in range(3)]
+
+    assert amounts == [Decimal("6.67"), Decimal("6.66"), Decimal("6.67")]
+    order.refresh_from_db()
+    assert (order.refunded, list(differences())) == (Decimal("20.00"), [])
+
+
 def test_no_more_money_is_refunded_than_was_paid(order):
     order.refund(amount="50.00")
 

@@ -253,8 +253,13 @@ def test_a_cart_is_given_no_other_terms_either(alice, a_product, terms):
 def test_a_product_has_one_price_in_an_order(alice, a_product):
     mug = a_product(stock=9, price="4.50")
 
-    with pytest.raises(InvalidOrder, match="two different prices"):
-        Order.objects.create(customer=alice, items=[(mug, 1), PricedItem(mug, 1, Decimal("4.00"))])
+    for items in [
+        [(mug, 1), PricedItem(mug, 1, Decimal("4.00"))],
+        [PricedItem(mug, 1, Decimal("4.00")), (mug, 1)],
+        [PricedItem(mug, 1, Decimal("4.00")), PricedItem(mug, 1, Decimal("3.00"))],
+    ]:
+        with pytest.raises(InvalidOrder, match="two different prices"):
+            Order.objects.create(customer=alice, items=items)
 
 
 @pytest.mark.django_db
