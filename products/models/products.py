@@ -593,7 +593,9 @@ class Product(models.Model):
     def _check_list_price(self) -> None:
         price, list_price = self.price, self.list_price
         if _is_number(price) and _is_number(list_price) and list_price < price:
-            raise ValidationError({"list_price": ["A list price is at least the price."]})
+            raise ValidationError(
+                {"list_price": ValidationError("A list price is at least the price.", "list_price_too_low")}
+            )
 
     def derive_from(self, names: Collection[str], stored: "Product") -> None:
         """Set the search text and the folded SKU for writing the fields `names` over `stored`, the row on record."""
@@ -672,7 +674,8 @@ def check_price(name: str, price: Decimal | None) -> None:
     """Raise ValidationError for a price with more decimals than price_decimals()."""
     digits = price_decimals()
     if price is not None and not currencies.fits(price, digits):
-        raise ValidationError({name: [currencies.sentence_for(settings.CURRENCY, digits)]})
+        sentence = currencies.sentence_for(settings.CURRENCY, digits)
+        raise ValidationError({name: ValidationError(sentence, "too_many_decimals")})
 
 
 def price_changes(

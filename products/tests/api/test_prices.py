@@ -397,9 +397,9 @@ def test_staff_show_a_price_beside_the_list_price(api, staff, a_product):
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ({"list_price": "4.49"}, [("/list_price", "invalid")]),
-        ({"list_price": "6.001"}, [("/list_price", "invalid")]),
-        ({"price": "4.505"}, [("/price", "invalid")]),
+        ({"list_price": "4.49"}, [("/list_price", "list_price_too_low")]),
+        ({"list_price": "6.001"}, [("/list_price", "too_many_decimals")]),
+        ({"price": "4.505"}, [("/price", "too_many_decimals")]),
         ({"tax_class": "luxury"}, [("/tax_class", "unknown_tax_class")]),
     ],
 )
