@@ -34,7 +34,13 @@ HOW_TO_STOP = {
     "immediate": signal.SIGQUIT,
     "crash": signal.SIGKILL,
 }
-FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+FORGETFUL = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    # Autovacuum gives way to a test's DDL after this time, which has to be less than the shop's lock_timeout of 1 s.
+    "deadlock_timeout": "200ms",
+}
 
 # Waits until whoever started it is gone, however it went, and then cleans up. PR_SET_PDEATHSIG instead would follow the
 # thread and not the process, exist on Linux only and leave the files. While initdb works, its pid has a minus sign.
