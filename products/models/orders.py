@@ -50,7 +50,7 @@ from products.order_numbers import (
 )
 from products.ordering import fulfilment, placement
 from products.ordering.fulfilment import RequestedLine
-from products.ordering.pricing import ZERO, RateTotal, totals_by_rate
+from products.ordering.pricing import ZERO, RateTotal, taxes_of
 from products.ordering.validation import OrderDraft, RequestedItem, checked_items, digest_of
 from products.validators import clean_fields, clean_values, printable, printable_line, visible
 
@@ -238,13 +238,7 @@ class OrderQuerySet(ValidatedQuerySet["Order"]):
         order = Order(**details)
         order.clean_details()
         clean_fields(order, TERMS)
-        draft = OrderDraft(
-            checked_items(items),
-            details=order.details,
-            missing=order.missing_details(),
-            discount=order.discount,
-            shipping=order.shipping,
-        )
+        draft = order.draft(checked_items(items))
         draft.load_products()
         overdue = self.overdue().quantities_of(line.product.pk for line in draft.lines)
         for line in draft.lines:
@@ -508,12 +502,7 @@ class Order(models.Model):
     @property
     def taxes(self) -> list[RateTotal]:
         """The sums for each tax rate, shipping included; empty if the order was placed without taxes."""
-        lines = self.lines.all() if self.placed_lines is None else self.placed_lines
-        parts = [(line.tax_rate, line.amount, line.tax) for line in lines]
-        return totals_by_rate(
-            [*parts, (self.shipping_tax_rate, self.shipping or ZERO, self.shipping_tax)],
-            prices_include_tax=self.prices_include_tax,
-        )
+        return taxes_of(self.lines.all() if self.placed_lines is None else self.placed_lines, self)
 
     @property
     def movements(self) -> models.QuerySet[StockMovement]:
@@ -634,6 +623,16 @@ class Order(models.Model):
     def number_is_taken(self) -> bool:
         """Return whether another order has this one's number."""
         return Order.objects.filter(number=self.number).exclude(pk=self.pk).exists()
+
+    def draft(self, items: Iterable[RequestedItem]) -> OrderDraft:
+        """Return the draft of this order with these lines, the order's details and its terms."""
+        return OrderDraft(
+            items,
+            details=self.details,
+            missing=self.missing_details(),
+            discount=self.discount,
+            shipping=self.shipping,
+        )
 
     def missing_details(self) -> list[Violation]:
         """Return a violation for each detail that settings.ORDER_REQUIRES names and that is blank."""

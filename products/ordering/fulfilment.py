@@ -346,7 +346,7 @@ def refund(
             order.placed_lines = None
             return earlier
         lines = lines_of(order)
-        before = _refunded_pieces(order)
+        before = {} if request is None else _refunded_pieces(order)
         parts = [] if request is None else _refunded_parts(before, lines, request)
         amounts = [refundable(part.line, part.quantity, after=before.get(part.line.pk, 0)) for part in parts]
         total = currencies.scaled(values["amount"] if request is None else sum(amounts, Decimal(0)), order.currency)

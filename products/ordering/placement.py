@@ -197,13 +197,7 @@ def _draft(order: Order, before: str | None) -> OrderDraft:
     items: list[RequestedItem] = order.items or []
     if order.items is None and before == Status.CART:
         items = list(order.lines.values_list("product_id", "quantity"))
-    draft = OrderDraft(
-        items,
-        details=order.details,
-        missing=order.missing_details(),
-        discount=order.discount,
-        shipping=order.shipping,
-    )
+    draft: OrderDraft = order.draft(items)
     order.request_digest = digest_of(items, order.requested_details) if before is None else FROM_CART
     return draft
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from django.conf import settings
 
@@ -134,6 +134,13 @@ def split(total: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
     for position in by_remainder[: units - sum(shares)]:
         shares[position] += 1
     return [rounded(share * smallest, settings.CURRENCY) for share in shares]
+
+
+def taxes_of(lines: Iterable[Any], order: Any) -> list[RateTotal]:
+    """Return the sums for each rate of priced lines and of their order's shipping; `order` may be its Totals."""
+    parts = [(line.tax_rate, line.amount, line.tax) for line in lines]
+    parts.append((order.shipping_tax_rate, order.shipping or ZERO, order.shipping_tax))
+    return totals_by_rate(parts, prices_include_tax=order.prices_include_tax)
 
 
 def totals_by_rate(

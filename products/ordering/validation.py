@@ -14,7 +14,7 @@ from products import currencies
 from products.exceptions import InsufficientStock, InvalidOrder, Violation
 from products.models.order_lines import MAX_PER_LINE
 from products.models.products import Product
-from products.ordering.pricing import ZERO, RateTotal, Totals, price_order, subtotal, totals_by_rate
+from products.ordering.pricing import ZERO, RateTotal, Totals, price_order, subtotal, taxes_of
 from products.skus import is_sku, sku_key
 
 MAX_LINES = 2_000
@@ -169,10 +169,7 @@ class OrderDraft:
     @property
     def taxes(self) -> list[RateTotal]:
         """The sums for each tax rate, shipping included."""
-        totals = self.totals
-        parts = [(line.tax_rate, line.amount, line.tax) for line in self.lines]
-        parts.append((totals.shipping_tax_rate, totals.shipping, totals.shipping_tax))
-        return totals_by_rate(parts, prices_include_tax=totals.prices_include_tax)
+        return taxes_of(self.lines, self.totals)
 
     @property
     def has_own_prices(self) -> bool:
