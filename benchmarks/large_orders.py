@@ -1,6 +1,6 @@
 """Place orders of 1 to 2,000 lines, and print the statements and the milliseconds of each.
 
-python -m benchmarks.large_orders [--rounds 5]
+python -m benchmarks.large_orders [--rounds 5] [--sizes 1,1110]
 
 Sends `POST /api/orders` in process, with Django's test client, so the web server's own time is not included. Uses the
 database that DATABASE_URL names, which must be empty, otherwise a new SQLite file; `make bench-large` does both.
@@ -29,16 +29,26 @@ Count = Callable[[int], int]
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5, help="of which the median is printed")
-    rounds = parser.parse_args(arguments).rounds
+    parser.add_argument(
+        "--sizes", type=_sizes, default=SIZES, help="the numbers of lines, 1,10,100,1110,2000 by default"
+    )
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         os.environ.setdefault("DATABASE_URL", f"sqlite:///{folder}/large.sqlite3")
         os.environ |= {"DJANGO_SETTINGS_MODULE": "shop.settings", "LOG_LEVEL": "ERROR", "ALLOWED_HOSTS": "testserver"}
-        database, place, count = prepare()
-        sys.stdout.write(report(database, place, count, rounds))
+        database, place, count = prepare(max(options.sizes))
+        sys.stdout.write(report(database, place, count, options.rounds, options.sizes))
 
 
-def prepare() -> tuple[str, Place, Count]:
-    """Set up Django, products and a customer; return the database's name, what places an order, and what counts."""
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(int(size) for size in text.split(","))
+
+
+def prepare(products: int) -> tuple[str, Place, Count]:
+    """Set up Django, so many products and a customer.
+
+    Returns the database's name, what places an order, and what counts its statements.
+    """
     import django  # noqa: PLC0415 - everything below needs the environment to be set
 
     django.setup()
@@ -53,7 +63,7 @@ def prepare() -> tuple[str, Place, Count]:
 
     call_command("migrate", verbosity=0)
     Product.objects.bulk_create(
-        Product(sku=f"LARGE-{number}", name=f"Product {number}", price="4.50") for number in range(max(SIZES))
+        Product(sku=f"LARGE-{number}", name=f"Product {number}", price="4.50") for number in range(products)
     )
     ids = list(Product.objects.order_by("pk").values_list("pk", flat=True))
     ledger = [{"product_id": pk, "delta": STOCK, "reason": "RECEIVED"} for pk in ids]
@@ -79,11 +89,11 @@ def prepare() -> tuple[str, Place, Count]:
     return connection.vendor, place, count
 
 
-def report(database: str, place: Place, count: Count, rounds: int) -> str:
+def report(database: str, place: Place, count: Count, rounds: int, sizes: Sequence[int] = SIZES) -> str:
     """Place the orders, and return a table: the median of the rounds, after one that counts the statements."""
     machine = f"{cpu_model()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     lines = [f"{database}, {machine}", "", "| lines | statements | ms | ms per line |", "|---:|---:|---:|---:|"]
-    for size in SIZES:
+    for size in sizes:
         statements = count(size)
         milliseconds = 1_000 * statistics.median(place(size) for _ in range(rounds))
         lines.append(f"| {size:,} | {statements} | {milliseconds:.1f} | {milliseconds / size:.2f} |")

@@ -20,13 +20,13 @@ def test_the_median_of_the_rounds_is_printed():
     assert [row.split(" | ")[0] for row in table[4:]] == ["| 1", "| 10", "| 100", "| 1,110", "| 2,000"]
 
 
-def test_it_runs_and_takes_as_many_statements_for_the_largest_order_as_for_one_line():
+def test_it_runs_and_takes_as_many_statements_for_a_large_order_as_for_one_line():
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    command = [sys.executable, "-m", "benchmarks.large_orders", "--rounds", "1"]
+    command = [sys.executable, "-m", "benchmarks.large_orders", "--rounds", "1", "--sizes", "1,300"]
 
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines()[4:]]
-    assert [row[0] for row in rows] == ["1", "10", "100", "1,110", "2,000"]
+    assert [row[0] for row in rows] == ["1", "300"]
     assert {row[1] for row in rows} == {"9"}

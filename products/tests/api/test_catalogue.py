@@ -197,11 +197,11 @@ def test_the_links_keep_the_filters(api, alice, a_product):
 
 
 # CATALOGUE_ROWS=100000 walks through more, and reads the plan of page 2,000; -s shows the figures.
-ROWS = int(os.environ.get("CATALOGUE_ROWS", "12000"))
+ROWS = int(os.environ.get("CATALOGUE_ROWS", "3000"))
 
 
 @pytest.mark.parametrize("ordering", ["name", "-price"])
-def test_pages_visit_each_of_ten_thousand_ties_once_forward_and_backward(api, alice, ordering):
+def test_pages_visit_each_of_thousands_of_ties_once_forward_and_backward(api, alice, ordering):
     Product.objects.bulk_create(
         (Product(sku=f"T-{number}", name="Tie", price=number // 10_000) for number in range(ROWS)), batch_size=5_000
     )
