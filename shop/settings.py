@@ -148,6 +148,7 @@ ORDER_REQUIRES = env.names(
     pattern="reference|email|phone|ship_to",
     expected="some of reference, email, phone and ship_to, separated by commas",
 )
+LOW_STOCK = env.optional_integer("LOW_STOCK", maximum=1_000_000_000)
 TOKEN_LIFETIME = env.days("TOKEN_LIFETIME_DAYS", default=30, minimum=1, maximum=3_650)
 # The database itself refuses to delete events younger than 30 days.
 EVENT_RETENTION = env.days("EVENT_RETENTION_DAYS", default=730, minimum=30, maximum=36_500)

@@ -1,6 +1,5 @@
 """Categories and products. Stock is shown here and changes through object actions (products.admin.stock)."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from django import forms
@@ -113,15 +112,9 @@ class ProductAdmin(VersionedAdmin, ObjectActionAdmin):
         elif form.changed_data:
             obj.save(by=by, update_fields=[*form.changed_data, "updated_at"])
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)  # A product with a history is retired instead.
-        return actions
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Return what deleting the products would delete; a history protects them, listed as counts: it can be long."""
-        history = [line for product in objs for line in _history(product)]
-        return ([], {}, set(), history) if history else super().get_deleted_objects(objs, request)
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # Each product has an event at least, which nobody deletes: it is retired instead.
+        return False
 
     @admin.display(description="on sale", boolean=True, ordering="retired_at")
     def on_sale(self, product: Product) -> bool:
@@ -134,13 +127,3 @@ class ProductAdmin(VersionedAdmin, ObjectActionAdmin):
     @admin.action(description="Bring selected products back", permissions=["change"])
     def bring_back_selected(self, request: HttpRequest, products: ProductQuerySet) -> None:
         self.execute_for_each(request, products.retired(), BringBack)
-
-
-def _history(product: Product) -> Iterator[str]:
-    for name, rows in [
-        ("order lines", product.order_lines.count()),
-        ("stock movements", product.movements.count()),
-        ("events", product.events.count()),
-    ]:
-        if rows:
-            yield f"{product}: {rows} {name}"

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from products import currencies
 from products.barcodes import validate_gtin
-from products.db.bulk_sql import Statement, increment_sql, insert_many_sql
+from products.db.bulk_sql import Statement, execute_batch, increment_sql, insert_many_sql
 from products.db.compiled_queries import MAX_CACHED, Param, compile_once
 from products.db.retry import InstanceState, atomic_with_retry
 from products.exceptions import SkuTaken
@@ -27,8 +27,9 @@ from products.models.events import Event
 from products.models.lines import LinesField
 from products.models.money import MoneyField, price_decimals
 from products.models.order_status import WAITING_TO_BE_SHIPPED
+from products.models.product_changes import change_rows, created_row
 from products.models.querysets import ValidatedQuerySet, validated_fields
-from products.models.stock import Reason, StockMovement
+from products.models.stock import MAX_STOCK, Reason, StockMovement
 from products.ordering.stock_adjustment import Person, ShelfCount, StockAdjustment
 from products.skus import MAX_LENGTH, SKU_KEY, sku_key, stored_key, trimmed
 from products.taxes import STANDARD, validate_tax_class
@@ -60,8 +61,6 @@ PLACEMENT_COLUMNS = ("id", "sku", "name", "price", "tax_class", "stock", "retire
 """The columns that placing an order needs."""
 
 PRICES = {"price", "list_price"}
-PRICE_FIELDS = ("price", "list_price", "tax_class")
-"""The fields whose old and new values the `product.changed` event keeps."""
 
 Movement = tuple[Any, int, int]
 """A stock movement of an order: (line id, product id, pieces)."""
@@ -155,6 +154,16 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
     def sold_out(self) -> "ProductQuerySet":
         return self.filter(stock=0)
 
+    def running_low(self) -> "ProductQuerySet":
+        """Return the products with pieces left, but no more than their `low_stock`, or else LOW_STOCK.
+
+        No index has the stock, which would make every sale dearer, so this and sold_out() look at every product.
+        """
+        threshold: Any = F("low_stock")
+        if settings.LOW_STOCK is not None:
+            threshold = Coalesce(threshold, settings.LOW_STOCK)
+        return self.in_stock().filter(stock__lte=threshold)
+
     def changed_since(self, moment: Any) -> "ProductQuerySet":
         """Return the products of which anything has changed at or after `moment`, the stock included."""
         # Not by OR, for which the database looks at every product, and at the ledger for each of them.
@@ -217,15 +226,15 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
         """Return the products whose stock is not the sum of their movements; each carries that sum as `ledger`."""
         return self.annotate(ledger=Coalesce(Sum("movements__delta"), 0)).exclude(stock=F("ledger")).order_by("pk")
 
-    def update(self, **values: Any) -> int:
-        """Update these products and their `updated_at`. Raises TypeError for the stock and for the searched texts.
+    def update(self, *, by: Person = None, **values: Any) -> int:
+        """Update these products and their `updated_at`, and record what changed. `by` is who does it.
 
-        The texts are normalized for the search in Python, so no single statement can do it for rows it has not read.
+        Raises TypeError for the stock and for the searched texts. The texts are normalized for the search in Python, so
+        no single statement can do it for rows it has not read.
         """
         if "stock" in values:
             raise TypeError(STOCK_IS_READ_ONLY)
-        # bulk_update() ends here too, with an expression that has the search text of each product.
-        if SEARCH_COLUMNS & set(values) and not hasattr(values.get("search_text"), "resolve_expression"):
+        if SEARCH_COLUMNS & set(values):
             raise TypeError(SEARCH_TEXT_IS_DERIVED)
         if set(values) - DERIVED_FIELDS:
             values.setdefault("updated_at", timezone.now())
@@ -236,24 +245,30 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
                 values[name] = Round(price, precision=price_decimals())
             else:
                 check_price(name, clean_values(self.model, {name: price})[name])
-        if values.keys().isdisjoint(PRICE_FIELDS):
+        told = told_fields(values)
+        if not told:
             return super().update(**values)
         with transaction.atomic(using=self.db):
-            before = self._prices(self.locked())
-            # Those and no other: what has come to match meanwhile is not locked, and its price was not read.
+            before = self._stored(self.locked(), told)
+            # Those and no other: what has come to match meanwhile is not locked, and its values were not read.
             updated = super(ProductQuerySet, self.filter(pk__in=list(before))).update(**values)
-            self._record_price_changes(before)
+            self._record_changes(before, told, by)
         return updated
 
-    def bulk_update(self, objs: Iterable[Any], fields: Iterable[str], *arguments: Any, **options: Any) -> int:
-        """Update these fields of the products, and with them `search_text` and `updated_at`."""
+    def bulk_update(
+        self, objs: Iterable[Any], fields: Iterable[str], *arguments: Any, by: Person = None, **options: Any
+    ) -> int:
+        """Update these fields of the products, with them `search_text` and `updated_at`, and record what changed."""
         products, names = list(objs), set(fields)
+        if "stock" in names:
+            raise TypeError(STOCK_IS_READ_ONLY)
         for product in products:
             product.clean_for_writing(names)
+        told = told_fields(names)
         with transaction.atomic(using=self.db):
+            stored = self.locked().in_bulk([product.pk for product in products if product.pk is not None])
             if names & SEARCH_COLUMNS:
                 names |= {"search_text", "folded_sku"}
-                stored = self.model.objects.using(self.db).locked().in_bulk([product.pk for product in products])
                 for product in products:
                     if product.pk in stored:
                         product.derive_from(names, stored[product.pk])
@@ -262,7 +277,15 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
                 now = timezone.now()
                 for product in products:
                     product.updated_at = now
-            return super().bulk_update(products, sorted(names), *arguments, **options)
+            before = {pk: product.told_values(told) for pk, product in stored.items()}
+            # Django's own queryset, as update() of this one would ask for each batch again what it was.
+            plain = models.QuerySet["Product"](self.model, using=self.db)
+            locked = [product for product in products if product.pk is None or product.pk in stored]
+            updated = plain.bulk_update(locked, sorted(names), *arguments, **options)
+            # The first of two that are the same product is the one that is written.
+            after = {product.pk: product.told_values(told) for product in reversed(locked)}
+            self._write_change_events(before, after, by)
+        return updated
 
     def bulk_create(
         self,
@@ -272,8 +295,10 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
         update_conflicts: bool = False,
         update_fields: Collection[str] | None = None,
         unique_fields: Collection[str] | None = None,
+        *,
+        by: Person = None,
     ) -> list[Any]:
-        """Create these products without stock, or update existing ones except for their stock."""
+        """Create these products without stock, or update existing ones except for their stock; record either."""
         products, updated = list(objs), set(update_fields or ())
         if "stock" in updated:
             raise TypeError(STOCK_IS_READ_ONLY)
@@ -289,27 +314,40 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
             product.clean_for_writing(writable_fields())
             product.derive_from(SEARCHED_FIELDS, product)
         conflicting = {f"{name}__in": [getattr(product, name) for product in products] for name in unique_fields or ()}
+        may_exist, told = ignore_conflicts or update_conflicts, told_fields(updated)
         with transaction.atomic(using=self.db):
-            repriced = not updated.isdisjoint(PRICE_FIELDS)
-            before = self._prices(self.filter(**conflicting).locked()) if repriced else {}
+            before = self._stored(self.filter(**conflicting).locked(), told) if told else {}
+            named = self.model.objects.using(self.db).with_sku_keys([sku_key(product.sku) for product in products])
+            existing = {*before, *named.values_list("pk", flat=True)} if may_exist else set[int]()
             created = super().bulk_create(
                 products, batch_size, ignore_conflicts, update_conflicts, sorted(updated) or None, unique_fields
             )
-            self._record_price_changes(before)
+            self._record_changes(before, told, by)
+            # What somebody else has created meanwhile has its event already.
+            new = named.exclude(pk__in=existing).exclude(events__kind="product.created") if may_exist else created
+            _write_events(created_row(product.pk, product.price, _key_of(by)) for product in new)
         return created
 
-    def _prices(self, products: "ProductQuerySet") -> dict[int, dict[str, Any]]:
-        return {row.pop("pk"): row for row in products.values("pk", *PRICE_FIELDS)}
+    def _stored(self, products: "ProductQuerySet", names: Collection[str]) -> dict[int, dict[str, Any]]:
+        """Return what the database has in these fields of the products: {key: {field: value}}."""
+        columns = {field.name: field.attname for field in self.model._meta.concrete_fields if field.name in names}
+        return {
+            row["pk"]: {name: row[column] for name, column in columns.items()}
+            for row in products.values("pk", *columns.values())
+        }
 
-    def _record_price_changes(self, before: Mapping[int, dict[str, Any]]) -> None:
-        """Write a `product.changed` event for each product whose prices are no longer those of `before`."""
-        now = self._prices(self.model.objects.using(self.db).filter(pk__in=list(before))) if before else {}
-        events = [
-            Event(kind="product.changed", product_id=pk, facts=price_changes(before[pk], prices))
-            for pk, prices in now.items()
-            if prices != before[pk]
-        ]
-        Event.objects.using(self.db).bulk_create(events)
+    def _record_changes(self, before: Mapping[int, dict[str, Any]], names: Collection[str], by: Person) -> None:
+        """Write the events for what these fields of the products are now, and no longer as `before`."""
+        if before:
+            now = self._stored(self.model.objects.using(self.db).filter(pk__in=list(before)), names)
+            self._write_change_events(before, now, by)
+
+    def _write_change_events(
+        self, before: Mapping[int, dict[str, Any]], after: Mapping[int, dict[str, Any]], by: Person
+    ) -> None:
+        _write_events(
+            row for pk, was in before.items() if pk in after for row in change_rows(pk, was, after[pk], _key_of(by))
+        )
 
     def by_ids_or_skus(
         self, ids: Collection[int], skus: Collection[str] = (), *, locked: bool = False
@@ -386,6 +424,12 @@ class Product(models.Model):
         help_text="One of the classes in TAX_RATES.",
     )
     stock = models.IntegerField(default=0, editable=False, help_text="Pieces that can be sold now.")
+    low_stock = models.IntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(MAX_STOCK)],
+        help_text="With so many pieces or fewer it is running low; 0 for never, empty for the shop's LOW_STOCK.",
+    )
     vendor = models.CharField(
         max_length=100, blank=True, default="", db_default="", validators=[printable_line, visible]
     )
@@ -438,6 +482,7 @@ class Product(models.Model):
                 condition=Q(list_price=None) | Q(list_price__gte=F("price")), name="list_price_is_at_least_the_price"
             ),
             models.CheckConstraint(condition=Q(weight__gte=0), name="weight_is_not_negative"),
+            models.CheckConstraint(condition=Q(low_stock__gte=0), name="low_stock_is_not_negative"),
             models.UniqueConstraint(SKU_KEY, name="a_sku_belongs_to_one_product_in_any_case"),
         ]
 
@@ -484,6 +529,12 @@ class Product(models.Model):
     @property
     def category_slug(self) -> str | None:
         return self.category.slug if self.category else None
+
+    @property
+    def is_running_low(self) -> bool:
+        """Return whether there are pieces left, but no more than its `low_stock`, or else LOW_STOCK."""
+        threshold = settings.LOW_STOCK if self.low_stock is None else self.low_stock
+        return threshold is not None and 0 < self.stock <= threshold
 
     def refreshed(self) -> "Product":
         """Return this product as it is in the database now, as a new instance."""
@@ -636,7 +687,7 @@ class Product(models.Model):
             Category.objects.hold(self.category_id)
         self.derive_from(SEARCHED_FIELDS, self)
         super().save(**{**options, "force_insert": True})
-        Event.objects.create(kind="product.created", product=self, by=by, facts={"price": str(self.price)})
+        _write_events([created_row(self.pk, self.price, _key_of(by))])
         if opening_stock:
             self.receive(opening_stock, by=by, note="Opening stock")
 
@@ -650,19 +701,18 @@ class Product(models.Model):
         self.derive_from({*fields}, before)
         # updated_at too where the caller has named other fields only: it says that they have changed.
         super().save(**{**options, "update_fields": {*fields, *DERIVED_FIELDS} if fields else fields})
-        changed = sorted(name for name in {*fields} - DERIVED_FIELDS if self._differs(before, name))
-        if changed:
-            facts = price_changes(vars(before), vars(self), changed)
-            Event.objects.create(kind="product.changed", product=self, by=by, facts=facts)
+        told = told_fields(fields)
+        _write_events(change_rows(self.pk, before.told_values(told), self.told_values(told), _key_of(by)))
 
     def _with_same_sku(self) -> "Product | None":
         """Return another product that has this SKU, in any case."""
         return Product.objects.with_sku_keys([sku_key(self.sku)]).exclude(pk=self.pk).first()
 
-    def _differs(self, before: "Product", name: str) -> bool:
+    def told_values(self, names: Collection[str]) -> dict[str, Any]:
+        """Return the values of these fields as the database has them, for the event that tells of their change."""
         # An assigned value may still be text, as in retired_at="2026-01-01T00:00Z"; the field converts it.
-        attribute, to_python = next((f.attname, f.to_python) for f in self._meta.concrete_fields if f.name == name)
-        return bool(to_python(getattr(self, attribute)) != getattr(before, attribute))
+        fields = [field for field in self._meta.concrete_fields if field.name in names]
+        return {field.name: field.to_python(getattr(self, field.attname)) for field in fields}
 
 
 def _is_number(price: Any) -> TypeGuard[Decimal]:
@@ -678,29 +728,25 @@ def check_price(name: str, price: Decimal | None) -> None:
         raise ValidationError({name: ValidationError(sentence, "too_many_decimals")})
 
 
-def price_changes(
-    before: Mapping[str, Any], after: Mapping[str, Any], fields: Collection[str] | None = None
-) -> dict[str, Any]:
-    """Return the facts of a `product.changed` event: the changed `fields`, and the old and new values of prices.
-
-    Without `fields`, those of PRICE_FIELDS that differ.
-    """
-    changed = [name for name in PRICE_FIELDS if before[name] != after[name]] if fields is None else fields
-    priced = [name for name in PRICE_FIELDS if name in changed]
-    if not priced:
-        return {"fields": [*changed]}
-    old, new = ({name: _as_fact(values[name]) for name in priced} for values in (before, after))
-    return {"fields": sorted(changed), "old": old, "new": new}
-
-
-def _as_fact(value: Any) -> str | None:
-    return None if value is None else str(value)
-
-
 @functools.cache
 def writable_fields() -> frozenset[str]:
     """Return every field of a product except its key and its stock, which only the ledger's verbs change."""
     return frozenset(field.name for field in Product._meta.concrete_fields) - {"id", "stock"}
+
+
+def told_fields(names: Iterable[str]) -> frozenset[str]:
+    """Return those of these fields whose changes are told in events: all but those that follow from others."""
+    return frozenset(Product._meta.get_field(name).name for name in names) - DERIVED_FIELDS
+
+
+def _write_events(rows: Iterable[Mapping[str, Any]]) -> None:
+    statements = insert_many_sql(Event, list(rows))
+    if statements:
+        execute_batch(*statements)
+
+
+def _key_of(by: Person) -> int | None:
+    return None if by is None else by.pk
 
 
 def _moved_since(moment: Any) -> "models.QuerySet[StockMovement, Any]":

@@ -313,7 +313,7 @@ def test_staff_add_a_product_with_its_details_and_take_them_away(api, staff):
     assert {name: changed.json()[name] for name in DETAILS} == nothing
     assert changed["ETag"] != etag
     [event] = Product.objects.get().events.filter(kind="product.changed")
-    assert event.facts == {"fields": sorted(DETAILS)}
+    assert event.facts == {"fields": sorted(DETAILS), "old": DETAILS, "new": nothing}
 
 
 def test_products_are_found_by_barcode_and_tag(api, alice, a_product):

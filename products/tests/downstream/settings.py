@@ -24,6 +24,7 @@ SHIPPING_TAX_CLASS = "standard"
 SHIPPING_FEE = Decimal(0)
 FREE_SHIPPING_FROM = None
 PAY_WITHIN = None
+LOW_STOCK = None
 ORDER_REQUIRES: list[str] = []
 TOKEN_LIFETIME = timedelta(days=30)
 EVENT_RETENTION = timedelta(days=730)

@@ -35,6 +35,7 @@ def a_movement(*, delta, reason, line="line_id", part=0, by="NULL", key="NULL"):
 VIOLATIONS = {
     "stock_is_not_negative": ["UPDATE products_product SET stock = -1"],
     "weight_is_not_negative": ["UPDATE products_product SET weight = -1"],
+    "low_stock_is_not_negative": ["UPDATE products_product SET low_stock = -1"],
     "price_is_not_negative": ["UPDATE products_product SET price = -0.01"],
     "a_sku_belongs_to_one_product_in_any_case": [
         "UPDATE products_product SET sku = 'sku-1' WHERE sku = 'SKU-2'",

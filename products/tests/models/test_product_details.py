@@ -117,7 +117,8 @@ def test_a_change_of_a_list_is_told_and_the_same_list_is_not():
     mug.tags = ["gift", "new"]
     mug.save()
 
-    assert [event.facts for event in mug.events.filter(kind="product.changed")] == [{"fields": ["tags"]}]
+    [event] = mug.events.filter(kind="product.changed")
+    assert event.facts == {"fields": ["tags"], "old": {"tags": ["gift"]}, "new": {"tags": ["gift", "new"]}}
 
 
 @pytest.mark.parametrize("code", ["96385074", "036000291452", "4006381333931", "00012345600012", "00000000"])

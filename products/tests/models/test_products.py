@@ -386,6 +386,7 @@ CHANGED = {
     "vendor": "Stoneworks",
     "barcode": "4006381333931",
     "weight": 410,
+    "low_stock": 5,
     "tags": ["gift", "new"],
     "images": ["https://img.shop.example/1.jpg", "https://img.shop.example/2.jpg"],
     "price": Decimal("7.25"),
@@ -410,9 +411,10 @@ def test_saving_a_product_writes_every_column_that_a_caller_may_set(a_product, a
     refreshed = mug.refreshed()
     assert {name: getattr(refreshed, name) for name in CHANGED} == CHANGED
     assert (refreshed.category, refreshed.stock) == (a_category, 3)
-    kind, by, facts = events(mug)[-1]
+    (kind, by, facts), retired = events(mug)[-2:]
     # The tax class is assigned, and stays the only one that there is.
-    assert (kind, by, facts["fields"]) == ("product.changed", None, sorted({*CHANGED, "category"} - {"tax_class"}))
+    told = sorted({*CHANGED, "category"} - {"tax_class", "retired_at"})
+    assert (kind, by, facts["fields"], retired[0]) == ("product.changed", None, told, "product.retired")
 
 
 @pytest.mark.parametrize(
@@ -464,7 +466,11 @@ def test_what_staff_change_is_told(a_product, a_category, staff):
     refreshed = mug.refreshed()
     assert (refreshed.price, refreshed.category) == (Decimal("5.00"), a_category)
     assert refreshed.updated_at > refreshed.created_at
-    facts = {"fields": ["category", "price"], "old": {"price": "4.50"}, "new": {"price": "5.00"}}
+    facts = {
+        "fields": ["category", "price"],
+        "old": {"category": None, "price": "4.50"},
+        "new": {"category": a_category.pk, "price": "5.00"},
+    }
     assert events(mug)[-1] == ("product.changed", staff, facts)
 
 
@@ -489,21 +495,23 @@ def test_a_retired_product_is_not_on_sale_but_keeps_its_stock_and_history(a_prod
     assert list(Product.objects.on_sale()) == []
     assert list(Product.objects.retired()) == [mug]
     assert len(ledger(mug)) == 1
-    assert [event for event in events(mug) if event[0] == "product.changed"] == [
-        ("product.changed", staff, {"fields": ["retired_at"]})
-    ]
+    moment = refreshed.retired_at.isoformat()
+    facts = {"fields": ["retired_at"], "old": {"retired_at": None}, "new": {"retired_at": moment}}
+    assert events(mug)[2:] == [("product.retired", staff, facts)]
 
 
 def test_a_retired_product_can_be_brought_back(a_product, staff):
     mug = a_product()
     mug.retire()
+    moment = mug.refreshed().retired_at.isoformat()
 
     mug.bring_back(by=staff)
     mug.bring_back(by=staff)
 
     assert list(Product.objects.on_sale()) == [mug]
     assert list(Product.objects.retired()) == []
-    assert events(mug)[-1] == ("product.changed", staff, {"fields": ["retired_at"]})
+    facts = {"fields": ["retired_at"], "old": {"retired_at": moment}, "new": {"retired_at": None}}
+    assert events(mug)[-1] == ("product.brought_back", staff, facts)
     assert len(events(mug)) == 3
 
 

@@ -497,6 +497,7 @@ def test_these_fields_are_validated_however_a_row_is_written():
         "price",
         "list_price",
         "tax_class",
+        "low_stock",
         "vendor",
         "barcode",
         "weight",
