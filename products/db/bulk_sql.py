@@ -102,6 +102,18 @@ def increment_columns_sql(model: type[Model], columns: Sequence[str], deltas: Ma
     return sql, [value for pk, each in deltas.items() for value in (key.get_db_prep_value(pk, database), *each)]
 
 
+def insert_returning_ids(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Insert the rows, in the caller's transaction, and return their automatic keys in the order of the rows."""
+    key = model._meta.pk.column
+    ids: list[int] = []
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        for sql, values in insert_many_sql(model, rows):
+            cursor.execute(f"{sql} RETURNING {key}", values)
+            # Keys are drawn in the order of the values, but neither database promises to return them in it.
+            ids += sorted(pk for (pk,) in cursor.fetchall())
+    return ids
+
+
 def execute_batch(*statements: Statement) -> None:
     """Run the statements in order, in the caller's transaction. On PostgreSQL they cross in one round trip."""
     database = connections[DEFAULT_DB_ALIAS]

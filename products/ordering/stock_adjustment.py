@@ -1,13 +1,17 @@
 """Stock adjustments by staff: receive, correct or count the stock of one product."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError
+from django.db.models import OuterRef, Subquery, Sum
 
-from products.db.bulk_sql import execute_batch
+from products.db.bulk_sql import execute_batch, insert_many_sql, insert_returning_ids
 from products.db.retry import atomic_with_retry
 from products.exceptions import (
+    DomainError,
     IdempotencyKeyConflict,
     InsufficientStock,
     InvalidStockAdjustment,
@@ -51,8 +55,7 @@ class StockAdjustment:
         InvalidStockAdjustment, InsufficientStock, StockHasMoved, ValidationError for a note or key that is too long,
         and IdempotencyKeyConflict if the key has made another adjustment.
         """
-        self._check_number()
-        clean_values(StockMovement, {"note": self.note, "idempotency_key": self.key})
+        self.check()
         try:
             return atomic_with_retry(self._execute_under_lock)
         except IntegrityError:
@@ -69,12 +72,40 @@ class StockAdjustment:
         if earlier is not None:
             self.product.set_stock(stock)
             return earlier
-        delta = self._delta(stock)
-        self._check_stock(stock, delta)
+        delta = self.delta(stock)
         if delta:
             execute_batch(products.increment_stock({self.product.pk: delta}))
         self.product.set_stock(stock + delta)
         return self._record(delta) if delta else None
+
+    def check(self) -> None:
+        """Raise InvalidStockAdjustment for the number, and ValidationError for a note or key that is too long."""
+        self._check_number()
+        clean_values(StockMovement, {"note": self.note, "idempotency_key": self.key})
+
+    def delta(self, stock: int) -> int:
+        """Return the pieces to add to this stock. Raises StockHasMoved, InsufficientStock, InvalidStockAdjustment."""
+        delta = self._delta(stock)
+        self._check_stock(stock, delta)
+        return delta
+
+    def check_same(self, earlier: StockMovement, number: int) -> None:
+        """Mark the movement as replayed if this adjustment made it, with this number; raise IdempotencyKeyConflict."""
+        same = (earlier.product_id, earlier.reason, number, earlier.note)
+        if same != (self.product.pk, self.reason, self.number, self.note):
+            raise IdempotencyKeyConflict
+        earlier.replayed = True
+
+    def movement(self, delta: int) -> StockMovement:
+        """Return the movement of this adjustment, not yet written."""
+        return StockMovement(
+            product=self.product,
+            delta=delta,
+            reason=self.reason,
+            by=self.by,
+            note=self.note,
+            idempotency_key=self.key,
+        )
 
     def _check_number(self) -> None:
         if not isinstance(self.number, int) or isinstance(self.number, bool):
@@ -93,10 +124,7 @@ class StockAdjustment:
         earlier = StockMovement.objects.filter(by=self.by, idempotency_key=self.key).first()
         if earlier is None:
             return None
-        same = (earlier.product_id, earlier.reason, self._number_of(earlier), earlier.note)
-        if same != (self.product.pk, self.reason, self.number, self.note):
-            raise IdempotencyKeyConflict
-        earlier.replayed = True
+        self.check_same(earlier, self._number_of(earlier))
         return earlier
 
     def _number_of(self, earlier: StockMovement) -> int:
@@ -121,14 +149,7 @@ class StockAdjustment:
     def _record(self, delta: int) -> StockMovement:
         facts = {"delta": delta, "reason": self.reason.value}
         Event.objects.create(kind="product.stock_moved", product=self.product, by=self.by, facts=facts)
-        movement = StockMovement(
-            product=self.product,
-            delta=delta,
-            reason=self.reason,
-            by=self.by,
-            note=self.note,
-            idempotency_key=self.key,
-        )
+        movement = self.movement(delta)
         movement.write_row()
         return movement
 
@@ -155,3 +176,68 @@ class ShelfCount(StockAdjustment):
             detail = f"{product.sku}: {waiting} sold pieces wait to be shipped, more than the {self.number} counted."
             raise InsufficientStock(Violation("insufficient_stock", detail, facts=facts))
         return self.number - (stock + waiting)
+
+
+class Outcome(NamedTuple):
+    """What became of one adjustment of several: an error, or the movement (None where nothing had to move).
+
+    `stock` is the product's right after it.
+    """
+
+    movement: StockMovement | None
+    stock: int
+    error: DomainError | ValidationError | None = None
+
+
+def adjust_locked(adjustments: Sequence[StockAdjustment]) -> list[Outcome]:
+    """Make several adjustments by one person, one after the other, each of which succeeds or fails separately.
+
+    Their products must be locked and have the stock that was read under the lock. However many they are, the statements
+    are the same few. Counts of the shelf are not among them, as each asks what waits to be shipped.
+    """
+    earlier = _earlier_by_key(adjustments)
+    outcomes, made, events, deltas = list[Outcome](), list[StockMovement](), list[dict[str, Any]](), dict[int, int]()
+    stocks = {each.product.pk: each.product.stock for each in adjustments}
+    for each in adjustments:
+        pk = each.product.pk
+        try:
+            each.check()
+            if each.key in earlier:
+                movement, stock = earlier[each.key]
+                each.check_same(movement, stock if each.reason == Reason.COUNTED else movement.delta)
+                outcomes.append(Outcome(movement, stock))
+                continue
+            delta = each.delta(stocks[pk])
+        except (DomainError, ValidationError) as error:
+            outcomes.append(Outcome(None, stocks[pk], error))
+            continue
+        stocks[pk] += delta
+        outcomes.append(Outcome(each.movement(delta) if delta else None, stocks[pk]))
+        if (moved := outcomes[-1].movement) is not None:
+            deltas[pk] = deltas.get(pk, 0) + delta
+            made.append(moved)
+            events.append(_event_of(moved))
+    if made:
+        # Balanced before: a product that came and went again needs no row, and its sum may be 0.
+        execute_batch(type(adjustments[0].product).objects.increment_stock(deltas), *insert_many_sql(Event, events))
+        for moved, key in zip(made, insert_returning_ids(StockMovement, list(map(vars, made))), strict=True):
+            moved.pk, moved._state.adding = key, False
+    for each in adjustments:
+        each.product.set_stock(stocks[each.product.pk])
+    return outcomes
+
+
+def _earlier_by_key(adjustments: Sequence[StockAdjustment]) -> dict[str | None, tuple[StockMovement, int]]:
+    """Return what the keys have done before, with the stock after it: {key: (movement, stock)}."""
+    keys = [each.key for each in adjustments if each.key is not None]
+    if not keys:
+        return {}
+    ledger = StockMovement.objects.filter(product=OuterRef("product"), pk__lte=OuterRef("pk")).order_by()
+    after = Subquery(ledger.values("product").annotate(total=Sum("delta")).values("total"))
+    found = StockMovement.objects.filter(by=adjustments[0].by, idempotency_key__in=keys).annotate(after=after)
+    return {movement.idempotency_key: (movement, getattr(movement, "after")) for movement in found}  # noqa: B009
+
+
+def _event_of(movement: StockMovement) -> dict[str, Any]:
+    facts = {"delta": movement.delta, "reason": str(movement.reason)}
+    return {"kind": "product.stock_moved", "product_id": movement.product_id, "by_id": movement.by_id, "facts": facts}

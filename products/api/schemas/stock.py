@@ -18,6 +18,9 @@ from products.api.schemas.pages import PageQuery
 from products.models import Product, StockMovement
 from products.models.stock import MAX_STOCK
 
+MAX_ROWS = 1_000
+"""How many stocks one request adjusts at most."""
+
 
 class LedgerQuery(PageQuery):
     at = StrictTimestampField(required=False, help_text="Return the stock at this time instead of the ledger.")
@@ -84,7 +87,7 @@ class StockRow(StockRequest):
 
 
 class StockRows(StrictSerializer):
-    rows = StockRow(many=True, allow_empty=False, max_length=100)  # type: ignore[call-arg]  # of its ListSerializer
+    rows = StockRow(many=True, allow_empty=False, max_length=MAX_ROWS)  # type: ignore[call-arg]  # of its ListSerializer
 
 
 class MovementResponse(serializers.Serializer):
@@ -118,11 +121,11 @@ class StockResponse(serializers.Serializer):
     )
 
 
-def stock_body(product: Product, movement: StockMovement | None) -> dict[str, Any]:
+def stock_body(product: Product, movement: StockMovement | None, stock: int) -> dict[str, Any]:
     return {
         "product": product.pk,
         "sku": product.sku,
-        "stock": movement.stock_after() if movement else product.stock,
+        "stock": stock,
         "movement": movement_body(movement) if movement else None,
     }
 

@@ -1,9 +1,9 @@
 """Stock: adjustments by staff, and the ledger. The stock itself is never written, only moved."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
-from django.core.exceptions import ValidationError as ModelValidationError
-from django.db import DataError
+from django.db import IntegrityError
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
@@ -32,9 +32,11 @@ from products.api.schemas.stock import (
     movement_body,
     stock_body,
 )
-from products.models import DomainError, Product, Reason, StockMovement
+from products.db.retry import atomic_with_retry
+from products.models import Product, Reason, StockMovement
+from products.ordering.stock_adjustment import Outcome, StockAdjustment, adjust_locked
 from products.policies import ADJUST_STOCK, VIEW_LEDGER
-from products.skus import sku_key
+from products.skus import is_sku, sku_key
 
 MayAdjustStock = staff_with(ADJUST_STOCK)
 MayViewLedger = staff_with(VIEW_LEDGER)
@@ -42,8 +44,8 @@ MayViewLedger = staff_with(VIEW_LEDGER)
 MAX_BULK_KEY = 200
 """The key of each row is made from the request's, and must not exceed the maximum either."""
 
-AT_FAULT = (DomainError, Http404, ValidationError, ModelValidationError, DataError)
-"""What a row of a bulk request can itself be to blame for."""
+MAX_ID = 2**63 - 1
+"""No product has a larger id, and no column holds one."""
 
 
 class StockView(APIView):
@@ -84,9 +86,11 @@ class StockView(APIView):
         change = StockRequest(data=request.data)
         change.is_valid(raise_exception=True)
         product = get_object_or_404(Product, pk=pk)
-        movement = adjust_stock(product, change.validated_data, by=request.user, key=read_idempotency_key(request))
+        key = read_idempotency_key(request)
+        movement = adjustment_of(product, change.validated_data, by=request.user, key=key).execute()
         headers = {"Idempotency-Replayed": "true"} if movement and movement.replayed else None
-        return Response(stock_body(product, movement), status_of(movement), headers=headers)
+        stock = movement.stock_after() if movement else product.stock
+        return Response(stock_body(product, movement, stock), status_of(movement), headers=headers)
 
 
 class BulkStockView(APIView):
@@ -103,42 +107,65 @@ class BulkStockView(APIView):
         parameters=[idempotency_key_parameter(MAX_BULK_KEY)],
     )
     def post(self, request: ApiRequest) -> HttpResponse:
-        """Adjust up to 100 stocks. A row that fails does not affect the others, and a retry repeats none."""
+        """Adjust up to 1,000 stocks. A row that fails does not affect the others, and a retry repeats none."""
         read_query(request, NoQuery)
         serializer = StockRows(data=request.data)
         serializer.is_valid(raise_exception=True)
         key = read_idempotency_key(request, max_length=MAX_BULK_KEY)
-        rows, row_serializer = serializer.validated_data["rows"], StockRow()
-        results = [self._adjust(row, row_serializer, key=key and f"{key}#{number}") for number, row in enumerate(rows)]
+        rows = [_validated(row) for row in serializer.validated_data["rows"]]
+        try:
+            results = atomic_with_retry(lambda: self._adjust(rows, key))
+        except IntegrityError:
+            # Another request with this key came first, for other products, whose locks this one did not wait for.
+            results = atomic_with_retry(lambda: self._adjust(rows, key))
         return Response({"results": results})
 
-    def _adjust(self, row: Any, serializer: StockRow, *, key: str | None) -> dict[str, Any]:
-        try:
-            change: dict[str, Any] = serializer.run_validation(row)
-            product = product_of(change)
-            movement = adjust_stock(product, change, by=self.request.user, key=key)
-        except AT_FAULT as error:
-            # The result of this row only. Any other exception ends the request.
-            response = cast("Response", exception_handler(error, {"request": self.request}))
+    def _adjust(self, rows: Sequence[Any], key: str | None) -> list[dict[str, Any]]:
+        """Make the adjustments, in the caller's transaction, and return the result of each row."""
+        changes = [row for row in rows if isinstance(row, dict)]
+        ids = {row["product"] for row in changes if 0 < row.get("product", 0) <= MAX_ID}
+        skus = {row["sku"] for row in changes if is_sku(row.get("sku", ""))}
+        products: dict[Any, Product] = {}
+        for each in Product.objects.by_ids_or_skus(ids, skus, locked=True):
+            products[each.pk] = products[sku_key(each.sku)] = each
+        outcomes: dict[int, Any] = {}
+        adjustments: dict[int, StockAdjustment] = {}
+        for number, row in enumerate(rows):
+            if not isinstance(row, dict):
+                outcomes[number] = row
+            elif (product := products.get(sku_key(row["sku"]) if "sku" in row else row["product"])) is None:
+                outcomes[number] = Http404()
+            else:
+                adjustments[number] = adjustment_of(product, row, by=self.request.user, key=key and f"{key}#{number}")
+        outcomes |= zip(adjustments, adjust_locked(list(adjustments.values())), strict=True)
+        return [self._result(outcomes[number], adjustments.get(number)) for number in range(len(rows))]
+
+    def _result(self, outcome: Any, adjustment: StockAdjustment | None) -> dict[str, Any]:
+        error = outcome.error if isinstance(outcome, Outcome) else outcome
+        if error is not None or adjustment is None:
+            response = cast("Response", exception_handler(cast("Exception", error), {"request": self.request}))
             return {"status": response.status_code, "problem": response.data}
-        return {"status": status_of(movement), "result": stock_body(product, movement)}
+        body = stock_body(adjustment.product, outcome.movement, outcome.stock)
+        return {"status": status_of(outcome.movement), "result": body}
 
 
-def product_of(row: dict[str, Any]) -> Product:
-    if "sku" in row:
-        return get_object_or_404(Product.objects.with_sku_keys([sku_key(row["sku"])]))
-    return get_object_or_404(Product, pk=row["product"])
+def _validated(row: Any) -> Any:
+    """Return the change that a row asks for, or the error that it has."""
+    try:
+        return StockRow().run_validation(row)
+    except ValidationError as error:
+        return error
 
 
 def status_of(movement: StockMovement | None) -> int:
     return status.HTTP_201_CREATED if movement else status.HTTP_200_OK
 
 
-def adjust_stock(product: Product, change: dict[str, Any], *, by: Any, key: str | None) -> StockMovement | None:
-    """Receive, correct or count the product's stock, whichever the change is."""
-    details: dict[str, Any] = {"by": by, "note": change.get("note", ""), "key": key}
+def adjustment_of(product: Product, change: dict[str, Any], *, by: Any, key: str | None) -> StockAdjustment:
+    """Return the receipt, correction or count of the product's stock, whichever the change is."""
+    note = change.get("note", "")
     if "set" in change:
-        return product.count(change["set"], expected=change.get("expected"), **details)
-    if change.get("reason") == Reason.RECEIVED:
-        return product.receive(change["delta"], **details)
-    return product.correct(change["delta"], **details)
+        return StockAdjustment(product, Reason.COUNTED, change["set"], change.get("expected"), by, note, key)
+    received = change.get("reason") == Reason.RECEIVED
+    reason = Reason.RECEIVED if received else Reason.CORRECTED
+    return StockAdjustment(product, reason, change["delta"], by=by, note=note, key=key)

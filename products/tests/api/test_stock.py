@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
 from django.utils import timezone
 
 from products.api.schemas.stock import MovementResponse, StockResponse
@@ -11,6 +12,10 @@ from products.models import Order, Product, StockMovement
 from products.tests.side_by_side import side_by_side
 
 pytestmark = pytest.mark.django_db
+
+STATEMENTS = {"postgresql": 9, "sqlite": 10}[connection.vendor]
+"""Of a bulk request: token, two for the permissions, products, keys, stock and events (together on PostgreSQL), ledger,
+and the savepoint around them."""
 
 
 @pytest.fixture
@@ -300,12 +305,67 @@ def test_a_retry_of_many_makes_none_of_them_twice(client, a_product):
     assert (deltas(mug), deltas(lamp)) == ([5, 2], [1, -1])
 
 
+def test_rows_for_one_product_follow_each_other(client, a_product):
+    mug = a_product(sku="MUG", stock=5)
+    rows = [
+        {"sku": "mug", "delta": -5},
+        {"product": mug.pk, "delta": -1},
+        {"sku": "MUG", "set": 3, "expected": 0},
+        {"sku": "MUG", "set": 3},
+        {"sku": "MUG", "delta": 2, "reason": "RECEIVED"},
+    ]
+
+    results = client.post("/api/stock", {"rows": rows}).json()["results"]
+
+    assert [result["status"] for result in results] == [201, 409, 201, 200, 201]
+    assert [result["result"]["stock"] for result in results if "result" in result] == [0, 3, 3, 5]
+    assert (mug.refreshed().stock, deltas(mug)) == (5, [5, -5, 3, 2])
+    moved = [result["result"]["movement"]["id"] for result in results if (result.get("result") or {}).get("movement")]
+    assert moved == list(mug.movements.order_by("pk").values_list("pk", flat=True))[1:]
+    assert mug.events.filter(kind="product.stock_moved").count() == 4
+
+
+@pytest.mark.parametrize("number", [100, 1_000])
+def test_any_number_of_rows_costs_the_same_few_statements(client, many_products, django_assert_max_num_queries, number):
+    products = many_products(number, stock=3)
+    rows = {"rows": [{"sku": each.sku, "set": 5, "expected": 3} for each in products]}
+
+    with django_assert_max_num_queries(10) as made:
+        answer = client.post("/api/stock", rows, **keyed("monday"))
+
+    assert [result["status"] for result in answer.json()["results"]] == [201] * number
+    assert len(made) == STATEMENTS
+    assert not Product.objects.out_of_balance().exists()
+    with django_assert_max_num_queries(10):
+        retry = client.post("/api/stock", rows, **keyed("monday"))
+    assert retry.json() == answer.json()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_key_for_other_rows_at_once_makes_one_of_the_requests(api, staff, a_product):
+    products = [a_product() for _ in range(6)]
+    clients = [api(staff) for _ in products]
+
+    answers = side_by_side(
+        *(
+            lambda each=each, product=product: each.post(
+                "/api/stock", {"rows": [{"product": product.pk, "delta": 5}]}, **keyed("pallet-7")
+            )
+            for each, product in zip(clients, products, strict=True)
+        )
+    )
+
+    assert [answer.status_code for answer in answers] == [200] * 6
+    assert sorted(answer.json()["results"][0]["status"] for answer in answers) == [201] + [422] * 5
+    assert StockMovement.objects.count() == 1
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
         ({}, "/rows"),
         ({"rows": []}, "/rows"),
-        ({"rows": [{"sku": "MUG", "delta": 1}] * 101}, "/rows"),
+        ({"rows": [{"sku": "MUG", "delta": 1}] * 1_001}, "/rows"),
         ({"rows": {"sku": "MUG", "delta": 1}}, "/rows"),
         ({"rows": [{"sku": "MUG", "delta": 1}], "note": "Monday"}, "/note"),
     ],
