@@ -1,7 +1,7 @@
 """Domain errors: what the rules reject, with a code for programs, a sentence for people, and the facts for both."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -91,6 +91,22 @@ class StockHasMoved(DomainError):
                 f"There should be {stock + waiting} pieces of {sku} on the shelf now, and not {expected}; count again."
             )
         super().__init__(Violation(self.code, detail, facts=facts))
+
+
+class StockSheetRejected(DomainError):
+    """Rows of a sheet of stock adjustments cannot be booked, so none is; `errors` has what is wrong, by 0-based row."""
+
+    code = "stock_sheet_rejected"
+
+    def __init__(self, errors: Mapping[int, DomainError]) -> None:
+        self.errors = dict(errors)
+        super().__init__(
+            *(
+                replace(violation, positions=(row,))
+                for row, error in self.errors.items()
+                for violation in error.violations
+            )
+        )
 
 
 class SkuTaken(DomainError):

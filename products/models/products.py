@@ -17,7 +17,7 @@ from django.db.models.lookups import GreaterThan
 from django.utils import timezone
 
 from products import currencies
-from products.barcodes import validate_gtin
+from products.barcodes import GTIN, forms_of, validate_gtin
 from products.db.bulk_sql import Statement, execute_batch, increment_sql, insert_many_sql
 from products.db.compiled_queries import MAX_CACHED, Param, compile_once
 from products.db.retry import InstanceState, atomic_with_retry
@@ -31,7 +31,7 @@ from products.models.product_changes import change_rows, created_row
 from products.models.querysets import ValidatedQuerySet, validated_fields
 from products.models.stock import MAX_STOCK, Reason, StockMovement
 from products.ordering.stock_adjustment import Person, ShelfCount, StockAdjustment
-from products.skus import MAX_LENGTH, SKU_KEY, sku_key, stored_key, trimmed
+from products.skus import MAX_LENGTH, SKU_KEY, is_sku, sku_key, stored_key, trimmed
 from products.taxes import STANDARD, validate_tax_class
 from products.validators import clean_fields, clean_values, printable, printable_line, visible, wholly_visible
 
@@ -221,6 +221,29 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
         with transaction.atomic(using=self.db):
             if list(self.locked().values_list("pk")):  # locked in id order first, which an UPDATE does not do
                 self.update(updated_at=timezone.now())
+
+    def shelves(self) -> dict[int, Shelf]:
+        """Return how many pieces of each product should be on the shelf now, by the product's key."""
+        sold = self.model.objects.filter(pk=OuterRef("pk"), order_lines__order__status__in=WAITING_TO_BE_SHIPPED)
+        remaining = F("order_lines__quantity") - F("order_lines__shipped") - F("order_lines__cancelled")
+        waiting = Subquery(sold.order_by().values("pk").annotate(waiting=Sum(remaining)).values("waiting"))
+        # In one statement, so that a sale meanwhile is in both numbers or in neither.
+        rows = self.order_by().values_list("pk", "stock", Coalesce(waiting, 0))
+        return {pk: Shelf(*numbers) for pk, *numbers in rows}
+
+    def by_codes(self, codes: Collection[str]) -> "dict[str, list[Product]]":
+        """Return for each code, as a scanner types it, the product with this SKU, or else those with this barcode."""
+        keys = {code: sku_key(code) for code in codes if is_sku(code)}
+        by_key = {sku_key(product.sku): product for product in self.with_sku_keys({*keys.values()})}
+        found = {code: [by_key[keys[code]]] if keys.get(code) in by_key else [] for code in codes}
+        barcodes = {code: forms_of(code) for code in codes if not found[code] and GTIN.fullmatch(code)}
+        if barcodes:
+            forms = {form for every in barcodes.values() for form in every}
+            for product in self.filter(barcode__in=forms).order_by("pk"):
+                for code, every in barcodes.items():
+                    if product.barcode in every:
+                        found[code].append(product)
+        return found
 
     def out_of_balance(self) -> "ProductQuerySet":
         """Return the products whose stock is not the sum of their movements; each carries that sum as `ledger`."""
@@ -578,11 +601,7 @@ class Product(models.Model):
 
     def shelf(self) -> Shelf:
         """Return how many pieces should be on the shelf now, according to the database."""
-        sold = Product.objects.filter(pk=OuterRef("pk"), order_lines__order__status__in=WAITING_TO_BE_SHIPPED)
-        remaining = F("order_lines__quantity") - F("order_lines__shipped") - F("order_lines__cancelled")
-        waiting = Subquery(sold.order_by().values("pk").annotate(waiting=Sum(remaining)).values("waiting"))
-        # In one statement, so that a sale meanwhile is in both numbers or in neither.
-        return Shelf(*Product.objects.filter(pk=self.pk).values_list("stock", Coalesce(waiting, 0)).get())
+        return Product.objects.filter(pk=self.pk).shelves()[self.pk]
 
     def count_shelf(
         self, counted: int, *, expected: int, by: Person = None, note: str = "", key: str | None = None

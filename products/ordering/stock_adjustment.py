@@ -124,12 +124,12 @@ class StockAdjustment:
         earlier = StockMovement.objects.filter(by=self.by, idempotency_key=self.key).first()
         if earlier is None:
             return None
-        self.check_same(earlier, self._number_of(earlier))
+        self.check_same(earlier, self.number_of(earlier, earlier.stock_after()))
         return earlier
 
-    def _number_of(self, earlier: StockMovement) -> int:
-        """Return the number that an adjustment like this one was made with if it made this movement."""
-        return earlier.stock_after() if self.reason == Reason.COUNTED else earlier.delta
+    def number_of(self, earlier: StockMovement, stock: int) -> int:
+        """Return the number of an adjustment like this one that made this movement, after which the stock was so."""
+        return stock if self.reason == Reason.COUNTED else earlier.delta
 
     def _delta(self, stock: int) -> int:
         if self.expected is not None and self.expected != stock:
@@ -154,6 +154,7 @@ class StockAdjustment:
         return movement
 
 
+@dataclass
 class ShelfCount(StockAdjustment):
     """A count of what is on the shelf: the pieces that can be sold, and those that are sold and not yet shipped.
 
@@ -161,14 +162,17 @@ class ShelfCount(StockAdjustment):
     A sale meanwhile leaves the shelf as it is, and so does not make a count wrong; a shipment does.
     """
 
-    def _number_of(self, earlier: StockMovement) -> int:
+    waiting: int | None = None
+    """The sold pieces on the shelf, if they have been read under the lock already."""
+
+    def number_of(self, earlier: StockMovement, stock: int) -> int:
         assert self.expected is not None  # noqa: S101 - for mypy: Product.count_shelf() requires it
         return self.expected + earlier.delta
 
     def _delta(self, stock: int) -> int:
         # Read under the lock of the product, which whoever sells a piece or puts one back waits for.
         product = self.product
-        waiting: int = product.shelf().waiting
+        waiting: int = product.shelf().waiting if self.waiting is None else self.waiting
         if self.expected != stock + waiting:
             raise StockHasMoved(product.pk, product.sku, expected=self.expected, stock=stock, waiting=waiting)
         if self.number < waiting:
@@ -193,8 +197,9 @@ def adjust_locked(adjustments: Sequence[StockAdjustment]) -> list[Outcome]:
     """Make several adjustments by one person, one after the other, each of which succeeds or fails separately.
 
     Their products must be locked and have the stock that was read under the lock. However many they are, the statements
-    are the same few. Counts of the shelf are not among them, as each asks what waits to be shipped.
+    are the same few.
     """
+    _read_shelves(adjustments)
     earlier = _earlier_by_key(adjustments)
     outcomes, made, events, deltas = list[Outcome](), list[StockMovement](), list[dict[str, Any]](), dict[int, int]()
     stocks = {each.product.pk: each.product.stock for each in adjustments}
@@ -204,7 +209,7 @@ def adjust_locked(adjustments: Sequence[StockAdjustment]) -> list[Outcome]:
             each.check()
             if each.key in earlier:
                 movement, stock = earlier[each.key]
-                each.check_same(movement, stock if each.reason == Reason.COUNTED else movement.delta)
+                each.check_same(movement, each.number_of(movement, stock))
                 outcomes.append(Outcome(movement, stock))
                 continue
             delta = each.delta(stocks[pk])
@@ -225,6 +230,14 @@ def adjust_locked(adjustments: Sequence[StockAdjustment]) -> list[Outcome]:
     for each in adjustments:
         each.product.set_stock(stocks[each.product.pk])
     return outcomes
+
+
+def _read_shelves(adjustments: Sequence[StockAdjustment]) -> None:
+    counts = [each for each in adjustments if isinstance(each, ShelfCount)]
+    if counts:
+        shelves = type(counts[0].product).objects.filter(pk__in=[each.product.pk for each in counts]).shelves()
+        for each in counts:
+            each.waiting = shelves[each.product.pk].waiting
 
 
 def _earlier_by_key(adjustments: Sequence[StockAdjustment]) -> dict[str | None, tuple[StockMovement, int]]:

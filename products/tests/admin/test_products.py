@@ -152,14 +152,51 @@ def test_products_are_retired_and_brought_back_in_bulk(staff, client_of, message
     assert set(Product.objects.on_sale()) == {mug, lamp, desk_pad}
 
 
-@pytest.mark.parametrize(("wanted", "found"), [("on", {"MUG"}), ("retired", {"LAMP"}), ("", {"MUG", "LAMP"})])
-def test_the_list_is_filtered_by_on_sale_or_retired(staff, client_of, a_product, wanted, found):
-    a_product(sku="MUG")
-    a_product(sku="LAMP").retire()
+@pytest.mark.parametrize(
+    ("state", "found"),
+    [
+        ("on_sale", ["MUG", "CUP", "LAMP"]),
+        ("in_stock", ["MUG", "CUP"]),
+        ("running_low", ["CUP"]),
+        ("sold_out", ["LAMP"]),
+        ("retired", ["VASE"]),
+        ("", ["MUG", "CUP", "LAMP", "VASE"]),
+    ],
+)
+def test_the_list_is_filtered_by_state(staff, client_of, a_product, state, found):
+    a_product(sku="MUG", stock=5)
+    a_product(sku="CUP", stock=2, low_stock=2)
+    a_product(sku="LAMP")
+    a_product(sku="VASE", stock=1, low_stock=2).retire()
 
-    answer = client_of(staff).get(PRODUCTS, {"sale": wanted})
+    answer = client_of(staff).get(PRODUCTS, {"state": state})
 
-    assert {product.sku for product in answer.context["cl"].result_list} == found
+    assert sorted(product.sku for product in answer.context["cl"].result_list) == sorted(found)
+
+
+def test_the_list_is_filtered_by_a_category_with_its_branch(staff, client_of, a_product, a_category):
+    mugs = Category.objects.create(slug="mugs", name="Mugs", parent=a_category)
+    Category.objects.create(slug="art", name="Art")
+    a_product(sku="MUG", category=mugs)
+    a_product(sku="SPOON", category=a_category)
+    a_product(sku="LAMP")
+
+    answer = client_of(staff).get(PRODUCTS, {"category": "kitchen"})
+
+    assert {product.sku for product in answer.context["cl"].result_list} == {"SPOON", "MUG"}
+    [_, branches] = answer.context["cl"].filter_specs
+    assert branches.lookup_choices == [("art", "Art"), ("kitchen", "Kitchen"), ("mugs", "– Mugs")]
+
+
+def test_a_low_stock_is_said_where_the_stock_is(staff, client_of, a_product):
+    a_product(sku="CUP", stock=1_002, low_stock=2_000)
+    lamp = a_product(sku="LAMP")
+
+    shown = client_of(staff).get(PRODUCTS).content.decode()
+
+    assert "1002 (running low)" in shown
+    assert "0 (sold out)" in shown
+    assert client_of(staff).get(page(lamp, "count")).context["summary"] == "In stock: 0 (sold out)."
 
 
 @pytest.mark.parametrize("name", ["change", "retire", "bring_back", "delete"])

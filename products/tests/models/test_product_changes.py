@@ -1,5 +1,7 @@
 """The events of a product: what is told, with old and new values, by every door."""
 
+from typing import Any
+
 import pytest
 from django.utils import timezone
 
@@ -19,7 +21,7 @@ def heavier(product):
     return product
 
 
-UPSERT = {"update_conflicts": True, "unique_fields": ["sku"], "update_fields": ["weight"]}
+UPSERT: dict[str, Any] = {"update_conflicts": True, "unique_fields": ["sku"], "update_fields": ["weight"]}
 
 
 @pytest.mark.parametrize(
