@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.expected_conditions import presence_of_element_located
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -62,6 +63,7 @@ def test_no_admin_page_violates_its_content_security_policy(admin_page, alice, a
     order = Order.objects.create(customer=alice, items=[(mug, 1)])
     token, _ = ApiToken.objects.issue(alice)
     pages = ["product", "product/add", f"product/{mug.pk}/change", f"product/{mug.pk}/receive", "order"]
+    pages += ["product/sheet", f"product/{mug.pk}/ledger"]
     pages += [f"order/{order.pk}/change", f"order/{order.pk}/cancel", f"product/{mug.pk}/history", "stockmovement"]
     pages += ["event", "apitoken", "apitoken/add", f"apitoken/{token.pk}/change", "category/add"]
 
@@ -91,3 +93,26 @@ def test_a_script_injected_into_an_admin_page_does_not_run(admin_page, a_product
 
     assert admin_page.execute_script("return window.owned") is None
     assert admin_page.find_element(By.ID, "header").is_displayed()
+
+
+def test_a_delivery_is_scanned_into_the_stock_sheet(admin_page, a_product):
+    mug, lamp = a_product(sku="MUG", name="Mug", stock=3), a_product(sku="LAMP", barcode="96385074")
+    admin_page.get(f"{admin_page.address}/products/product/sheet/?mode=receive")
+
+    for text in ["mug", Keys.ENTER, "20", Keys.ENTER, "96385074", Keys.ENTER, "5", Keys.ENTER]:
+        type_into_page(admin_page, text)
+    about = admin_page.find_element(By.CSS_SELECTOR, ".stock-sheet-about")
+    WebDriverWait(admin_page, 15).until(lambda page: about.text)
+    said, focused = about.text, admin_page.switch_to.active_element.get_attribute("name")
+    admin_page.find_element(By.CSS_SELECTOR, "input.default").click()
+    done = WebDriverWait(admin_page, 15).until(presence_of_element_located((By.CSS_SELECTOR, ".messagelist .success")))
+
+    assert (said, focused) == ("Mug. In stock: 3.", "form-2-code")
+    assert done.text == "Received 2 products: MUG +20, LAMP +5."
+    assert (mug.refreshed().stock, lamp.refreshed().stock) == (23, 5)
+    assert errors_of(admin_page) == []
+
+
+def type_into_page(page, text):
+    """Type into whatever has the focus."""
+    page.switch_to.active_element.send_keys(text)
