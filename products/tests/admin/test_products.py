@@ -188,12 +188,13 @@ def test_the_list_is_filtered_by_a_category_with_its_branch(staff, client_of, a_
     assert branches.lookup_choices == [("art", "Art"), ("kitchen", "Kitchen"), ("mugs", "– Mugs")]
 
 
-def test_a_low_stock_is_said_where_the_stock_is(staff, client_of, a_product):
+def test_a_low_stock_is_said_where_the_stock_is_and_the_search_has_the_focus(staff, client_of, a_product):
     a_product(sku="CUP", stock=1_002, low_stock=2_000)
     lamp = a_product(sku="LAMP")
 
     shown = client_of(staff).get(PRODUCTS).content.decode()
 
+    assert 'id="searchbar" autofocus' in shown
     assert "1002 (running low)" in shown
     assert "0 (sold out)" in shown
     assert client_of(staff).get(page(lamp, "count")).context["summary"] == "In stock: 0 (sold out)."
