@@ -127,7 +127,7 @@ def test_what_is_no_field_of_the_page_makes_it_not_stale(browser, mug):
     now = mug.refreshed()
     assert answer.status_code == 302
     assert (now.name, now.stock, now.retired_at, now.description) == ("Large mug", 5, mug.retired_at, mug.description)
-    assert mug.events.last().facts == {"fields": ["name"]}
+    assert mug.events.last().facts == {"fields": ["name"], "old": {"name": "Mug"}, "new": {"name": "Large mug"}}
 
 
 def a_group():
