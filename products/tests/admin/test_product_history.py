@@ -162,6 +162,15 @@ def test_a_history_from_nowhere_says_so(staff, client_of, mug):
     assert len(told(answer)) == 4
 
 
+def test_what_two_people_did_at_the_same_time_is_told_of_both(staff, client_of, bob, mug):
+    mug.receive(1, by=staff)
+    LogEntry.objects.create(user=bob, content_type_id=_kind(), object_id=mug.pk, action_flag=2, change_message="Mine.")
+
+    told_by_log, received, *_ = told(client_of(staff).get(*page(mug, "history")))
+
+    assert (told_by_log[:2], received[:2]) == (("Mine.", "bob"), ("Stock +1, received", "staff"))
+
+
 @pytest.mark.parametrize("name", ["ledger", "history"])
 def test_markup_is_escaped(staff, client_of, a_product, name):
     evil = "<script>alert(1)</script>"
