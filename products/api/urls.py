@@ -8,6 +8,7 @@ from products.api.views.cart import CartViewSet
 from products.api.views.categories import CategoryViewSet
 from products.api.views.customers import CustomerViewSet
 from products.api.views.docs import DocsView, SchemaView
+from products.api.views.events import EventTypesView, FeedView
 from products.api.views.fulfilment import FulfilmentViewSet
 from products.api.views.orders import OrderViewSet
 from products.api.views.products import ProductViewSet
@@ -49,6 +50,8 @@ urlpatterns = [
     ),
     path("api/products/<int:pk>/stock", StockView.as_view(), name="stock"),
     path("api/stock", BulkStockView.as_view(), name="bulk-stock"),
+    path("api/events", FeedView.as_view(), name="events"),
+    path("api/events/types", EventTypesView.as_view(), name="event-types"),
     path("api/tokens", OwnTokenViewSet.as_view({"get": "list", "delete": "revoke_all"}), name="own-tokens"),
     path("api/tokens/<int:pk>", OwnTokenViewSet.as_view({"delete": "revoke"}), name="own-token"),
     path("api-token-auth", TokenView.as_view(), name="token"),

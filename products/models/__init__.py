@@ -27,6 +27,7 @@ from products.exceptions import (
 from products.models.addresses import Address
 from products.models.categories import Category
 from products.models.events import Event
+from products.models.feed import FeedEntry, FeedState
 from products.models.fulfilment import (
     Cancellation,
     CancellationLine,
@@ -59,6 +60,8 @@ __all__ = [
     "CustomerGone",
     "DomainError",
     "Event",
+    "FeedEntry",
+    "FeedState",
     "IdempotencyKeyConflict",
     "IdempotentReplay",
     "InsufficientStock",

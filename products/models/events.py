@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any, Never
 
 from django.conf import settings
-from django.db import models
-from django.db.models import Q
+from django.db import models, transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from products.models.feed import FeedEntry
 from products.models.querysets import AppendOnlyQuerySet
 
 MIN_RETENTION = timedelta(days=30)
@@ -25,10 +26,17 @@ class EventQuerySet(AppendOnlyQuerySet["Event"]):
         return self.filter(at__lt=moment)
 
     def purge(self) -> int:
-        """Delete these events, oldest first and in batches, so that every transaction is short; return their number."""
+        """Delete these events, oldest first and in batches, so that every transaction is short; return their number.
+
+        Those that have no position in the feed yet stay.
+        """
         purged = 0
-        while batch := list(self.order_by("pk").values_list("pk", flat=True)[:BATCH]):
-            purged += models.QuerySet.delete(self.filter(pk__in=batch))[0]
+        told = self.filter(Exists(FeedEntry.objects.filter(event=OuterRef("pk"))))
+        while batch := list(told.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+            with transaction.atomic():
+                FeedEntry.objects.filter(event__in=batch).delete()
+                models.QuerySet.delete(self.filter(pk__in=batch))
+            purged += len(batch)
         return purged
 
 

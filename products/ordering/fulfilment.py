@@ -215,6 +215,9 @@ def record(
     count(parts, kind.counter)
     after = status_of(before, lines) if lines else kind.status
     facts = {kind.noun: number, "lines": [facts_of(part, kind) for part in parts]}
+    if kind is SHIP:
+        # Texts that were validated as one printable line, which JSON can hold: see Event.
+        facts["parcel"] = {name: values.get(name, "") for name in ("carrier", "tracking_number")}
     stock: list[Statement] = []
     if kind.reason is not None:
         stock = Product.objects.put_back(movements_of(parts), kind.reason, number)

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.db.models import OuterRef, Subquery, Sum
 
-from products.db.bulk_sql import execute_batch, insert_many_sql, insert_returning_ids
+from products.db.bulk_sql import execute_batch, insert_many_sql, insert_returning_ids, insert_sql
 from products.db.retry import atomic_with_retry
 from products.exceptions import (
     DomainError,
@@ -76,7 +76,7 @@ class StockAdjustment:
         if delta:
             execute_batch(products.increment_stock({self.product.pk: delta}))
         self.product.set_stock(stock + delta)
-        return self._record(delta) if delta else None
+        return self._record(delta, stock + delta) if delta else None
 
     def check(self) -> None:
         """Raise InvalidStockAdjustment for the number, and ValidationError for a note or key that is too long."""
@@ -146,10 +146,9 @@ class StockAdjustment:
             detail = f"The stock of a product is at most {MAX_STOCK} pieces."
             raise InvalidStockAdjustment(Violation("quantity_out_of_range", detail))
 
-    def _record(self, delta: int) -> StockMovement:
-        facts = {"delta": delta, "reason": self.reason.value}
-        Event.objects.create(kind="product.stock_moved", product=self.product, by=self.by, facts=facts)
+    def _record(self, delta: int, stock: int) -> StockMovement:
         movement = self.movement(delta)
+        execute_batch(insert_sql(Event, [_event_of(movement, stock)]))
         movement.write_row()
         return movement
 
@@ -221,7 +220,7 @@ def adjust_locked(adjustments: Sequence[StockAdjustment]) -> list[Outcome]:
         if (moved := outcomes[-1].movement) is not None:
             deltas[pk] = deltas.get(pk, 0) + delta
             made.append(moved)
-            events.append(_event_of(moved))
+            events.append(_event_of(moved, stocks[pk]))
     if made:
         # Balanced before: a product that came and went again needs no row, and its sum may be 0.
         execute_batch(type(adjustments[0].product).objects.increment_stock(deltas), *insert_many_sql(Event, events))
@@ -251,6 +250,7 @@ def _earlier_by_key(adjustments: Sequence[StockAdjustment]) -> dict[str | None, 
     return {movement.idempotency_key: (movement, getattr(movement, "after")) for movement in found}  # noqa: B009
 
 
-def _event_of(movement: StockMovement) -> dict[str, Any]:
-    facts = {"delta": movement.delta, "reason": str(movement.reason)}
+def _event_of(movement: StockMovement, stock: int) -> dict[str, Any]:
+    """Return the row of the event of a movement that has left the product with this stock."""
+    facts = {"delta": movement.delta, "reason": str(movement.reason), "stock": stock}
     return {"kind": "product.stock_moved", "product_id": movement.product_id, "by_id": movement.by_id, "facts": facts}

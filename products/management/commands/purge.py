@@ -6,6 +6,7 @@ from django.contrib.sessions.models import Session
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from products.feed.sequencer import number_all_events
 from products.models import ApiToken, Event, LoginCounter, Order
 
 
@@ -24,6 +25,7 @@ class Command(BaseCommand):
         if dry_run:
             counts = [rows.count() for rows in (orders, events, tokens, sessions, counters)]
         else:
+            number_all_events()
             deleted = [rows.delete()[0] for rows in (tokens, sessions, counters)]
             counts = [orders.expire(), events.purge(), *deleted]
         self.stdout.write(

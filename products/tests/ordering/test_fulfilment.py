@@ -121,6 +121,7 @@ def test_the_event_says_which_lines(order, mug):
         "currency": "EUR",
         "shipment": 1,
         "lines": [{"line": str(line.pk), "product": mug.pk, "quantity": 2}],
+        "parcel": {"carrier": "", "tracking_number": ""},
     }
 
 

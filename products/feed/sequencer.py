@@ -1,0 +1,274 @@
+"""The sequencer: it gives every event a position, once the event's transaction has committed.
+
+Ids and timestamps are given before the commit, so a reader that goes by them passes what commits late; and one that
+waits for the oldest open transaction misses nothing, but hears of a stock in another order than it changed in. Here one
+sequencer at a time, under an advisory lock, numbers all events that are visible and have no position yet, by id. Who
+moves the stock of a product, or changes an order, locks it first and writes the event afterwards, so of two events
+about the same product or order the later one has the larger id, and is not visible before the other.
+
+A position is final: whoever has read up to it has missed nothing, and the last stock that was told is the stock.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
+
+from products.db.bulk_sql import execute_batch, insert_many_sql
+from products.db.retry import atomic_with_retry
+from products.models import Event, Order, Product, Reason, StockMovement
+from products.models.feed import FeedEntry, FeedState, unnumbered
+
+BATCH = 250
+"""How many events are numbered in one transaction at most."""
+
+LOCK = 0x53686F70_46656564
+"""The key of the advisory lock: "ShopFeed" in ASCII."""
+
+STOCK_MOVED = "product.stock_moved"
+
+# Who has written an event, or is about to in a statement that is running, holds this lock until the transaction ends.
+# It is taken before the event gets its id. A prepared transaction holds it too, and has no process.
+WRITERS = """
+    SELECT DISTINCT virtualtransaction FROM pg_locks
+    WHERE locktype = 'relation' AND relation = %s::regclass AND mode = 'RowExclusiveLock' AND granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND pid IS DISTINCT FROM pg_backend_pid()
+"""
+
+
+class Moved(NamedTuple):
+    """A stock movement that an event has caused, with the product's stock after it."""
+
+    movement: int | None
+    product: int
+    delta: int
+    stock: int | None
+
+
+def number_events() -> int:
+    """Give positions to the next events, BATCH at most; return how many. 0 too if another process is at it."""
+    numbered: int = atomic_with_retry(_number_under_lock)
+    return numbered
+
+
+def number_all_events() -> int:
+    """Give positions to all events that are visible and have none; return how many."""
+    total = 0
+    while numbered := number_events():
+        total += numbered
+    return total
+
+
+def is_behind() -> int:
+    """Return how many events are visible and have no position yet."""
+    state = FeedState.objects.first() or FeedState()
+    return unnumbered(Event.objects.all(), state.complete_to).count()
+
+
+def _number_under_lock() -> int:
+    if not _lock():
+        return 0
+    state = FeedState.objects.first() or FeedState()
+    before = vars(state).copy()
+    complete_to = _next_complete(state)
+    events = list(unnumbered(Event.objects.all(), state.complete_to)[:BATCH])
+    entries = list(_entries(events, state.position))
+    if entries:
+        state.position = entries[-1]["position"]
+        state.newest_event = max(state.newest_event, events[-1].pk)
+        execute_batch(*insert_many_sql(FeedEntry, entries))
+    # Only a pass that was not cut short has numbered everything up to there.
+    if not state.waiting_for and len(events) < BATCH:
+        state.complete_to, state.candidate = complete_to, None
+    if vars(state) != before or state._state.adding:
+        state.save()
+    return len(events)
+
+
+def _lock() -> bool:
+    database = connections[DEFAULT_DB_ALIAS]
+    if database.vendor != "postgresql":
+        return True  # SQLite has one writer at a time, and this transaction has begun as one.
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        return bool(cursor.fetchone()[0])
+
+
+def _next_complete(state: FeedState) -> int:
+    """Return the id up to which all events will have a position when this pass has numbered what it sees.
+
+    An event with a smaller id than one that was visible before comes from a transaction that had its lock on the table
+    by then. When all of those transactions have ended, the events that this pass sees are all there will ever be.
+    """
+    writers = _writers()
+    if state.candidate is None:
+        state.candidate, state.waiting_for = state.newest_event, sorted(writers)
+    else:
+        state.waiting_for = sorted(writers.intersection(state.waiting_for))
+    return state.complete_to if state.waiting_for else state.candidate
+
+
+def _writers() -> set[str]:
+    database = connections[DEFAULT_DB_ALIAS]
+    if database.vendor != "postgresql":
+        return set()
+    with database.cursor() as cursor:
+        cursor.execute(WRITERS, [Event._meta.db_table])
+        return {transaction for (transaction,) in cursor.fetchall()}
+
+
+def _entries(events: Sequence[Event], position: int) -> Iterable[dict[str, Any]]:
+    """Return the rows of the feed for these events, from the position after `position`."""
+    moved = _moved_by(events)
+    products = {each.product for parts in moved.values() for each in parts}
+    products |= {event.product_id for event in events if event.product_id is not None}
+    last: dict[str, dict[Any, int]] = {
+        "order": _last_sequences(Order.objects.all(), "order", {event.order_id for event in events if event.order_id}),
+        "product": _last_sequences(Product.objects.all(), "product", products),
+    }
+    thresholds = dict(Product.objects.filter(pk__in=products).values_list("pk", "low_stock"))
+
+    def row(type: str, event: Event, about: str, subject: Any, **values: Any) -> dict[str, Any]:
+        nonlocal position
+        position += 1
+        last[about][subject] = last[about].get(subject, 0) + 1
+        return {
+            "position": position,
+            "type": type,
+            "event_id": event.pk,
+            f"{about}_id": subject,
+            "sequence": last[about][subject],
+            **values,
+        }
+
+    for event in events:
+        parts = moved[event.pk]
+        if event.order_id is not None:
+            yield row(event.kind, event, "order", event.order_id)
+        elif event.kind != STOCK_MOVED:
+            yield row(event.kind, event, "product", event.product_id)
+        for part in parts:
+            values = {"movement_id": part.movement, "delta": part.delta, "stock": part.stock}
+            is_derived = event.order_id is not None
+            kind = _stock_type(event, part)
+            yield row(kind, event, "product", part.product, is_derived=is_derived, **values)
+            for crossed in _crossed(part, thresholds.get(part.product)):
+                yield row(crossed, event, "product", part.product, is_derived=True, **values)
+
+
+def _stock_type(event: Event, part: Moved) -> str:
+    if event.order_id is None:
+        return f"stock.{event.facts['reason'].lower()}"
+    return "stock.sold" if part.delta < 0 else "stock.returned"
+
+
+def _crossed(part: Moved, low_stock: int | None) -> list[str]:
+    """Return "stock.low" or "stock.out" if this movement has brought the stock there from above."""
+    if part.stock is None or part.delta > 0:
+        return []
+    before = part.stock - part.delta
+    threshold = (settings.LOW_STOCK if low_stock is None else low_stock) or 0
+    if part.stock == 0 < before:
+        return ["stock.out"]
+    return ["stock.low"] if part.stock <= threshold < before else []
+
+
+def _last_sequences(subjects: "QuerySet[Any]", about: str, ids: Iterable[Any]) -> dict[Any, int]:
+    """Return the newest sequence number of each of these orders or products that has one."""
+    entries = FeedEntry.objects.filter(**{about: OuterRef("pk")}).order_by("-sequence").values("sequence")[:1]
+    rows = subjects.filter(pk__in=ids).order_by().values_list("pk", Subquery(entries))
+    return {pk: sequence for pk, sequence in rows if sequence is not None}
+
+
+# Movements
+
+
+def _moved_by(events: Sequence[Event]) -> dict[int, list[Moved]]:
+    """Return what each event has done to the stock: {id of the event: its movements by product}."""
+    moved: dict[int, list[Moved]] = {event.pk: [] for event in events}
+    by_key: dict[tuple[Any, str, int], list[StockMovement]] = defaultdict(list)
+    keys = {event.pk: key for event in events if (key := _movement_key(event)) is not None}
+    orders = {order for order, _, _ in keys.values()}
+    for movement in StockMovement.objects.filter(line__order__in=orders).select_related("line").order_by("id"):
+        assert movement.line is not None  # noqa: S101 - for mypy: it was found by its line
+        by_key[movement.line.order_id, movement.reason, movement.part].append(movement)
+    caused = {pk: by_key[key] for pk, key in keys.items()}
+    stocks = _stocks_after([movement for movements in caused.values() for movement in movements])
+    for pk, movements in caused.items():
+        moved[pk] = [Moved(each.pk, each.product_id, each.delta, stocks[each.pk]) for each in movements]
+    for event in events:
+        if event.kind == STOCK_MOVED:
+            # An event that was written before events told the stock does not know it.
+            facts = event.facts
+            moved[event.pk] = [Moved(None, event.product_id or 0, facts["delta"], facts.get("stock"))]
+    return moved
+
+
+def _movement_key(event: Event) -> tuple[Any, str, int] | None:
+    """Return order, reason and part of the movements that belong to an order's event; None if it moved nothing."""
+    facts = event.facts
+    if event.order_id is None:
+        return None
+    if event.kind == "order.placed":
+        return event.order_id, Reason.SOLD, 0
+    if event.kind == "order.expired":
+        return event.order_id, Reason.EXPIRED, 0
+    if event.kind == "order.paid" and facts.get("from") == Order.Status.EXPIRED:
+        return event.order_id, Reason.SOLD, 1
+    # An order that was cancelled or returned before that was possible in parts has no number of the part.
+    if "cancellation" in facts or event.kind == "order.cancelled":
+        return event.order_id, Reason.CANCELLED, facts.get("cancellation", 0)
+    if "return" in facts or event.kind == "order.returned":
+        return event.order_id, Reason.RETURNED, facts.get("return", 0)
+    return None
+
+
+def _stocks_after(movements: Sequence[StockMovement]) -> dict[int, int]:
+    """Return the product's stock after each of these movements: {id of the movement: pieces}.
+
+    It is summed from the newest entry of the product on; the ledger before that is summed once, for the first entry.
+    """
+    newest: dict[int, int] = {}
+    for movement in movements:
+        newest[movement.product_id] = max(newest.get(movement.product_id, 0), movement.pk)
+    first: dict[int, int] = {}
+    for movement in movements:
+        first.setdefault(movement.product_id, movement.pk)
+    stock = _last_known(first)
+    since = Q()
+    for product, up_to in newest.items():
+        since |= Q(product=product, id__gt=stock[product][0], id__lte=up_to)
+    rows = StockMovement.objects.filter(since).order_by("id").values_list("id", "product", "delta") if newest else ()
+    running = {product: pieces for product, (_, pieces) in stock.items()}
+    after: dict[int, int] = {}
+    for pk, product, delta in rows:
+        running[product] += delta
+        after[pk] = running[product]
+    # One that the feed has passed already, because somebody has written its event by hand.
+    for movement in movements:
+        if movement.pk not in after:
+            after[movement.pk] = movement.stock_after()
+    return after
+
+
+def _last_known(first: Mapping[int, int]) -> dict[int, tuple[int, int]]:
+    """Return for each product a movement before those at hand and the stock after it: {id: (movement, pieces)}.
+
+    That is the newest one of an order in the feed; for a product that has none, the one before `first`.
+    """
+    told = FeedEntry.objects.filter(product=OuterRef("pk"), movement__isnull=False).order_by("-sequence")
+    columns = [Subquery(told.values(name)[:1]) for name in ("movement", "stock")]
+    rows = Product.objects.filter(pk__in=first).order_by().values_list("pk", *columns)
+    known = {pk: (movement, stock) for pk, movement, stock in rows if movement is not None}
+    before = Q()
+    for product in set(first) - set(known):
+        known[product] = (first[product] - 1, 0)
+        before |= Q(product=product, id__lt=first[product])
+    if before:
+        sums = StockMovement.objects.filter(before).order_by().values_list("product").annotate(Sum("delta"))
+        known |= {product: (first[product] - 1, pieces) for product, pieces in sums}
+    return known
