@@ -2,7 +2,7 @@
 
     python -m chaos.feed --seconds 30 --processes 20 --seed 1
 
-starts a PostgreSQL of its own and processes that place carts of several lines, cancel and receive, while one transaction
+starts a PostgreSQL of its own and processes that place orders of several lines, cancel and receive, while a transaction
 that has written an event stays open. A reader of the feed has to be told every event once, those of each product in
 order, and in the end the stock that the database has. Beside it, for comparison, one reader goes by `id >`, and one by
 the oldest open transaction (`pg_snapshot_xmin`). Exits with 0 if the reader of the feed was told everything right.

@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 MOVEMENTS, EVENTS = "products_stockmovement", "products_event"
+FEED = "products_feedentry"
 ORDERS, LINES = "products_order", "products_orderline"
 SHIPMENTS = "products_shipment"
 WRITTEN_ONCE = (
@@ -84,6 +85,7 @@ change needs a migration that calls `install`."""
 APPEND_ONLY = (
     " is append-only: the ledger and the history are never rewritten. In tests, products.testing empties them."
 )
+FEED_IS_FINAL = "A position in the feed is final: readers have been told of it."
 LINES_ARE_FROZEN = (
     "The lines of a placed order are frozen: product, quantity, SKU, name, unit price and order. "
     "Cancel or return the order and place another one."
@@ -138,6 +140,7 @@ HISTORY_RULES = [
     Rule(f"{MOVEMENTS}_no_delete", MOVEMENTS, "DELETE", MOVEMENTS + APPEND_ONLY),
     Rule(f"{EVENTS}_no_update", EVENTS, "UPDATE", EVENTS + APPEND_ONLY),
     Rule(f"{EVENTS}_no_delete", EVENTS, "DELETE", EVENTS + APPEND_ONLY, IS_YOUNGER_THAN_30_DAYS),
+    Rule(f"{FEED}_no_update", FEED, "UPDATE", FEED_IS_FINAL),
 ]
 
 # A line has a unit price from the moment its order is placed, and a cart's line has none: so no other table is read.

@@ -3,6 +3,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+from products.db import triggers
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -10,6 +12,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunPython(triggers.remove, triggers.install),
         migrations.CreateModel(
             name="FeedState",
             fields=[
@@ -134,4 +137,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.RunPython(triggers.install, triggers.remove),
     ]

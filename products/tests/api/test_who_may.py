@@ -80,6 +80,11 @@ api/products/<int:pk>/stock      GET,HEAD,OPTIONS     401      403     403     4
 api/stock                        POST,OPTIONS         401      403     403     403   200       200     401     401
                                  others               401      403     403     403   405       405     401     401
 
+api/events                       GET,HEAD,OPTIONS     401      403     403     403   200       200     401     401
+                                 others               401      403     403     403   405       405     401     401
+api/events/types                 GET,HEAD,OPTIONS     401      403     403     403   200       200     401     401
+                                 others               401      403     403     403   405       405     401     401
+
 api/orders                       GET,HEAD,OPTIONS     401      200     200     200   200       200     401     401
                                  POST                 401      201     201     201   201       201     401     401
                                  others               401      405     405     405   405       405     401     401

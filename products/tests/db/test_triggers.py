@@ -8,12 +8,12 @@ from django.db.migrations.loader import MigrationLoader
 
 from products.db import triggers
 
-LAST_INSTALLED_BY = "0040_bounded_amounts"
+LAST_INSTALLED_BY = "0051_feed"
 """The newest migration that calls triggers.install."""
 
 DIGESTS = {
-    "postgresql": "255fac3d525e51cf8e1f1c94ce90e8a17e3b7530875bd3ee3808eedb918f23cd",
-    "sqlite": "0316c189d283eedaaf4f56a25b110209ecd97ff61d250792fec4ccc4919702c6",
+    "postgresql": "6681b1eaabe8a854a17461378594f4cd1e495345a9d3c41d1c7bf3c686b3d812",
+    "sqlite": "949ab6a8fdd305eea85bf0948960125d00f3deca5bf2693a4c35b1670249c280",
 }
 """Of the SQL with which it creates the triggers."""
 

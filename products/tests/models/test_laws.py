@@ -5,6 +5,7 @@ from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 from django.db.models import UniqueConstraint
 
+from products.feed.sequencer import number_all_events
 from products.models import Address, Category, Order, Status
 from products.testing import triggers_lifted
 
@@ -129,6 +130,19 @@ VIOLATIONS = {
         EVENT.format(order="NULL", product="NULL"),
         EVENT.format(order="id", product="(SELECT min(id) FROM products_product)"),
     ],
+    "a_feed_position_is_positive": ["UPDATE products_feedentry SET position = 0 WHERE position = 1"],
+    "a_feed_entry_is_about_an_order_or_a_product": [
+        "UPDATE products_feedentry SET product_id = NULL WHERE order_id IS NULL",
+        "UPDATE products_feedentry SET product_id = (SELECT min(id) FROM products_product) WHERE order_id IS NOT NULL",
+    ],
+    "an_event_is_told_once": ["UPDATE products_feedentry SET is_derived = false"],
+    "one_feed_entry_per_order_and_sequence": [
+        "UPDATE products_feedentry SET sequence = 1 WHERE order_id IS NOT NULL",
+    ],
+    "one_feed_entry_per_product_and_sequence": [
+        "UPDATE products_feedentry SET sequence = 1 WHERE product_id IS NOT NULL",
+    ],
+    "there_is_one_feed_state": ["UPDATE products_feedstate SET id = 2"],
     "paid_and_refunded_are_not_negative": ["UPDATE products_order SET refunded = -0.01"],
     "refunded_is_at_most_what_was_paid": ["UPDATE products_order SET refunded = paid + 0.01"],
     "shipped_and_cancelled_are_at_most_the_quantity": [
@@ -184,6 +198,7 @@ def _a_small_world(alice, a_product, a_category):
         fulfilled.refund(lines=[(lamp, 1)], key=key)
     for line1 in ("Hauptstr. 1", "Nebenstr. 2"):
         Address.objects.create(customer=alice, name="Alice", line1=line1, city="Berlin", country="DE")
+    number_all_events()
 
 
 def constraints():
