@@ -118,9 +118,13 @@ def _order_data(
             "note": order.note,
             "ship_to": order.ship_to,
         }
-    extra = ("shipment", "cancellation", "return", "refund", "amount", "carrier", "tracking_number")
+    data |= {name: facts[name] for name in ("shipment", "cancellation", "return", "refund", "amount") if name in facts}
+    if event.kind == "order.tracking_corrected":
+        corrected = {name: facts[name] for name in ("carrier", "tracking_number") if name in facts}
+        data |= {name: change["to"] for name, change in corrected.items()}
+        data["old"] = {name: change["from"] for name, change in corrected.items()}
     data |= facts.get("parcel", {})
-    return data | {name: facts[name] for name in extra if name in facts}
+    return data
 
 
 def _told_lines(

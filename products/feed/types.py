@@ -6,6 +6,8 @@ know. The schemas allow nothing more, so that a test notices what is missing her
 
 from typing import Any, NamedTuple
 
+from products.models.addresses import PARTS
+
 VERSION = 1
 
 Schema = dict[str, Any]
@@ -69,10 +71,10 @@ def _object(properties: dict[str, Schema], optional: dict[str, Schema] | None = 
 
 
 def _or_null(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
+    return schema | {"type": [schema["type"], "null"]}
 
 
-SHIP_TO = _or_null({"type": "object", "additionalProperties": TEXT})
+SHIP_TO = _or_null(_object(dict.fromkeys(PARTS, TEXT)))
 LINE = {"line": ID, "product": INTEGER, "sku": TEXT, "name": TEXT, "quantity": {"type": "integer", "minimum": 1}}
 STOCK_AFTER = {"stock": _or_null(PIECES)}
 PLACED_LINE = {
@@ -102,6 +104,33 @@ PLACED = {
     "note": TEXT,
     "ship_to": SHIP_TO,
 }
+
+TEXTS = {"type": "array", "items": TEXT}
+FIELDS = _object(
+    {},
+    {
+        **{
+            name: _or_null(TEXT)
+            for name in (
+                "sku",
+                "name",
+                "description",
+                "vendor",
+                "barcode",
+                "tax_class",
+                "price",
+                "list_price",
+                "retired_at",
+            )
+        },
+        **{name: _or_null(INTEGER) for name in ("category", "weight", "low_stock")},
+        "tags": TEXTS,
+        "images": TEXTS,
+        # Which fields have changed, as the history of a product names them.
+        "fields": TEXTS,
+    },
+)
+"""Fields of a product."""
 
 EXAMPLE_LINE = {
     "line": "0192f1c0-7a51-7c3e-9a55-0d8e6a1f4c21",
@@ -166,16 +195,15 @@ def _of_stock(name: str, description: str, **changes: Any) -> EventType:
 
 
 def _of_product(name: str, description: str, old: dict[str, Any], new: dict[str, Any]) -> EventType:
-    values = {"type": "object"}
-    data = _object({"product": INTEGER, "sku": TEXT, "old": values, "new": values})
+    data = _object({"product": INTEGER, "sku": TEXT, "old": FIELDS, "new": FIELDS})
     return EventType(name, description, data, {"product": 1, "sku": "MUG-1", "old": old, "new": new})
 
 
 NUMBER = {"type": "integer", "minimum": 1}
+OLD_TRACKING = _object({}, {"carrier": TEXT, "tracking_number": TEXT})
 SHIPMENT = {"shipment": (NUMBER, 1), "carrier": (TEXT, "DHL"), "tracking_number": (TEXT, "00340434161094021501")}
 CANCELLATION = {"cancellation": (NUMBER, 1)}
 RETURN = {"return": (NUMBER, 1)}
-CHANGE = {"anyOf": [TEXT, _object({"from": TEXT, "to": TEXT})]}
 
 TYPES = {
     each.name: each
@@ -191,8 +219,9 @@ TYPES = {
             "SHIPPED",
             "SHIPPED",
             shipment=(NUMBER, 1),
-            carrier=(CHANGE, {"from": "DHL", "to": "UPS"}),
-            tracking_number=(CHANGE, {"from": "123", "to": "321"}),
+            carrier=(TEXT, "UPS"),
+            tracking_number=(TEXT, "321"),
+            old=(OLD_TRACKING, {"carrier": "DHL", "tracking_number": "123"}),
         ),
         _of_order("order.delivered", "An order was delivered.", "SHIPPED", "DELIVERED"),
         _of_order(
@@ -243,3 +272,14 @@ TYPES = {
         _of_stock("stock.out", "The last piece has gone.", stock=0),
     )
 }
+
+
+def any_data() -> Schema:
+    """Return the schema of the data of any type: all members, of which each type has some."""
+    members = {name: schema for each in TYPES.values() for name, schema in each.data["properties"].items()}
+    of_lines: dict[str, Schema] = {}
+    for each in TYPES.values():
+        of_lines |= each.data["properties"].get("lines", {"items": {"properties": {}}})["items"]["properties"]
+    old = _object({}, FIELDS["properties"] | OLD_TRACKING["properties"])
+    members |= {"order": _or_null(ID), "old": old, "lines": {"type": "array", "items": _object({}, of_lines)}}
+    return {"type": "object", "properties": members}

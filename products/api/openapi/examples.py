@@ -6,9 +6,11 @@ The goods are those of the demo data, and a shop that has just loaded it accepts
 from typing import Any
 
 from products.api.openapi.responses import PROBLEMS
+from products.feed.types import TYPES, VERSION
 
 MORNING, NOON = "2026-01-31T08:30:00Z", "2026-01-31T12:00:00.123456Z"
 ORDER_ID, LINE_ID = "019c13f4-7c1e-7b52-a1c5-3e7b1f0c6d2a", "019c13f4-7c1f-7d3a-9f06-0a6b7c8d9e10"
+SOLD = TYPES["stock.sold"]
 KEY, CURSOR = "basket-4711", "WyJu"
 
 NAMED = {"sku": "MUG-STONE", "name": "Stoneware mug, grey, 350 ml"}
@@ -220,6 +222,20 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "lines": {"lines": [{"sku": "MUG-STONE", "quantity": 1}]},
     },
     "TrackingCorrection": {"tracking": {"tracking_number": "JJD0003400091234568"}},
+    "EventTypes": {
+        "types": {
+            "results": [
+                {
+                    "type": SOLD.name,
+                    "version": VERSION,
+                    "description": SOLD.description,
+                    "example": SOLD.full_example,
+                    "schema": SOLD.schema,
+                }
+            ]
+        }
+    },
+    "Feed": {"page": {"position": 1042, "has_more": False, "results": [SOLD.full_example]}},
     "EventPage": {"page": page(EVENT, f"/api/orders/{ORDER_ID}/events")},
     "IssuedToken": {"token": {"token": "shop_Zk3vQ9xR7mZ2wB8nL5cY1jF6hD4gS0pA", "expires_at": "2026-03-02T08:30:00Z"}},
     "LedgerOrStock": {"ledger": page(MOVEMENT, "/api/products/1/stock"), "at_a_moment": STOCK_AT},

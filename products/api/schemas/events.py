@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from products.api.http.fields import StrictIntegerField, StrictSerializer, StrictTextField
-from products.feed.types import TYPES, EventType
+from products.feed.types import TYPES, EventType, any_data
 
 MAX_LIMIT = 100
 MAX_WAIT = 25
@@ -42,6 +43,27 @@ class FeedQuery(StrictSerializer):
     )
 
 
+@extend_schema_field(any_data())
+class DataField(serializers.DictField):
+    """The data of an event, which the JSON Schema of its type describes exactly."""
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "properties": {
+            "$schema": {"type": "string"},
+            "title": {"type": "string"},
+            "description": {"type": "string"},
+            "type": {"type": "string"},
+            "required": {"type": "array", "items": {"type": "string"}},
+        },
+    }
+)
+class JsonSchemaField(serializers.DictField):
+    """A JSON Schema, draft 2020-12."""
+
+
 class FeedEntryResponse(serializers.Serializer):
     position = serializers.IntegerField(help_text="Rises without gaps over all types.")
     type = serializers.CharField(help_text="Such as `order.placed`.")
@@ -49,9 +71,7 @@ class FeedEntryResponse(serializers.Serializer):
     at = serializers.DateTimeField()
     by = serializers.IntegerField(allow_null=True, help_text="The id of the user who caused it.")
     sequence = serializers.IntegerField(help_text="The number among the events of the same order or product.")
-    data = serializers.DictField(  # type: ignore[assignment] # DRF takes the declared fields off the class
-        help_text="As the JSON Schema of the type says."
-    )
+    data = DataField(help_text="As the JSON Schema of the type says.")  # type: ignore[assignment] # DRF takes it off the class
 
 
 class FeedResponse(serializers.Serializer):
@@ -64,8 +84,8 @@ class EventTypeResponse(serializers.Serializer):
     type = serializers.CharField()
     version = serializers.IntegerField()
     description = serializers.CharField()
-    example = serializers.DictField()
-    schema = serializers.DictField(help_text="JSON Schema, draft 2020-12.")
+    example = FeedEntryResponse()
+    schema = JsonSchemaField(help_text="JSON Schema, draft 2020-12.")
 
 
 class EventTypesResponse(serializers.Serializer):
