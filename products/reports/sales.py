@@ -1,0 +1,198 @@
+"""Sales: what was ordered in a period and kept, by day, by product and by category.
+
+A figure belongs to the day on which its order was placed, paid or not, in the shop's time zone. What is cancelled,
+expired or returned later is taken off that day again. docs/backoffice.md defines the words.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.db.models import Case, Count, F, Q, QuerySet, Sum, When
+from django.db.models.functions import Coalesce, TruncDate
+from django.utils import timezone
+
+from products.models import Category, Order, OrderLine, Refund, Status
+from products.models.money import MoneyField
+from products.reports.amounts import KEPT, as_amount, kept_gross, kept_tax
+from products.reports.periods import Period
+
+GIVEN_UP = (Status.CANCELLED, Status.EXPIRED)
+"""The statuses of an order of which nothing was delivered."""
+
+
+class DayOfSales(NamedTuple):
+    """What was sold on a day; `gross` is `net` and `tax` together. Shipping and refunds are beside it, not in it."""
+
+    day: date
+    orders: int = 0
+    pieces: int = 0
+    net: Decimal = Decimal("0.00")
+    tax: Decimal = Decimal("0.00")
+    gross: Decimal = Decimal("0.00")
+    shipping: Decimal = Decimal("0.00")
+    refunded: Decimal = Decimal("0.00")
+
+
+class SoldProduct(NamedTuple):
+    """What was sold of a product, under its present SKU and name."""
+
+    product: int
+    sku: str
+    name: str
+    pieces: int
+    net: Decimal
+    tax: Decimal
+    gross: Decimal
+
+
+class SoldCategory(NamedTuple):
+    """What was sold in a category itself, and in its branch: with all categories below it. `path` begins at the top."""
+
+    path: str
+    pieces: int
+    gross: Decimal
+    branch_pieces: int
+    branch_gross: Decimal
+
+
+class Sales(NamedTuple):
+    """The orders of a day of which something is kept, and their revenue with tax."""
+
+    orders: int = 0
+    gross: Decimal = Decimal("0.00")
+
+
+NO_CATEGORY = "(no category)"
+NOTHING = (0, Decimal("0.00"))
+
+
+def revenue_by_day(period: Period) -> dict[date, Sales]:
+    """Return the orders and the revenue of each day of the period; one statement."""
+    found = {row["day"]: Sales(row["orders"], as_amount(row["gross"])) for row in _by_day(period)}
+    return {day: found.get(day, Sales()) for day in period.days()}
+
+
+def sales_by_day(period: Period) -> list[DayOfSales]:
+    """Return the figures of each day of the period; three statements."""
+    days = {day: DayOfSales(day) for day in period.days()}
+    for row in _by_day(period, tax=Sum(kept_tax()), pieces=Sum(KEPT)):
+        gross, tax = as_amount(row["gross"]), as_amount(row["tax"])
+        days[row["day"]] = days[row["day"]]._replace(
+            orders=row["orders"], pieces=int(row["pieces"]), net=gross - tax, tax=tax, gross=gross
+        )
+    for day, amount in _shipping_by_day(period):
+        days[day] = days[day]._replace(shipping=amount)
+    for day, amount in _refunds_by_day(period):
+        days[day] = days[day]._replace(refunded=amount)
+    return [*days.values()]
+
+
+def sales_by_product(period: Period) -> list[SoldProduct]:
+    """Return what was sold of each product of which something is kept, the highest revenue first; one statement."""
+    rows = (
+        _lines_of(period)
+        .values("product", "product__sku", "product__name")
+        .annotate(pieces=Sum(KEPT), gross=Sum(kept_gross()), tax=Sum(kept_tax()))
+        .filter(pieces__gt=0)
+        .order_by("-gross", "product")
+    )
+    return [_sold(row) for row in rows]
+
+
+def best_sellers(period: Period, *, number: int = 10) -> list[SoldProduct]:
+    """Return the products of which most pieces were sold; one statement."""
+    rows = (
+        _lines_of(period)
+        .values("product", "product__sku", "product__name")
+        .annotate(pieces=Sum(KEPT), gross=Sum(kept_gross()), tax=Sum(kept_tax()))
+        .filter(pieces__gt=0)
+        .order_by("-pieces", "-gross", "product")
+    )
+    return [_sold(row) for row in rows[:number]]
+
+
+def sales_by_category(period: Period) -> list[SoldCategory]:
+    """Return what was sold in each category and its branch, as the tree is; two statements.
+
+    A product is counted where it is now. Categories in whose branch nothing was sold are left out.
+    """
+    rows = _lines_of(period).values("product__category").annotate(pieces=Sum(KEPT), gross=Sum(kept_gross()))
+    own: dict[int | None, tuple[int, Decimal]] = {
+        row["product__category"]: (int(row["pieces"]), as_amount(row["gross"])) for row in rows.order_by()
+    }
+    categories = {pk: (name, parent) for pk, name, parent in Category.objects.values_list("pk", "name", "parent")}
+    branches: dict[int, tuple[int, Decimal]] = defaultdict(lambda: NOTHING)
+    for pk, (pieces, gross) in own.items():
+        for above in _up_from(pk, categories):
+            branches[above] = (branches[above][0] + pieces, branches[above][1] + gross)
+    paths = {pk: " > ".join(reversed([categories[each][0] for each in _up_from(pk, categories)])) for pk in branches}
+    sold = [
+        SoldCategory(path, *own.get(pk, NOTHING), *branches[pk])
+        for pk, path in sorted(paths.items(), key=lambda pair: (pair[1], pair[0]))
+        if branches[pk][0]
+    ]
+    if own.get(None, NOTHING)[0]:
+        sold.append(SoldCategory(NO_CATEGORY, *own[None], *own[None]))
+    return sold
+
+
+def pieces_sold(period: Period, products: Any) -> dict[int, int]:
+    """Return how many pieces of each of these products, ids or a subquery, were sold in the period; one statement."""
+    rows = _lines_of(period).filter(product__in=products).values("product").annotate(pieces=Sum(KEPT)).order_by()
+    return {row["product"]: int(row["pieces"]) for row in rows}
+
+
+def _lines_of(period: Period) -> QuerySet[OrderLine]:
+    return OrderLine.objects.filter(order__placed_at__gte=period.start, order__placed_at__lt=period.end)
+
+
+def _by_day(period: Period, **figures: Any) -> Any:
+    """Return for each day of the period the orders of which something is kept, the revenue, and other `figures`."""
+    return (
+        _lines_of(period)
+        .values(day=_day_of("order__placed_at"))
+        .annotate(
+            orders=Count("order", distinct=True, filter=Q(quantity__gt=F("cancelled") + F("returned"))),
+            gross=Sum(kept_gross()),
+            **figures,
+        )
+        .order_by()
+    )
+
+
+def _shipping_by_day(period: Period) -> Iterator[tuple[date, Decimal]]:
+    """Yield what was charged for shipping, with tax, on the orders of each day that were not given up."""
+    shipping = Coalesce(F("shipping"), Decimal(0), output_field=MoneyField())
+    with_tax = Case(
+        When(prices_include_tax=True, then=shipping), default=shipping + F("shipping_tax"), output_field=MoneyField()
+    )
+    orders = Order.objects.filter(placed_at__gte=period.start, placed_at__lt=period.end)
+    rows = orders.exclude(status__in=GIVEN_UP).values(day=_day_of("placed_at")).annotate(amount=Sum(with_tax))
+    yield from rows.order_by().values_list("day", "amount")
+
+
+def _refunds_by_day(period: Period) -> Iterator[tuple[date, Decimal]]:
+    refunds = Refund.objects.filter(at__gte=period.start, at__lt=period.end)
+    yield from refunds.values(day=_day_of("at")).annotate(sum=Sum("amount")).order_by().values_list("day", "sum")
+
+
+def _day_of(moment: str) -> TruncDate:
+    return TruncDate(moment, tzinfo=timezone.get_default_timezone())
+
+
+def _sold(row: dict[str, Any]) -> SoldProduct:
+    gross, tax = as_amount(row["gross"]), as_amount(row["tax"])
+    sku, name = row["product__sku"], row["product__name"]
+    return SoldProduct(row["product"], sku, name, int(row["pieces"]), gross - tax, tax, gross)
+
+
+def _up_from(pk: int | None, categories: dict[int, tuple[str, int | None]]) -> list[int]:
+    """Return the ids of a category and of all above it; of a category that was made meanwhile, none."""
+    path: list[int] = []
+    while pk is not None and pk in categories and pk not in path:
+        path.append(pk)
+        pk = categories[pk][1]
+    return path

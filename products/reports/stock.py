@@ -1,0 +1,77 @@
+"""Stock: what it is worth, what is sold out, and what came back."""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db.models import Count, Sum
+
+from products.currencies import scaled
+from products.models import Product, ReturnLine
+from products.reports.periods import Period
+from products.reports.sales import pieces_sold
+
+COLUMNS = ("pk", "sku", "name", "stock", "price")
+
+
+class ProductValue(NamedTuple):
+    """The stock of a product at its present price, which has the tax in it if the shop's prices do."""
+
+    product: int
+    sku: str
+    name: str
+    stock: int
+    price: Decimal
+    value: Decimal
+
+
+class Shortage(NamedTuple):
+    """A product on sale of which nothing is left, with the pieces that were sold in the period."""
+
+    product: int
+    sku: str
+    name: str
+    stock: int
+    sold: int
+
+
+class Returned(NamedTuple):
+    """What came back of a product in a period; `restocked` of it can be sold again."""
+
+    product: int
+    sku: str
+    name: str
+    returns: int
+    pieces: int
+    restocked: int
+
+
+def stock_value() -> list[ProductValue]:
+    """Return what the stock of each product that has any is worth, the most valuable first; one statement.
+
+    Retired products are among them: their pieces are still on the shelf.
+    """
+    # Multiplied here, because SQLite would do it with binary fractions.
+    values = [
+        ProductValue(pk, sku, name, stock, price, scaled(stock * price, settings.CURRENCY))
+        for pk, sku, name, stock, price in Product.objects.in_stock().order_by().values_list(*COLUMNS)
+    ]
+    return sorted(values, key=lambda each: (-each.value, each.product))
+
+
+def sold_out(period: Period) -> list[Shortage]:
+    """Return the products on sale that are sold out, what sold best first; two statements."""
+    rows = list(Product.objects.on_sale().sold_out().values_list("pk", "sku", "name", "stock"))
+    sold = pieces_sold(period, Product.objects.on_sale().sold_out().order_by().values("pk"))
+    return sorted((Shortage(*row, sold.get(row[0], 0)) for row in rows), key=lambda each: (-each.sold, each.product))
+
+
+def returns(period: Period) -> list[Returned]:
+    """Return what came back of each product in the period, the most pieces first; one statement."""
+    rows = (
+        ReturnLine.objects.filter(return_of__at__gte=period.start, return_of__at__lt=period.end)
+        .values_list("line__product", "line__product__sku", "line__product__name")
+        .annotate(returns=Count("return_of", distinct=True), pieces=Sum("quantity"), put_back=Sum("restocked"))
+        .order_by("-pieces", "line__product")
+    )
+    return [Returned(*row) for row in rows]
