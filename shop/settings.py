@@ -38,7 +38,7 @@ ALLOWED_HOSTS = env.names(
 
 INSTALLED_APPS = [
     "products.apps.ProductsConfig",  # First, as it replaces a command and a receiver of django.contrib.auth.
-    "django.contrib.admin",
+    "shop.apps.ShopAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

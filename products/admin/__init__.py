@@ -1,14 +1,12 @@
 """The admin site. Stock and orders change through the models' verbs, never through an editable field."""
 
-from django.contrib import admin
-
 from products.admin.addresses import AddressAdmin
 from products.admin.events import EventAdmin
 from products.admin.orders import OrderAdmin
 from products.admin.products import CategoryAdmin, ProductAdmin
 from products.admin.stock import StockMovementAdmin
 from products.admin.tokens import ApiTokenAdmin
-from products.admin.users import AdminLoginForm, GroupAdmin, UserAdmin
+from products.admin.users import GroupAdmin, UserAdmin
 
 __all__ = [
     "AddressAdmin",
@@ -21,7 +19,3 @@ __all__ = [
     "StockMovementAdmin",
     "UserAdmin",
 ]
-
-admin.site.site_title = admin.site.site_header = "Shop"
-admin.site.index_title = "Staff"
-admin.site.login_form = AdminLoginForm

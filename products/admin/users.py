@@ -3,17 +3,12 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group, User
-from django.contrib.auth.views import PasswordChangeView
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
-from django.urls import reverse_lazy
-from django.utils.decorators import method_decorator
 
-from products.admin.user_forms import NewUserForm, OwnPasswordForm, SetPasswordForm, UserForm
+from products.admin.user_forms import NewUserForm, SetPasswordForm, UserForm
 from products.admin.versioned_forms import VersionedAdmin
 from products.audit_log import SecurityEvent, record
 from products.models import ApiToken
@@ -21,29 +16,6 @@ from products.models import ApiToken
 PERMISSION_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 admin.site.unregister([User, Group])
-
-
-class AdminLoginForm(AdminAuthenticationForm):
-    """Records who enters the admin, and who has a valid password but no access to it."""
-
-    def confirm_login_allowed(self, user: User) -> None:
-        try:
-            super().confirm_login_allowed(user)
-        except ValidationError:
-            record(SecurityEvent.ADMIN_REFUSED, self.request, user=user.pk)
-            raise
-        record(SecurityEvent.ADMIN_ENTERED, self.request, user=user.pk)
-
-
-@method_decorator(transaction.atomic, name="post")
-class OwnPasswordView(PasswordChangeView):
-    """The page where staff change their own password, with a form that undoes nothing that happens meanwhile."""
-
-    form_class = OwnPasswordForm
-    success_url = reverse_lazy("admin:password_change_done")
-
-    def get_context_data(self, **context: Any) -> dict[str, Any]:
-        return super().get_context_data(**admin.site.each_context(self.request), **context)
 
 
 @admin.register(User)

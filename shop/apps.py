@@ -1,0 +1,15 @@
+"""Django's admin, with the shop's own site."""
+
+from importlib import import_module
+
+from django.contrib.admin.apps import AdminConfig
+
+
+class ShopAdminConfig(AdminConfig):
+    default_site = "products.admin.site.ShopAdminSite"
+
+    def ready(self) -> None:
+        """Import the shop's admin, and then the other apps'."""
+        # First: if the site were made before, importing its package would register every model on another site.
+        import_module("products.admin")
+        super().ready()
