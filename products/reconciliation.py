@@ -1,9 +1,11 @@
 """Reconciliation: compare stock, ledger, order lines, totals, statuses, payments and events with each other.
 
-A constant number of statements, each of which reads whole tables: for a nightly job, not for a probe.
+A constant number of statements, each of which reads whole tables: for a nightly job, not for a probe. Nothing of the
+shop is changed; the result is recorded as a StockCheck.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -25,6 +27,7 @@ from products.models import (
     ReturnLine,
     ShipmentLine,
     Status,
+    StockCheck,
     StockMovement,
 )
 from products.models.events import MIN_RETENTION
@@ -32,6 +35,7 @@ from products.models.fulfilment import FulfilmentLine
 from products.models.money import MoneyField
 from products.models.order_lines import COUNTERS
 from products.models.order_status import status_of
+from products.models.stock_checks import MAX_SENTENCES
 from products.ordering.fulfilment import due
 
 DISCOUNTS = F("lines__discount") + F("lines__discount_share")
@@ -41,6 +45,24 @@ NAME_OF = {"back_by_cancelling": "back by cancelling", "back_by_returning": "bac
 HAS_PAID = [Status.PAID, Status.SHIPPED, Status.DELIVERED, Status.RETURNED]
 HAS_NOT_PAID = [Status.CART, Status.PLACED, Status.EXPIRED]
 """A cancelled order may have been paid before."""
+
+
+def check(tell: Callable[[str], object]) -> StockCheck:
+    """Tell every difference as soon as it is found; record the result, and return it."""
+    at, began, found, first = timezone.now(), time.monotonic(), 0, []
+    for sentence in differences():
+        tell(sentence)
+        found += 1
+        if found <= MAX_SENTENCES:
+            first.append(sentence)
+    return StockCheck.objects.create(
+        at=at,
+        seconds=round(time.monotonic() - began, 3),
+        products=Product.objects.count(),
+        orders=Order.objects.placed().count(),
+        differences=found,
+        sentences=first,
+    )
 
 
 def differences() -> Iterator[str]:

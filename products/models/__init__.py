@@ -44,6 +44,7 @@ from products.models.order_status import TRANSITIONS, Status
 from products.models.orders import Order
 from products.models.products import Product
 from products.models.stock import Reason, StockMovement
+from products.models.stock_checks import StockCheck
 from products.models.tokens import ApiToken
 from products.ordering.cart import Cart
 from products.ordering.validation import PricedItem
@@ -89,6 +90,7 @@ __all__ = [
     "SkuTaken",
     "SlugTaken",
     "Status",
+    "StockCheck",
     "StockHasMoved",
     "StockMovement",
     "StockSheetRejected",

@@ -5,7 +5,7 @@ expired or returned later is taken off that day again. docs/backoffice.md define
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -92,26 +92,12 @@ def sales_by_day(period: Period) -> list[DayOfSales]:
 
 def sales_by_product(period: Period) -> list[SoldProduct]:
     """Return what was sold of each product of which something is kept, the highest revenue first; one statement."""
-    rows = (
-        _lines_of(period)
-        .values("product", "product__sku", "product__name")
-        .annotate(pieces=Sum(KEPT), gross=Sum(kept_gross()), tax=Sum(kept_tax()))
-        .filter(pieces__gt=0)
-        .order_by("-gross", "product")
-    )
-    return [_sold(row) for row in rows]
+    return [_sold(row) for row in _by_product(period).order_by("-gross", "product")]
 
 
 def best_sellers(period: Period, *, number: int = 10) -> list[SoldProduct]:
     """Return the products of which most pieces were sold; one statement."""
-    rows = (
-        _lines_of(period)
-        .values("product", "product__sku", "product__name")
-        .annotate(pieces=Sum(KEPT), gross=Sum(kept_gross()), tax=Sum(kept_tax()))
-        .filter(pieces__gt=0)
-        .order_by("-pieces", "-gross", "product")
-    )
-    return [_sold(row) for row in rows[:number]]
+    return [_sold(row) for row in _by_product(period).order_by("-pieces", "-gross", "product")[:number]]
 
 
 def sales_by_category(period: Period) -> list[SoldCategory]:
@@ -163,6 +149,12 @@ def _by_day(period: Period, **figures: Any) -> Any:
     )
 
 
+def _by_product(period: Period) -> Any:
+    """Return what was sold of each product of which something is kept."""
+    lines = _lines_of(period).values("product", "product__sku", "product__name")
+    return lines.annotate(pieces=Sum(KEPT), gross=Sum(kept_gross()), tax=Sum(kept_tax())).filter(pieces__gt=0)
+
+
 def _shipping_by_day(period: Period) -> Iterator[tuple[date, Decimal]]:
     """Yield what was charged for shipping, with tax, on the orders of each day that were not given up."""
     shipping = Coalesce(F("shipping"), Decimal(0), output_field=MoneyField())
@@ -183,7 +175,7 @@ def _day_of(moment: str) -> TruncDate:
     return TruncDate(moment, tzinfo=timezone.get_default_timezone())
 
 
-def _sold(row: dict[str, Any]) -> SoldProduct:
+def _sold(row: Mapping[str, Any]) -> SoldProduct:
     gross, tax = as_amount(row["gross"]), as_amount(row["tax"])
     sku, name = row["product__sku"], row["product__name"]
     return SoldProduct(row["product"], sku, name, int(row["pieces"]), gross - tax, tax, gross)

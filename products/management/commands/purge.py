@@ -7,11 +7,13 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from products.feed.sequencer import number_all_events
-from products.models import ApiToken, Event, LoginCounter, Order
+from products.models import ApiToken, Event, LoginCounter, Order, StockCheck
 
 
 class Command(BaseCommand):
-    help = "Expire overdue unpaid orders; delete old events and expired tokens, sessions and login counters."
+    help = (
+        "Expire overdue unpaid orders; delete old events and expired tokens, sessions, login counters and stock checks."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="report what would be done, without doing it")
@@ -22,14 +24,14 @@ class Command(BaseCommand):
         tokens = ApiToken.objects.long_inactive()
         sessions = Session.objects.filter(expire_date__lt=timezone.now())
         counters = LoginCounter.objects.expired()
+        checks = StockCheck.objects.superseded()
         if dry_run:
-            counts = [rows.count() for rows in (orders, events, tokens, sessions, counters)]
+            counts = [rows.count() for rows in (orders, events, tokens, sessions, counters, checks)]
         else:
             number_all_events()
-            deleted = [rows.delete()[0] for rows in (tokens, sessions, counters)]
+            deleted = [rows.delete()[0] for rows in (tokens, sessions, counters, checks)]
             counts = [orders.expire(), events.purge(), *deleted]
         self.stdout.write(
-            "{}Orders expired: {}. Deleted: {} events, {} tokens, {} sessions, {} login counters.".format(
-                "Dry run, nothing was changed. " if dry_run else "", *counts
-            )
+            "{}Orders expired: {}. Deleted: {} events, {} tokens, {} sessions, {} login counters, "
+            "{} stock checks.".format("Dry run, nothing was changed. " if dry_run else "", *counts)
         )

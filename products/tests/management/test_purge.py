@@ -5,7 +5,7 @@ from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.utils import timezone
 
-from products.models import ApiToken, Event, LoginCounter, Order, events
+from products.models import ApiToken, Event, LoginCounter, Order, StockCheck, events, stock_checks
 
 
 def ago(**time):
@@ -13,7 +13,7 @@ def ago(**time):
 
 
 @pytest.fixture
-def old_and_current_rows(alice, a_product, settings):
+def old_and_current_rows(alice, a_product, settings, monkeypatch):
     """Create, for each kind of row that is purged, some that are due and some that are not."""
     settings.EVENT_RETENTION = timedelta(days=100)
     mug = a_product(stock=5, sku="MUG")
@@ -34,6 +34,9 @@ def old_and_current_rows(alice, a_product, settings):
         Session.objects.create(session_key=name, session_data="", expire_date=end)
     for name, minutes in (("old", 16), ("just ended", 14)):
         LoginCounter.objects.create(scope=name, tries=3, ends_at=ago(minutes=minutes).timestamp() // 1)
+    monkeypatch.setattr(stock_checks, "MAX_KEPT", 2)
+    for differences in (7, 1, 0):
+        StockCheck.objects.create(seconds=0.1, products=1, orders=3, differences=differences)
     return mug
 
 
@@ -45,13 +48,17 @@ def remaining(mug):
         "tokens": sorted(ApiToken.objects.values_list("name", flat=True)),
         "sessions": sorted(Session.objects.values_list("session_key", flat=True)),
         "login counters": sorted(LoginCounter.objects.values_list("scope", flat=True)),
+        "stock checks": [check.differences for check in StockCheck.objects.all()],
     }
 
 
 def test_purging_expires_and_deletes_what_is_due_and_nothing_else(old_and_current_rows, capsys):
     call_command("purge")
 
-    assert capsys.readouterr().out == "Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions, 1 login counters.\n"
+    assert (
+        capsys.readouterr().out
+        == "Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions, 1 login counters, 1 stock checks.\n"
+    )
     assert remaining(old_and_current_rows) == {
         "stock": 3,
         "orders": ["EXPIRED", "PLACED", "PLACED"],
@@ -59,6 +66,7 @@ def test_purging_expires_and_deletes_what_is_due_and_nothing_else(old_and_curren
         "tokens": ["active", "expired", "revoked"],
         "sessions": ["new"],
         "login counters": ["just ended"],
+        "stock checks": [0, 1],
     }
 
 
@@ -67,9 +75,7 @@ def test_a_dry_run_prints_the_same_counts_and_changes_nothing(old_and_current_ro
 
     call_command("purge", dry_run=True)
 
-    expected = (
-        "Dry run, nothing was changed. Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions, 1 login counters.\n"
-    )
+    expected = "Dry run, nothing was changed. Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions, 1 login counters, 1 stock checks.\n"
     assert capsys.readouterr().out == expected
     assert remaining(old_and_current_rows) == before
 
@@ -80,7 +86,10 @@ def test_purging_a_second_time_finds_nothing(old_and_current_rows, capsys):
 
     call_command("purge")
 
-    assert capsys.readouterr().out == "Orders expired: 0. Deleted: 0 events, 0 tokens, 0 sessions, 0 login counters.\n"
+    assert (
+        capsys.readouterr().out
+        == "Orders expired: 0. Deleted: 0 events, 0 tokens, 0 sessions, 0 login counters, 0 stock checks.\n"
+    )
 
 
 def test_all_old_events_are_deleted_in_batches(a_product, capsys, monkeypatch):
@@ -90,11 +99,17 @@ def test_all_old_events_are_deleted_in_batches(a_product, capsys, monkeypatch):
 
     call_command("purge")
 
-    assert capsys.readouterr().out == "Orders expired: 0. Deleted: 5 events, 0 tokens, 0 sessions, 0 login counters.\n"
+    assert (
+        capsys.readouterr().out
+        == "Orders expired: 0. Deleted: 5 events, 0 tokens, 0 sessions, 0 login counters, 0 stock checks.\n"
+    )
     assert [event.kind for event in Event.objects.all()] == ["product.created"]
 
 
 def test_the_former_name_still_works(old_and_current_rows, capsys):
     call_command("tidy")
 
-    assert capsys.readouterr().out == "Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions, 1 login counters.\n"
+    assert (
+        capsys.readouterr().out
+        == "Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions, 1 login counters, 1 stock checks.\n"
+    )
