@@ -35,7 +35,7 @@ DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-sqlite test-postgres coverage clients contract postman fuzz chaos chaos-control chaos-parts chaos-feed chaos-table steady bench bench-quick bench-growth bench-path bench-profile bench-large check openapi lock clean
+.PHONY: help install run test test-sqlite test-postgres coverage clients contract postman fuzz chaos chaos-control chaos-parts chaos-feed chaos-table steady bench bench-quick bench-growth bench-path bench-profile bench-large bench-admin check openapi lock clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -185,6 +185,9 @@ bench-profile: install ## show where the time of an order and of a product page 
 bench-large: install ## place orders of 1 to 2,000 lines on each database, and print statements and time (ARGS='--rounds 9')
 	@$(NO_DATABASE) $(BIN)/python -m benchmarks.large_orders $(ARGS)
 	@$(BIN)/python -m products.tests.postgres $(BIN)/python -m benchmarks.large_orders $(ARGS)
+
+bench-admin: install ## measure the back office's pages with 100,000 orders (ARGS='--rounds 9 --orders 100000')
+	@$(BIN)/python -m products.tests.postgres $(BIN)/python -m benchmarks.admin_pages $(ARGS)
 
 check: install ## lint, type-check, check migrations and the API contract
 	$(BIN)/ruff check

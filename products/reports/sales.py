@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import Case, Count, F, Q, QuerySet, Sum, When
+from django.db.models import Case, Count, F, QuerySet, Sum, When
 from django.db.models.functions import Coalesce, TruncDate
 from django.utils import timezone
 
@@ -24,7 +24,10 @@ GIVEN_UP = (Status.CANCELLED, Status.EXPIRED)
 
 
 class DayOfSales(NamedTuple):
-    """What was sold on a day; `gross` is `net` and `tax` together. Shipping and refunds are beside it, not in it."""
+    """What was sold on a day. `gross` is `net` and `tax` together; shipping and refunds are beside it, not in it.
+
+    `orders` are those that were placed, whatever became of them; `pieces` and amounts are of what is kept.
+    """
 
     day: date
     orders: int = 0
@@ -59,7 +62,7 @@ class SoldCategory(NamedTuple):
 
 
 class Sales(NamedTuple):
-    """The orders of a day of which something is kept, and their revenue with tax."""
+    """The orders of a day, and the revenue with tax."""
 
     orders: int = 0
     gross: Decimal = Decimal("0.00")
@@ -136,12 +139,12 @@ def _lines_of(period: Period) -> QuerySet[OrderLine]:
 
 
 def _by_day(period: Period, **figures: Any) -> Any:
-    """Return for each day of the period the orders of which something is kept, the revenue, and other `figures`."""
+    """Return the orders, the revenue, and other `figures` of each day of the period that has any."""
     return (
         _lines_of(period)
         .values(day=_day_of("order__placed_at"))
         .annotate(
-            orders=Count("order", distinct=True, filter=Q(quantity__gt=F("cancelled") + F("returned"))),
+            orders=Count("order", distinct=True),
             gross=Sum(kept_gross()),
             **figures,
         )

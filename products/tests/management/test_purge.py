@@ -75,7 +75,10 @@ def test_a_dry_run_prints_the_same_counts_and_changes_nothing(old_and_current_ro
 
     call_command("purge", dry_run=True)
 
-    expected = "Dry run, nothing was changed. Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions, 1 login counters, 1 stock checks.\n"
+    expected = (
+        "Dry run, nothing was changed. Orders expired: 1. "
+        "Deleted: 1 events, 2 tokens, 1 sessions, 1 login counters, 1 stock checks.\n"
+    )
     assert capsys.readouterr().out == expected
     assert remaining(old_and_current_rows) == before
 
