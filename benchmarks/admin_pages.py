@@ -2,8 +2,8 @@
 
 python -m benchmarks.admin_pages [--products 10000] [--orders 100000] [--rounds 9]
 
-Asks Django's test client as a superuser, so the web server's own time is not included. Uses the PostgreSQL database that
-DATABASE_URL names, which must be empty; `make bench-admin` makes one.
+Asks Django's test client as a superuser, so the web server's own time is not included. Uses the PostgreSQL database
+that DATABASE_URL names, which must be empty; `make bench-admin` makes one.
 """
 
 import argparse
@@ -37,9 +37,9 @@ PAGES = [
     ("report, sales by category", "products/order/reports/sales-by-category/"),
     ("report, stock value", "products/order/reports/stock-value/"),
 ]
-"""(name, path below the admin). The fields in braces are those of an order in the middle, and of one of its products."""
+"""(name, path below the admin). The fields in braces are those of one order, and of one of its products."""
 
-# The sample orders are all delivered. Some are still to be paid or shipped, some products sold out, some pieces returned.
+# The sample orders are all delivered. Some become orders to be paid and shipped; some pieces come back.
 VARIETY = """
     UPDATE products_order SET status = CASE WHEN n % 2 = 0 THEN 'PAID' ELSE 'PLACED' END
         FROM (SELECT id, row_number() OVER (ORDER BY placed_at DESC) n FROM products_order) newest
@@ -96,12 +96,14 @@ def prepare(size: Size) -> tuple[dict[str, Any], Callable[[str, int], Figures | 
     call_command("migrate", verbosity=0)
     buyers = User.objects.bulk_create(User(username=f"buyer-{number}") for number in range(1_000))
     with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
         for _ in fill(cursor, SHOP, size, [buyer.pk for buyer in buyers]):
             pass
         cursor.execute("SET session_replication_role = replica")
         cursor.execute(VARIETY)
         cursor.execute("RESET session_replication_role")
         cursor.execute("VACUUM ANALYZE")
+    connection.close()  # The next one has the shop's own deadlines again.
     order = Order.objects.order_by("pk")[size.orders // 2]
     line = order.lines.select_related("product")[0]
     fields = {
