@@ -5,6 +5,7 @@ from products.admin.events import EventAdmin
 from products.admin.orders import OrderAdmin
 from products.admin.products import CategoryAdmin, ProductAdmin
 from products.admin.stock import StockMovementAdmin
+from products.admin.stock_checks import StockCheckAdmin
 from products.admin.tokens import ApiTokenAdmin
 from products.admin.users import GroupAdmin, UserAdmin
 
@@ -16,6 +17,7 @@ __all__ = [
     "GroupAdmin",
     "OrderAdmin",
     "ProductAdmin",
+    "StockCheckAdmin",
     "StockMovementAdmin",
     "UserAdmin",
 ]

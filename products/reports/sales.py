@@ -51,6 +51,15 @@ class SoldProduct(NamedTuple):
     gross: Decimal
 
 
+class BestSeller(NamedTuple):
+    """A product under its present SKU and name, and how many pieces of it were sold."""
+
+    product: int
+    sku: str
+    name: str
+    pieces: int
+
+
 class SoldCategory(NamedTuple):
     """What was sold in a category itself, and in its branch: with all categories below it. `path` begins at the top."""
 
@@ -98,9 +107,16 @@ def sales_by_product(period: Period) -> list[SoldProduct]:
     return [_sold(row) for row in _by_product(period).order_by("-gross", "product")]
 
 
-def best_sellers(period: Period, *, number: int = 10) -> list[SoldProduct]:
+def best_sellers(period: Period, *, number: int = 10) -> list[BestSeller]:
     """Return the products of which most pieces were sold; one statement."""
-    return [_sold(row) for row in _by_product(period).order_by("-pieces", "-gross", "product")[:number]]
+    rows = (
+        _lines_of(period)
+        .values_list("product", "product__sku", "product__name")
+        .annotate(pieces=Sum(F("quantity") - F("cancelled") - F("returned")))
+        .filter(pieces__gt=0)
+        .order_by("-pieces", "product")
+    )
+    return [BestSeller(*row) for row in rows[:number]]
 
 
 def sales_by_category(period: Period) -> list[SoldCategory]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.core.cache import cache
 from rest_framework.test import APIClient
 
 from products.db.bulk_sql import execute_batch, increment_sql, insert_many_sql
@@ -25,6 +26,12 @@ def _quick_passwords(settings):
 def _as_many_requests_as_they_like(settings):
     """All tests come from one address. Those of the limit set one."""
     settings.REQUESTS_PER_MINUTE = 0
+
+
+@pytest.fixture(autouse=True)
+def _no_figures_of_another_test():
+    """The front page of the admin keeps those of the past days for some minutes."""
+    cache.clear()
 
 
 @pytest.fixture
