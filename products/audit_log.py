@@ -29,6 +29,7 @@ class SecurityEvent(StrEnum):
     ACCOUNT_OPENED = "account.opened"
     FOREIGN_ORDER = "order.foreign"
     KEY_REUSED = "key.reused"
+    DATA_EXPORTED = "data.exported"
 
 
 SUSPICIOUS = {

@@ -161,8 +161,9 @@ def _figure(
         'preserveAspectRatio="none"><title id="{name}-title">{title}</title><desc id="{name}-desc">{description}</desc>'
         "{drawing}</svg>"
         '<p class="chart-ends" aria-hidden="true"><span>{first}</span><span>{last}</span></p>'
-        '<details><summary>As a table</summary><div class="chart-table"><table><caption class="visually-hidden">{title}'
-        '</caption><thead><tr><th scope="col">{label}</th><th scope="col">{value}</th></tr></thead>'
+        '<details><summary>As a table</summary><div class="chart-table" tabindex="0" role="region" '
+        'aria-label="{title}"><table><caption class="visually-hidden">{title}</caption>'
+        '<thead><tr><th scope="col">{label}</th><th scope="col">{value}</th></tr></thead>'
         "<tbody>{cells}</tbody></table></div></details></figure>",
         title=title,
         name=name,

@@ -1,9 +1,13 @@
 """The front page: what there is to do, how the shop goes, whether its figures agree; each part for who may see it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
+from django.contrib.admin import AdminSite
+from django.contrib.auth.models import User
+from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.formats import date_format, localize
@@ -11,23 +15,37 @@ from django.utils.http import urlencode
 
 from products import policies
 from products.admin.charts import bar_chart
-from products.models import StockCheck
+from products.models import Order, Product, StockCheck
 from products.reports import overview
+from products.reports.definitions import visible_to
+from products.reports.exports import permitted_to
 from products.reports.periods import today
 
 ORDERS = "admin:products_order_changelist"
 PRODUCTS = "admin:products_product_changelist"
 CHECKS = "admin:products_stockcheck_changelist"
 
-TASKS = (
-    ("Count and receive by sheet", "admin:products_product_sheet", policies.ADJUST_STOCK),
-    ("Import products", "admin:products_product_import", policies.CHANGE_PRODUCTS),
-    ("Order for a customer", "admin:products_order_add", policies.ADD_ORDERS),
-    ("Add a product", "admin:products_product_add", policies.ADD_PRODUCTS),
-    ("Reports", "admin:products_order_reports", policies.VIEW_ORDERS),
-    ("Export", "admin:products_order_exports", policies.VIEW_ORDERS),
+May = Callable[[AdminSite, HttpRequest], bool]
+"""Whether this person may use a page."""
+
+
+def _with(permission: str) -> May:
+    return lambda site, request: policies.is_staff_with(cast("User", request.user), permission)
+
+
+def _who_adds(model: type[Model]) -> May:
+    return lambda site, request: site.get_model_admin(model).has_add_permission(request)
+
+
+TASKS: tuple[tuple[str, str, May], ...] = (
+    ("Count and receive by sheet", "admin:products_product_sheet", _with(policies.ADJUST_STOCK)),
+    ("Import products", "admin:products_product_import", _with(policies.CHANGE_PRODUCTS)),
+    ("Order for a customer", "admin:products_order_add", _who_adds(Order)),
+    ("Add a product", "admin:products_product_add", _who_adds(Product)),
+    ("Reports", "admin:products_order_reports", lambda site, request: bool(visible_to(request.user))),
+    ("Export", "admin:products_order_exports", lambda site, request: bool(permitted_to(request.user))),
 )
-"""The frequent tasks: (label, page, the permission that it needs). Those without a page are left out."""
+"""The frequent tasks: (label, page, who may do it). Those without a page are left out."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +58,12 @@ class Tile:
     is_urgent: bool = False
 
 
-def context_for(request: HttpRequest) -> dict[str, Any]:
+def context_for(site: AdminSite, request: HttpRequest) -> dict[str, Any]:
     """Return what the front page shows this person; six statements at most."""
     user: Any = request.user
     sees_orders = policies.is_staff_with(user, policies.VIEW_ORDERS)
     sees_products = policies.is_staff_with(user, policies.VIEW_PRODUCTS)
-    context: dict[str, Any] = {"tiles": [], "tasks": _tasks(user), "sees_products": sees_products}
+    context: dict[str, Any] = {"tiles": [], "tasks": _tasks(site, request), "sees_products": sees_products}
     if sees_orders:
         context["tiles"] += _tiles_of_orders()
     if sees_products:
@@ -98,8 +116,8 @@ def _list(name: str, **conditions: Any) -> str:
     return f"{reverse(name)}?{urlencode(conditions)}"
 
 
-def _tasks(user: Any) -> list[tuple[str, str]]:
-    permitted = [(label, name) for label, name, needed in TASKS if policies.is_staff_with(user, needed)]
+def _tasks(site: AdminSite, request: HttpRequest) -> list[tuple[str, str]]:
+    permitted = [(label, name) for label, name, may in TASKS if may(site, request)]
     return [(label, url) for label, name in permitted if (url := _url_of(name))]
 
 

@@ -14,6 +14,7 @@ from django.utils.html import format_html_join
 from products import policies
 from products.admin.actions import ObjectAction, ObjectActionAdmin, ReadOnlyMixin
 from products.admin.money import money_column
+from products.admin.reports import ReportPages
 from products.models import (
     TRANSITIONS,
     Cancellation,
@@ -200,7 +201,7 @@ class EventInline(ReadOnlyMixin, admin.TabularInline):
 
 
 @admin.register(Order)
-class OrderAdmin(OrderIdSearchMixin, ReadOnlyMixin, ObjectActionAdmin):
+class OrderAdmin(OrderIdSearchMixin, ReadOnlyMixin, ReportPages, ObjectActionAdmin):
     object_actions = [Pay, PayLate, Ship, Deliver, Cancel, ReturnGoods]
     # What cannot be undone is done for one order at a time, on its page.
     actions = ["pay_selected", "ship_selected", "deliver_selected"]

@@ -22,7 +22,7 @@ class ShopAdminSite(admin.AdminSite):
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Show what there is to do, above the list of the models."""
-        return super().index(request, {**front_page.context_for(request), **(extra_context or {})})
+        return super().index(request, {**front_page.context_for(self, request), **(extra_context or {})})
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Let staff change their own password, with a form that undoes nothing that happens meanwhile."""
