@@ -100,7 +100,10 @@ def _tiles_of_orders() -> list[Tile]:
 
 def _tiles_of_products() -> list[Tile]:
     shelf = overview.shelf()
-    return [Tile("Sold out", localize(shelf.sold_out), _list(PRODUCTS, sale="on", stock__exact=0), shelf.sold_out > 0)]
+    return [
+        Tile("Sold out", localize(shelf.sold_out), _list(PRODUCTS, state="sold_out"), shelf.sold_out > 0),
+        Tile("Running low", localize(shelf.running_low), _list(PRODUCTS, state="running_low")),
+    ]
 
 
 def _tiles_of_today(sold: overview.Sales) -> list[Tile]:

@@ -120,11 +120,12 @@ REPORTS = {
         ),
         Report(
             "sold-out",
-            "Sold out",
-            "The products on sale of which nothing is left, with what was sold in the period; the most wanted first.",
+            "Sold out and running low",
+            "The products on sale of which little or nothing is left, with what was sold in the period; the most "
+            "wanted first.",
             policies.VIEW_PRODUCTS,
             {**OF_PRODUCT, "Stock": "stock", "Sold": "sold"},
-            stock.sold_out,
+            stock.shortages,
         ),
     )
 }

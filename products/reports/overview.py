@@ -27,9 +27,10 @@ class Waiting(NamedTuple):
 
 
 class Shelf(NamedTuple):
-    """How many products on sale are sold out."""
+    """How many products on sale are sold out, and how many are running low."""
 
     sold_out: int
+    running_low: int
 
 
 class PastDays(NamedTuple):
@@ -48,8 +49,13 @@ def waiting() -> Waiting:
 
 
 def shelf() -> Shelf:
-    """Return how many products are sold out; one statement."""
-    counts = Product.objects.on_sale().order_by().aggregate(sold_out=Count("pk", filter=Q(stock=0)))
+    """Return how many products are sold out and running low; one statement."""
+    low = Product.objects.on_sale().running_low().order_by().values("pk")
+    counts = (
+        Product.objects.on_sale()
+        .order_by()
+        .aggregate(sold_out=Count("pk", filter=Q(stock=0)), running_low=Count("pk", filter=Q(pk__in=low)))
+    )
     return Shelf(**counts)
 
 

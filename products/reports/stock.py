@@ -1,4 +1,4 @@
-"""Stock: what it is worth, what is sold out, and what came back."""
+"""Stock: what it is worth, what is sold out or running low, and what came back."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -26,7 +26,7 @@ class ProductValue(NamedTuple):
 
 
 class Shortage(NamedTuple):
-    """A product on sale of which nothing is left, with the pieces that were sold in the period."""
+    """A product on sale of which little or nothing is left, with the pieces that were sold in the period."""
 
     product: int
     sku: str
@@ -59,10 +59,11 @@ def stock_value() -> list[ProductValue]:
     return sorted(values, key=lambda each: (-each.value, each.product))
 
 
-def sold_out(period: Period) -> list[Shortage]:
-    """Return the products on sale that are sold out, what sold best first; two statements."""
-    rows = list(Product.objects.on_sale().sold_out().values_list("pk", "sku", "name", "stock"))
-    sold = pieces_sold(period, Product.objects.on_sale().sold_out().order_by().values("pk"))
+def shortages(period: Period) -> list[Shortage]:
+    """Return the products on sale that are sold out or running low, what sold best first; two statements."""
+    products = Product.objects.on_sale().sold_out() | Product.objects.on_sale().running_low()
+    rows = list(products.order_by().values_list("pk", "sku", "name", "stock"))
+    sold = pieces_sold(period, products.order_by().values("pk"))
     return sorted((Shortage(*row, sold.get(row[0], 0)) for row in rows), key=lambda each: (-each.sold, each.product))
 
 

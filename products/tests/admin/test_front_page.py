@@ -21,9 +21,11 @@ TILE = re.compile(
 
 @pytest.fixture
 def a_busy_shop(alice, a_product):
-    """Three orders to be paid, two to be shipped, one cancelled; of six products one is sold out."""
+    """Three orders to be paid, two to be shipped, one cancelled; one product is sold out, two are running low."""
     mugs = [a_product(stock=5, price="10.00", name=f"Mug {number}") for number in range(5)]
     a_product(name="Lamp")
+    a_product(name="Vase", stock=2, low_stock=2)
+    a_product(name="Pin", stock=1, low_stock=10)
     orders = [Order.objects.create(customer=alice, items=[(mug, 1)]) for mug in (*mugs, mugs[0])]
     for order in orders[:2]:
         order.pay()
@@ -40,7 +42,7 @@ def test_each_figure_is_a_link_to_the_list_that_it_counts(a_busy_shop, staff, cl
 
     found = tiles(browser.get("/admin/"))
 
-    counts = {"To be paid": 3, "To be shipped": 2, "Sold out": 1, "Orders today": 6}
+    counts = {"To be paid": 3, "To be shipped": 2, "Sold out": 1, "Running low": 2, "Orders today": 6}
     assert {label: value for label, (value, _) in found.items()} == {
         **{label: str(count) for label, count in counts.items()},
         "Revenue today": "50.00 EUR",
@@ -112,7 +114,7 @@ def test_it_warns_of_differences_and_of_an_old_check(staff, client_of, differenc
     ("permission", "seen"),
     [
         ("view_order", {"To be paid", "To be shipped", "Orders today", "Revenue today"}),
-        ("view_product", {"Sold out"}),
+        ("view_product", {"Sold out", "Running low"}),
         ("view_stockmovement", set()),
         ("view_category", set()),
     ],

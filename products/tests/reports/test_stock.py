@@ -21,17 +21,19 @@ def test_the_stock_is_valued_at_its_price_retired_products_too(a_product, django
     ]
 
 
-def test_of_what_is_sold_out_the_most_wanted_comes_first(alice, a_product, django_assert_num_queries):
+def test_of_what_is_sold_out_or_running_low_the_most_wanted_comes_first(alice, a_product, django_assert_num_queries):
     never_sold, sold, retired = a_product(), a_product(stock=2), a_product()
+    low = a_product(stock=4, low_stock=3)
     retired.retire()
     a_product(stock=1)
-    Order.objects.create(customer=alice, items=[(sold, 2)])
+    Order.objects.create(customer=alice, items=[(sold, 2), (low, 1)])
 
     with django_assert_num_queries(2):
-        shortages = stock.sold_out(last_days(30))
+        shortages = stock.shortages(last_days(30))
 
     assert shortages == [
         Shortage(sold.pk, sold.sku, sold.name, 0, 2),
+        Shortage(low.pk, low.sku, low.name, 3, 1),
         Shortage(never_sold.pk, never_sold.sku, never_sold.name, 0, 0),
     ]
 
