@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     """The results of check_stock, which the front page of the admin shows."""
 
     dependencies = [
-        ("products", "0042_low_stock"),
+        ("products", "0043_feed"),
     ]
 
     operations = [
