@@ -4,6 +4,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 from django.utils.text import slugify
 
+from products.management import roles
 from products.models import Category, Order, Product
 
 PASSWORDS = {
@@ -11,8 +12,14 @@ PASSWORDS = {
     "bob": "bob-likes-lamps",
     "staff": "staff-runs-the-shop",
     "admin": "admin-runs-the-staff",
+    "viewer": "viewer-looks-at-all",
+    "clerk": "clerk-sends-parcels",
+    "keeper": "keeper-counts-mugs",
+    "manager": "manager-sets-prices",
 }
 """Free of characters that are special in a shell."""
+
+IN_ROLE = {"viewer": "Viewer", "clerk": "Clerk", "keeper": "Stock keeper", "manager": "Manager"}
 
 GOODS: dict[str, list[tuple[str, str, str, int]]] = {
     "Kitchen": [
@@ -64,8 +71,9 @@ def load() -> bool:
     with transaction.atomic():
         if Product.objects.filter(sku__in=_skus()).exists():
             return False
-        alice, bob, staff, admin = [_get_or_create_user(name) for name in PASSWORDS]
+        alice, bob, staff, admin, *in_roles = [_get_or_create_user(name) for name in PASSWORDS]
         _grant_permissions(staff, admin)
+        _give_roles(in_roles)
         _create_products(by=staff)
         _create_orders(alice, bob, by=staff)
     return True
@@ -93,6 +101,14 @@ def _grant_permissions(staff: User, admin: User) -> None:
     staff.is_staff = admin.is_staff = admin.is_superuser = True
     staff.save(update_fields=["is_staff"])
     admin.save(update_fields=["is_staff", "is_superuser"])
+
+
+def _give_roles(users: list[User]) -> None:
+    roles.create()
+    for user in users:
+        user.groups.add(Group.objects.get(name=IN_ROLE[user.username]))
+        user.is_staff = True
+        user.save(update_fields=["is_staff"])
 
 
 def _create_products(*, by: User) -> None:

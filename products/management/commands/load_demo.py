@@ -16,6 +16,7 @@ WELCOME = """\
 
   Customers     {customers}
   Staff         {staff}
+  In a role     {in_roles}
 
 Try it from another terminal, in this directory:
 
@@ -57,5 +58,6 @@ def _welcome(port: int, *, loaded: bool) -> str:
         port=port,
         customers=f"{names['alice']}   {names['bob']}",
         staff=f"{names['staff']}   {names['admin']} (superuser)",
+        in_roles="   ".join(names[name] for name in demo.IN_ROLE),
         calls=calls.rstrip(),
     )
