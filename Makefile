@@ -35,7 +35,7 @@ DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-sqlite test-postgres coverage clients contract postman fuzz chaos chaos-control chaos-parts chaos-feed chaos-table steady bench bench-quick bench-growth bench-path bench-profile bench-large bench-admin check openapi lock clean
+.PHONY: help install run test test-sqlite test-postgres coverage clients contract postman fuzz chaos chaos-control chaos-parts chaos-feed chaos-table steady bench bench-quick bench-growth bench-path bench-profile bench-large bench-admin check openapi lock clean screenshots
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -188,6 +188,8 @@ bench-large: install ## place orders of 1 to 2,000 lines on each database, and p
 
 bench-admin: install ## measure the back office's pages with 100,000 orders (ARGS='--rounds 9 --orders 100000')
 	@$(BIN)/python -m products.tests.postgres $(BIN)/python -m benchmarks.admin_pages $(ARGS)
+screenshots: install ## photograph the admin on demo data into build/screenshots/ (ONLY=front,order; needs chromium)
+	@$(NO_DATABASE) ONLY=$(ONLY) $(BIN)/python -m pytest --quiet products/tests/browser/screenshots.py
 
 check: install ## lint, type-check, check migrations and the API contract
 	$(BIN)/ruff check

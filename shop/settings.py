@@ -79,6 +79,7 @@ script_name = env.text(
 FORCE_SCRIPT_NAME = script_name or None
 
 ROOT_URLCONF = "shop.urls"
+ADMIN_URL = "admin/"
 WSGI_APPLICATION = "shop.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

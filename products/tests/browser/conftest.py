@@ -4,20 +4,32 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import presence_of_element_located
+from selenium.webdriver.support.wait import WebDriverWait
+
+from products.management import demo
+from tests_http.server import Gunicorn
 
 PROGRAMS = {"chromium": shutil.which("chromium"), "chromedriver": shutil.which("chromedriver")}
 HOST_NAME = "shop.example"
 """Not a loopback address, on which browsers relax some rules; the browser resolves it to 127.0.0.1."""
+
+SERVERS_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+"""For passwords that a server checks: it does not use the fast hasher of the tests."""
 
 NEEDS_HTTPS = "The Cross-Origin-Opener-Policy header has been ignored"
 
 
 class Browser(Chrome):
     """Headless Chromium, with the requests it sent and the errors it logged."""
+
+    address = ""
 
     def requests(self) -> list[str]:
         """Return the URLs requested since the last call."""
@@ -49,6 +61,26 @@ def browser(tmp_path) -> Iterator[Browser]:
     browser = Browser(options, ChromeService(PROGRAMS["chromedriver"]))
     yield browser
     browser.quit()
+
+
+@pytest.fixture
+def demo_admin(browser: Browser, settings: Any, transactional_db: None) -> Iterator[Browser]:
+    """A superuser's browser on a server with demo data; `browser.address` is the server's."""
+    settings.PASSWORD_HASHERS = SERVERS_HASHERS
+    demo.load()
+    with Gunicorn(workers=1, ALLOWED_HOSTS=f"{HOST_NAME},127.0.0.1") as server:
+        browser.address = f"http://{HOST_NAME}:{server.address[1]}"
+        log_in(browser, f"{browser.address}/{settings.ADMIN_URL}", "admin", demo.PASSWORDS["admin"])
+        yield browser
+
+
+def log_in(browser: Browser, address: str, name: str, password: str) -> None:
+    """Log in on the admin's login page, and wait until the page `address` is there."""
+    browser.get(address)
+    browser.find_element(By.NAME, "username").send_keys(name)
+    browser.find_element(By.NAME, "password").send_keys(password)
+    browser.find_element(By.NAME, "password").submit()
+    WebDriverWait(browser, 15).until(presence_of_element_located((By.ID, "user-tools")))
 
 
 def arguments(folder: os.PathLike[str]) -> list[str]:

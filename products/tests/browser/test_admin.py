@@ -8,7 +8,7 @@ from selenium.webdriver.support.expected_conditions import presence_of_element_l
 from selenium.webdriver.support.wait import WebDriverWait
 
 from products.models import ApiToken, Order
-from products.tests.browser.conftest import HOST_NAME
+from products.tests.browser.conftest import HOST_NAME, SERVERS_HASHERS, log_in
 from tests_http.server import Gunicorn
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -18,7 +18,7 @@ PASSWORD = "staff-runs-the-shop"
 
 def test_staff_log_in_and_find_the_products(browser, staff, a_product, settings, tmp_path):
     # The server process does not use the fast hasher of the tests.
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+    settings.PASSWORD_HASHERS = SERVERS_HASHERS
     staff.set_password(PASSWORD)
     staff.save()
     a_product(sku="MUG", name="Mug", stock=3)
@@ -34,27 +34,18 @@ def test_staff_log_in_and_find_the_products(browser, staff, a_product, settings,
 
     assert "MUG" in shown
     assert "Mug" in shown
-    assert errors_of(browser) == []
+    assert browser.errors() == []
     assert browser.hosts() == {HOST_NAME}
-
-
-def errors_of(browser):
-    # Django's admin has no icon, so browsers request /favicon.ico.
-    return [error for error in browser.errors() if "favicon.ico" not in error]
 
 
 @pytest.fixture
 def admin_page(browser, settings):
     """A browser logged in as a superuser, on a server of its own."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+    settings.PASSWORD_HASHERS = SERVERS_HASHERS
     root = User.objects.create_superuser("root", password=PASSWORD)
     with Gunicorn(workers=1, ALLOWED_HOSTS=f"{HOST_NAME},127.0.0.1") as server:
         browser.address = f"http://{HOST_NAME}:{server.address[1]}/admin"
-        browser.get(f"{browser.address}/")
-        browser.find_element(By.NAME, "username").send_keys(root.username)
-        browser.find_element(By.NAME, "password").send_keys(PASSWORD)
-        browser.find_element(By.NAME, "password").submit()
-        WebDriverWait(browser, 15).until(presence_of_element_located((By.ID, "user-tools")))
+        log_in(browser, f"{browser.address}/", root.username, PASSWORD)
         yield browser
 
 
@@ -70,7 +61,7 @@ def test_no_admin_page_violates_its_content_security_policy(admin_page, alice, a
     errors = {}
     for page in [*(f"products/{page}" for page in pages), "auth/user/add", f"auth/user/{alice.pk}/change"]:
         admin_page.get(f"{admin_page.address}/{page}/")
-        errors[page] = (admin_page.title.startswith(("Page not found", "Server Error")), errors_of(admin_page))
+        errors[page] = (admin_page.title.startswith(("Page not found", "Server Error")), admin_page.errors())
 
     assert errors == dict.fromkeys(errors, (False, []))
 
@@ -89,7 +80,7 @@ def test_a_script_injected_into_an_admin_page_does_not_run(admin_page, a_product
         style.textContent = "#header { display: none }";
         document.head.append(style);
     """)
-    WebDriverWait(admin_page, 15).until(lambda page: len(seen := errors_of(page)) and seen)
+    WebDriverWait(admin_page, 15).until(lambda page: len(seen := page.errors()) and seen)
 
     assert admin_page.execute_script("return window.owned") is None
     assert admin_page.find_element(By.ID, "header").is_displayed()
