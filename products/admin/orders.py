@@ -1,6 +1,6 @@
 """Orders: staff view them here and change their status through object actions; nothing else can be edited."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, ClassVar, cast
 from uuid import UUID
@@ -200,6 +200,14 @@ class EventInline(ReadOnlyMixin, admin.TabularInline):
         return super().get_queryset(request).select_related("by")
 
 
+class CurrencyFilter(admin.AllValuesFieldListFilter):
+    """Django's, with a name for the choice of orders without a currency, which is a link without a text otherwise."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            yield {**choice, "display": choice["display"] or self.empty_value_display}
+
+
 @admin.register(Order)
 class OrderAdmin(OrderIdSearchMixin, ReadOnlyMixin, ReportPages, ObjectActionAdmin):
     object_actions = [Pay, PayLate, Ship, Deliver, Cancel, ReturnGoods]
@@ -208,7 +216,7 @@ class OrderAdmin(OrderIdSearchMixin, ReadOnlyMixin, ReportPages, ObjectActionAdm
     inlines = [LineInline, ShipmentInline, CancellationInline, ReturnInline, RefundInline, EventInline]
 
     list_display = ["shown_number", "customer", "status", "amount", "placed_at", "pay_by"]
-    list_filter = ["status", "currency"]
+    list_filter = ["status", ("currency", CurrencyFilter)]
     list_select_related = ["customer"]
     search_fields = [
         "customer__username",

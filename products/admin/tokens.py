@@ -31,6 +31,12 @@ class RevokedFilter(admin.SimpleListFilter):
 
 
 class IssueTokenForm(forms.ModelForm):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if isinstance(widget := self.fields["expires_at"].widget, forms.MultiWidget):
+            for part, name in zip(widget.widgets, ["Expires at: date", "Expires at: time"], strict=True):
+                part.attrs["aria-label"] = name
+
     def clean_user(self) -> User:
         # As stored now, and locked until the token is there: the password may have been changed, or the user
         # closed or deleted.
