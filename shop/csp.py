@@ -32,7 +32,7 @@ OWN_PAGE: Directives = NOTHING | {
 LIST_WITHOUT_ACTIONS = "'sha256-blvLUW3UscWqsXGByNOqdBboM+ShWAuugp2mC/wbafU='"
 
 POLICIES: dict[str, Directives] = {
-    "/admin/": OWN_PAGE | {"style-src": [SELF, LIST_WITHOUT_ACTIONS]},
+    f"/{settings.ADMIN_URL}": OWN_PAGE | {"style-src": [SELF, LIST_WITHOUT_ACTIONS]},
     "/api/docs/": OWN_PAGE,
 }
 """By path prefix; every other path has NOTHING."""

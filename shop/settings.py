@@ -79,7 +79,16 @@ script_name = env.text(
 FORCE_SCRIPT_NAME = script_name or None
 
 ROOT_URLCONF = "shop.urls"
-ADMIN_URL = "admin/"
+# CSP, links and cookies follow it; a proxy that knows the admin's path has to be told (deploy/nginx/README.md).
+ADMIN_URL = env.text(
+    "ADMIN_URL",
+    default="admin/",
+    pattern=r"(?!(api|api-token-auth|health|metrics|static)/)([A-Za-z0-9_~-][A-Za-z0-9._~-]*/)+",
+    expected=(
+        "a path such as back-office/, with a slash at its end and none at its beginning, and not below api/, "
+        "api-token-auth/, health/, metrics/ or static/"
+    ),
+)
 WSGI_APPLICATION = "shop.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

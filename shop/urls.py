@@ -1,5 +1,6 @@
 """The project's URLs."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import path
 from django.views.generic import RedirectView
@@ -12,7 +13,7 @@ handler500 = "shop.error_handlers.server_error"
 urlpatterns = [
     *api.urlpatterns,  # Not include(), which would add a resolver; first, because most requests match here.
     path("", RedirectView.as_view(pattern_name="docs")),
-    path("admin/", admin.site.urls),
+    path(settings.ADMIN_URL, admin.site.urls),
     path("metrics", metrics_view, name="metrics"),
     path("metrics/", metrics_view),
 ]

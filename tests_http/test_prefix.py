@@ -47,7 +47,7 @@ def test_every_address_under_a_prefix_has_the_prefix_and_works(token, a_product,
     authorized = {"Authorization": f"Bearer {token}"}
     monkeypatch.delenv("SCRIPT_NAME", raising=False)
 
-    with UnderPrefix(workers=1, SCRIPT_NAME=PREFIX) as server:
+    with UnderPrefix(workers=1, SCRIPT_NAME=PREFIX, ADMIN_URL="back-office/") as server:
         _, ordered, _ = ask(
             server,
             "POST",
@@ -70,7 +70,7 @@ def test_every_address_under_a_prefix_has_the_prefix_and_works(token, a_product,
         _, home, _ = ask(server, "GET", f"{PREFIX}/")
         _, _, docs = ask(server, "GET", f"{PREFIX}/api/docs")
         _, _, schema = ask(server, "GET", f"{PREFIX}/api/schema")
-        _, admin, _ = ask(server, "GET", f"{PREFIX}/admin/")
+        _, admin, _ = ask(server, "GET", f"{PREFIX}/back-office/")
 
         addresses = [
             path_of(ordered["Location"]),

@@ -263,3 +263,25 @@ def test_rates_and_fees_fit_together_and_the_currency(environment, sentences):
 
     assert process.stderr.partition("The configuration is invalid:\n")[2].splitlines() == sentences
     assert process.returncode == (1 if sentences else 0)
+
+
+SHOW_ADMIN = """
+import django
+django.setup()
+from django.urls import reverse
+from shop.csp import HEADERS
+print(reverse("admin:login"), *HEADERS)
+"""
+
+
+def test_the_admin_and_its_content_policy_move_with_its_path():
+    process = python(SHOW_ADMIN, {"DJANGO_SETTINGS_MODULE": "shop.settings", "ADMIN_URL": "back-office/staff/"})
+
+    assert process.stdout.split() == ["/back-office/staff/login/", "/back-office/staff/", "/api/docs/"]
+
+
+@pytest.mark.parametrize("path", ["/admin/", "admin", "api/", "api/admin/", "static/admin/", "health/", "a b/", "../"])
+def test_a_path_of_the_admin_that_cannot_be_served_is_refused(path):
+    [complaint] = complaint_with({"ADMIN_URL": path})
+
+    assert complaint.startswith(f"ADMIN_URL is {path!r}; write a path such as back-office/, with a slash at its end")

@@ -11,7 +11,7 @@ WELCOME = """\
 {loaded}
 
   The shop      http://127.0.0.1:{port}/
-  Its admin     http://127.0.0.1:{port}/admin/
+  Its admin     http://127.0.0.1:{port}/{admin}
   Its API       http://127.0.0.1:{port}/api/docs
 
   Customers     {customers}
@@ -56,6 +56,7 @@ def _welcome(port: int, *, loaded: bool) -> str:
     return WELCOME.format(
         loaded="Demo data is loaded." if loaded else "Demo data was already loaded; nothing was changed.",
         port=port,
+        admin=settings.ADMIN_URL,
         customers=f"{names['alice']}   {names['bob']}",
         staff=f"{names['staff']}   {names['admin']} (superuser)",
         in_roles="   ".join(names[name] for name in demo.IN_ROLE),
