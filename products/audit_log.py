@@ -20,6 +20,11 @@ class SecurityEvent(StrEnum):
     LOGIN_LOCKED_OUT = "login.locked_out"
     ADMIN_ENTERED = "admin.entered"
     ADMIN_REFUSED = "admin.refused"
+    SECOND_FACTOR_ADDED = "second_factor.added"
+    SECOND_FACTOR_REMOVED = "second_factor.removed"
+    SECOND_FACTOR_RESET = "second_factor.reset"
+    SECOND_FACTOR_FAILED = "second_factor.failed"
+    RECOVERY_CODE_USED = "second_factor.recovery_code"
     TOKEN_MADE = "token.made"  # noqa: S105 - not a password
     TOKEN_REVOKED = "token.revoked"  # noqa: S105
     TOKENS_ALL_REVOKED = "token.all_revoked"
@@ -36,6 +41,8 @@ SUSPICIOUS = {
     SecurityEvent.LOGIN_FAILED,
     SecurityEvent.LOGIN_LOCKED_OUT,
     SecurityEvent.ADMIN_REFUSED,
+    SecurityEvent.SECOND_FACTOR_FAILED,
+    SecurityEvent.RECOVERY_CODE_USED,
     SecurityEvent.FOREIGN_ORDER,
     SecurityEvent.KEY_REUSED,
 }

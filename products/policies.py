@@ -25,6 +25,7 @@ VIEW_EVENTS = "products.view_event"
 VIEW_CUSTOMERS = "auth.view_user"
 ADD_CUSTOMERS = "auth.add_user"
 CHANGE_CUSTOMERS = "auth.change_user"
+RESET_SECOND_FACTORS = "otp_totp.delete_totpdevice"
 
 CUSTOMER_TRANSITIONS = frozenset({Status.CANCELLED})
 """The transitions that customers may make with their own orders; all others need CHANGE_ORDERS."""
@@ -57,3 +58,8 @@ def may_change_status(user: Actor, customer_id: int, to: Status) -> bool:
     """Return whether the user may bring an order of customer `customer_id` to the status `to`."""
     own = customer_id == user.pk
     return (own and to in CUSTOMER_TRANSITIONS) or is_staff_with(user, CHANGE_ORDERS)
+
+
+def may_reset_second_factor(user: Actor, of: "User") -> bool:
+    """Return whether the user may remove the second factor of `of`; a superuser's only a superuser may."""
+    return is_staff_with(user, RESET_SECOND_FACTORS) and (user.is_superuser or not of.is_superuser)

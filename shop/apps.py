@@ -2,6 +2,8 @@
 
 from importlib import import_module
 
+from django.apps import apps
+from django.contrib.admin import site
 from django.contrib.admin.apps import AdminConfig
 
 
@@ -13,3 +15,5 @@ class ShopAdminConfig(AdminConfig):
         # First: if the site were made before, importing its package would register every model on another site.
         import_module("products.admin")
         super().ready()
+        # Pages of django-otp's, which show the secrets of other people. The shop has pages of its own.
+        site.unregister([apps.get_model("otp_totp.TOTPDevice"), apps.get_model("otp_static.StaticDevice")])

@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.middleware import csrf
 from django.utils.cache import patch_vary_headers
 from django.utils.deprecation import MiddlewareMixin
+from django_otp import middleware as otp
 
 from products.api.errors import problem_response
 from products.api.http.request import ShopRequest
@@ -208,6 +209,13 @@ class AuthenticationMiddleware(SkipForApi, auth.AuthenticationMiddleware):
         """Note the user. Only with a session cookie: without one there is no user, and no reason for a query."""
         if has_session(request) and settings.SESSION_COOKIE_NAME in request.COOKIES:
             cast(ShopRequest, request).session_user_id = request.user.pk
+
+
+class OTPMiddleware(otp.OTPMiddleware):  # type: ignore[misc] # without types
+    """django-otp's, for pages: whether the user has entered a code of their second factor in this session."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        return super().__call__(request) if has_session(request) else self.get_response(request)
 
 
 class MessageMiddleware(SkipForApi, messages.MessageMiddleware):

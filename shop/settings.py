@@ -44,6 +44,9 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -66,6 +69,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "shop.middleware.CsrfViewMiddleware",
     "shop.middleware.AuthenticationMiddleware",
+    "shop.middleware.OTPMiddleware",
     "shop.middleware.MessageMiddleware",
 ]
 
@@ -236,6 +240,8 @@ REQUESTS_PER_MINUTE = env.integer("REQUESTS_PER_MINUTE", default=1_200, maximum=
 
 AUTHENTICATION_BACKENDS = ["products.auth.RateLimitedBackend"]
 LOGIN_REDIRECT_URL = "admin:index"
+ADMIN_REQUIRES_TOTP = env.boolean("ADMIN_REQUIRES_TOTP", default=False)
+OTP_TOTP_ISSUER = "Shop"
 
 # --- Other origins ---------------------------------------------------------------------------------------------
 

@@ -5,9 +5,12 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest
 
+from products import policies, second_factor
+from products.admin.actions import ObjectAction, ObjectActionAdmin
 from products.admin.user_forms import NewUserForm, SetPasswordForm, UserForm
 from products.admin.versioned_forms import VersionedAdmin
 from products.audit_log import SecurityEvent, record
@@ -18,14 +21,37 @@ PERMISSION_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
 admin.site.unregister([User, Group])
 
 
+class ResetSecondFactor(ObjectAction[User]):
+    name, label, permission = "reset_second_factor", "Reset second factor", policies.RESET_SECOND_FACTORS
+    explanation = (
+        "For who has lost both the app and the recovery codes. Their password alone will do until they set it up again."
+    )
+
+    @classmethod
+    def is_available(cls, obj: User) -> bool:
+        return second_factor.device_of(obj) is not None
+
+    def execute(self, by: Any) -> str:
+        if not policies.may_reset_second_factor(by, of=self.obj):
+            raise PermissionDenied
+        if not second_factor.remove(self.obj):
+            return f"{self.obj} has no second factor."
+        record(SecurityEvent.SECOND_FACTOR_RESET, None, user=by.pk, account=self.obj.pk)
+        return f"Removed the second factor of {self.obj}."
+
+
 @admin.register(User)
-class UserAdmin(VersionedAdmin, auth_admin.UserAdmin):
+class UserAdmin(VersionedAdmin, ObjectActionAdmin, auth_admin.UserAdmin):
     """Only a superuser grants permissions or changes staff accounts: someone who sets a password can log in with it."""
 
     form = UserForm
     add_form = NewUserForm
     change_password_form = SetPasswordForm
     readonly_fields = ("last_login", "date_joined")
+    object_actions = [ResetSecondFactor]
+
+    def summary(self, obj: User) -> str:
+        return f"{obj.get_full_name() or obj.username}."
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Save the user. Closing an account revokes its tokens, so that opening it again revives none."""

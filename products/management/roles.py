@@ -42,6 +42,7 @@ MANAGER = (
         policies.CHANGE_CATEGORIES,
         policies.DELETE_CATEGORIES,
         policies.CHANGE_CUSTOMERS,
+        policies.RESET_SECOND_FACTORS,
         "products.delete_address",
         "products.view_apitoken",
         "products.add_apitoken",

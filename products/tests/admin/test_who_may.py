@@ -32,6 +32,7 @@ login                                     do        do        do        do      
 logout                                    do        do      post      post      post      post      post      post
 password_change                        login     login        do        do        do        do        do        do
 password_change_done                   login     login       see       see       see       see       see       see
+second_factor                          login     login        do        do        do        do        do        do
 autocomplete                           login     login   403/405   403/405       see   403/405       see       see
 jsi18n                                 login     login       see       see       see       see       see       see
 view_on_site                           login     login   404/404   404/404   404/404   404/404   404/404   404/404
@@ -81,6 +82,7 @@ products_apitoken_add                  login     login         -         -      
 products_apitoken_history              login     login         -         -         -         -        do        do
 products_apitoken_delete               login     login         -         -         -         -         -        do
 products_apitoken_change               login     login         -         -         -         -        do        do
+auth_user_reset_second_factor          login     login         -         -         -         -        do        do
 auth_user_password_change              login     login         -         -         -         -        do        do
 auth_user_changelist                   login     login         -         -        do         -        do        do
 auth_user_add                          login     login         -         -         -         -        do        do
@@ -119,6 +121,7 @@ order: deliver_selected               -         -         -         -        do 
 apitoken: revoke_selected             -         -         -         -         -         -        do        do
 apitoken: delete_selected             -         -         -         -         -         -         -        do
 group: delete_selected                -         -         -         -         -         -         -        do
+user/reset_second_factor              -         -         -         -         -         -        do        do
 user: delete_selected                 -         -         -         -         -         -         -        do
 """
 
