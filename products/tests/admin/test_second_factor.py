@@ -13,6 +13,7 @@ from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from products import second_factor
+from products.tests.side_by_side import on_postgresql, side_by_side
 
 pytestmark = pytest.mark.django_db
 
@@ -288,3 +289,21 @@ def test_the_api_does_not_ask_who_has_a_device(enrolled, api, django_assert_num_
         assert caller.get("/api/products").status_code == 200
 
     assert "otp_" not in str(queries.captured_queries)
+
+
+@pytest.mark.django_db(transaction=True)
+@on_postgresql
+def test_two_who_show_the_same_code_at_once_are_not_both_let_in(enrolled):
+    code = code_of(enrolled)
+
+    outcomes = side_by_side(*[lambda: is_in(log_in(enrolled, code=code)[0])] * 4)
+
+    assert sorted(outcomes) == [False, False, False, True]
+
+
+@pytest.mark.django_db(transaction=True)
+@on_postgresql
+def test_two_clicks_on_set_up_make_one_device(clerk):
+    side_by_side(*[lambda: second_factor.set_up(clerk)] * 4)
+
+    assert TOTPDevice.objects.count() == 1
