@@ -162,3 +162,15 @@ class ReadOnlyMixin:
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class ProtectedMixin:
+    """For models whose rows other rows protect: no Delete on the page of one that could not be deleted."""
+
+    protected_by: Sequence[str] = ()  # names of relations, each of which is indexed
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any) -> Any:
+        obj = context.get("original")
+        if obj is not None and self.has_delete_permission(request, obj):  # type: ignore[attr-defined]
+            context["show_delete"] = not any(getattr(obj, name).exists() for name in self.protected_by)
+        return super().render_change_form(request, context, *args, **options)  # type: ignore[misc]

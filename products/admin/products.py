@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.formats import number_format
 
 from products import policies
-from products.admin.actions import ObjectAction, ObjectActionAdmin
+from products.admin.actions import ObjectAction, ObjectActionAdmin, ProtectedMixin
 from products.admin.money import money_column
 from products.admin.product_history import ProductHistoryMixin
 from products.admin.product_ledger import LedgerMixin
@@ -55,8 +55,9 @@ class CategoryForm(VersionedForm):
 
 
 @admin.register(Category)
-class CategoryAdmin(VersionedAdmin, ObjectActionAdmin):
+class CategoryAdmin(ProtectedMixin, VersionedAdmin, ObjectActionAdmin):
     form = CategoryForm
+    protected_by = ["children", "products"]
     list_display = ["name", "slug", "parent"]
     list_select_related = ["parent"]
     search_fields = ["name", "slug"]

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from products import policies, second_factor
-from products.admin.actions import ObjectAction, ObjectActionAdmin
+from products.admin.actions import ObjectAction, ObjectActionAdmin, ProtectedMixin
 from products.admin.user_forms import NewUserForm, SetPasswordForm, UserForm
 from products.admin.versioned_forms import VersionedAdmin
 from products.audit_log import SecurityEvent, record
@@ -41,7 +41,7 @@ class ResetSecondFactor(ObjectAction[User]):
 
 
 @admin.register(User)
-class UserAdmin(VersionedAdmin, ObjectActionAdmin, auth_admin.UserAdmin):
+class UserAdmin(ProtectedMixin, VersionedAdmin, ObjectActionAdmin, auth_admin.UserAdmin):
     """Only a superuser grants permissions or changes staff accounts: someone who sets a password can log in with it."""
 
     form = UserForm
@@ -49,6 +49,7 @@ class UserAdmin(VersionedAdmin, ObjectActionAdmin, auth_admin.UserAdmin):
     change_password_form = SetPasswordForm
     readonly_fields = ("last_login", "date_joined")
     object_actions = [ResetSecondFactor]
+    protected_by = ["orders"]
 
     def summary(self, obj: User) -> str:
         return f"{obj.get_full_name() or obj.username}."

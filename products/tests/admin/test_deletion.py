@@ -34,3 +34,25 @@ def test_a_category_with_products_is_protected(staff, client_of, a_category, a_p
 
     assert (answer.status_code, len(answer.context["protected"])) == (200, 1)
     assert Category.objects.count() == 1
+
+
+def offers_delete(client, path):
+    return b'class="deletelink"' in client.get(path).content
+
+
+def test_delete_is_offered_where_it_would_work(admin_client, alice, bob, a_category, a_product, an_order):
+    a_product(category=a_category)
+    an_order()  # alice's
+    parent, empty = (Category.objects.create(slug=name, name=name) for name in ("parent", "empty"))
+    Category.objects.create(slug="child", name="Child", parent=parent)
+    rows = {
+        "with products": f"products/category/{a_category.pk}",
+        "with children": f"products/category/{parent.pk}",
+        "empty": f"products/category/{empty.pk}",
+        "customer with orders": f"auth/user/{alice.pk}",
+        "customer without": f"auth/user/{bob.pk}",
+    }
+
+    offered = [name for name, row in rows.items() if offers_delete(admin_client, f"/admin/{row}/change/")]
+
+    assert offered == ["empty", "customer without"]

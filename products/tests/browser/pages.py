@@ -24,6 +24,7 @@ PAGES = {
     "user": "auth/user/{user}/change/",
     "new-token": "products/apitoken/add/",
     "password": "password_change/",
+    "second-factor": "second_factor/",
 }
 """{name: path below the admin's}, with the names of a few rows in it."""
 
