@@ -101,7 +101,7 @@ def test_a_delivery_is_scanned_into_the_stock_sheet(admin_page, a_product):
     assert (said, focused) == ("Mug. In stock: 3.", "form-2-code")
     assert done.text == "Received 2 products: MUG +20, LAMP +5."
     assert (mug.refreshed().stock, lamp.refreshed().stock) == (23, 5)
-    assert errors_of(admin_page) == []
+    assert admin_page.errors() == []
 
 
 def type_into_page(page, text):
