@@ -27,12 +27,12 @@ WHO = ("nobody", "customer", "trainee", "viewer", "clerk", "keeper", "manager", 
 # The POST of a list is that of its actions, which are below. Of pages with an object, the customer's are asked for.
 PAGES = """
 page                                  nobody  customer   trainee    viewer     clerk    keeper   manager superuser
+second_factor                          login     login        do        do        do        do        do        do
 index                                  login     login        do        do        do        do        do        do
 login                                     do        do        do        do        do        do        do        do
 logout                                    do        do      post      post      post      post      post      post
 password_change                        login     login        do        do        do        do        do        do
 password_change_done                   login     login       see       see       see       see       see       see
-second_factor                          login     login        do        do        do        do        do        do
 autocomplete                           login     login   403/405   403/405       see   403/405       see       see
 jsi18n                                 login     login       see       see       see       see       see       see
 view_on_site                           login     login   404/404   404/404   404/404   404/404   404/404   404/404
@@ -67,6 +67,9 @@ products_category_add                  login     login         -         -      
 products_category_history              login     login         -        do        do        do        do        do
 products_category_delete               login     login         -         -         -         -        do        do
 products_category_change               login     login         -       see       see       see        do        do
+products_product_sheet                 login     login         -         -         -        do        do        do
+products_product_sheet_lookup          login     login         -         -         -        do        do        do
+products_product_ledger                login     login         -        do        do        do        do        do
 products_product_receive               login     login         -         -         -        do        do        do
 products_product_correct               login     login         -         -         -        do        do        do
 products_product_count                 login     login         -         -         -        do        do        do
@@ -75,7 +78,7 @@ products_product_bring_back            login     login         -         -      
 products_product_changelist            login     login         -        do        do        do        do        do
 products_product_add                   login     login         -         -         -         -        do        do
 products_product_history               login     login         -        do        do        do        do        do
-products_product_delete                login     login         -         -         -         -         -        do
+products_product_delete                login     login         -         -         -         -         -         -
 products_product_change                login     login         -       see       see       see        do        do
 products_apitoken_changelist           login     login         -         -         -         -        do        do
 products_apitoken_add                  login     login         -         -         -         -        do        do
