@@ -17,7 +17,7 @@ from django.test import Client, RequestFactory
 from django.urls import URLResolver, get_resolver, reverse
 
 from products.management import roles
-from products.models import Address, ApiToken, Event, Order
+from products.models import Address, ApiToken, Event, Order, StockCheck
 
 WHO = ("nobody", "customer", "trainee", "viewer", "clerk", "keeper", "manager", "superuser")
 """`nobody` has not logged in, a `customer` has without being staff, and a `trainee` is staff without a permission."""
@@ -41,6 +41,10 @@ products_address_add                   login     login         -         -      
 products_address_history               login     login         -         -        do         -        do        do
 products_address_delete                login     login         -         -         -         -        do        do
 products_address_change                login     login         -         -        do         -        do        do
+products_order_reports                 login     login   403/405       see       see       see       see       see
+products_order_report                  login     login   403/405       see       see       see       see       see
+products_order_exports                 login     login   403/405       see       see       see       see       see
+products_order_export                  login     login   403/405       see       see       see       see       see
 products_order_pay                     login     login         -         -        do         -        do        do
 products_order_pay-late                login     login         -         -        do         -        do        do
 products_order_ship                    login     login         -         -        do         -        do        do
@@ -80,6 +84,11 @@ products_product_add                   login     login         -         -      
 products_product_history               login     login         -        do        do        do        do        do
 products_product_delete                login     login         -         -         -         -         -         -
 products_product_change                login     login         -       see       see       see        do        do
+products_stockcheck_changelist         login     login         -        do        do        do        do        do
+products_stockcheck_add                login     login         -         -         -         -         -         -
+products_stockcheck_history            login     login         -        do        do        do        do        do
+products_stockcheck_delete             login     login         -         -         -         -         -         -
+products_stockcheck_change             login     login         -       see       see       see       see       see
 products_apitoken_changelist           login     login         -         -         -         -        do        do
 products_apitoken_add                  login     login         -         -         -         -        do        do
 products_apitoken_history              login     login         -         -         -         -        do        do
@@ -128,8 +137,11 @@ user/reset_second_factor              -         -         -         -         - 
 user: delete_selected                 -         -         -         -         -         -         -        do
 """
 
-ARGUMENTS: dict[str, object] = {}
-"""Arguments of pages that are not about an object, by their name in the route."""
+ARGUMENTS: dict[str, dict[str, object]] = {
+    "products_order_report": {"name": "sales-by-day"},
+    "products_order_export": {"name": "orders"},
+}
+"""Arguments of pages that are not about an object: {page: {name in the route: value}}."""
 
 VALUES: dict[str, dict[str, object]] = {
     "autocomplete": {"app_label": "products", "model_name": "apitoken", "field_name": "user", "term": "a"},
@@ -184,20 +196,21 @@ def shop(db, a_product, a_category):
         Event.objects.first(),
         mug.movements.first(),
         Group.objects.first(),
+        StockCheck.objects.create(seconds=1, products=1, orders=1, differences=0),
     ]
     objects = {f"{row._meta.app_label}/{row._meta.model_name}": row.pk for row in rows}
     return SimpleNamespace(people=people, clients=clients, objects=objects, customer=customer)
 
 
-def path_of(route, shop):
-    """Return a path that the route matches, with the rows of the shop in the places that it leaves open."""
+def path_of(name, route, shop):
+    """Return a path that the route of this page matches, with the rows of the shop in the places that it leaves open."""
     about = next((pk for model, pk in shop.objects.items() if f"/{model}/" in f"/{route}"), None)
     types = ContentType.objects.get_for_model(User)
-    known = ARGUMENTS | {"content_type_id": types.pk, "object_id": about or shop.customer.pk, "id": about}
+    known = ARGUMENTS.get(name, {}) | {"content_type_id": types.pk, "object_id": about or shop.customer.pk, "id": about}
     resolved = route.replace("^(?P<app_label>products|auth)/$", "products/")
-    for name, value in known.items():
+    for argument, value in known.items():
         for converter in ("path:", "int:", "uuid:", "str:", "slug:", ""):
-            resolved = resolved.replace(f"<{converter}{name}>", str(value))
+            resolved = resolved.replace(f"<{converter}{argument}>", str(value))
     assert not set("<(") & set(resolved), f"Nothing is known for the arguments of {route}; name it in ARGUMENTS"
     return reverse("admin:index") + resolved
 
@@ -229,7 +242,7 @@ def test_everybody_gets_from_every_page_what_is_theirs(shop):
     client_of, found = shop.clients, {}
 
     for name, route in pages().items():
-        path, values = path_of(route, shop), VALUES.get(name, {})
+        path, values = path_of(name, route, shop), VALUES.get(name, {})
         found[name] = {
             who: in_one_word(*(ask(client_of[who], method, path, values) for method in ("get", "post"))) for who in WHO
         }
