@@ -16,6 +16,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
+from products.imports.cells import UnreadableFile, decimal, pieces
 from products.models import Order, Status
 from products.models.orders import CUSTOMER_DETAILS
 from products.validators import clean_values
@@ -35,13 +36,7 @@ SHIPPED = (Status.SHIPPED, Status.DELIVERED, Status.RETURNED)
 MIN_YEAR = 1900  # Every database holds it in every time zone.
 UNKNOWN = datetime(MIN_YEAR, 1, 1, tzinfo=UTC)
 
-NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,20})?")
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-PIECES = re.compile(r"[0-9]{1,9}")
-
-
-class UnreadableFile(Exception):
-    """The file as a whole cannot be read as orders."""
 
 
 class Fault(NamedTuple):
@@ -253,20 +248,6 @@ def _parsed(order: FileOrder, name: str, text: str | None, parse: Callable[[str]
     except ValueError as error:
         order.reject(f"{name}: {error}", line)
         return None
-
-
-def decimal(text: str) -> Decimal:
-    """Return the number that a text names. Raises ValueError."""
-    if not NUMBER.fullmatch(text):
-        raise ValueError(f"{text!r} is no number such as 12.50, without a sign and with a point.")
-    return Decimal(text)
-
-
-def pieces(text: str) -> int:
-    """Return the number of pieces that a text names. Raises ValueError."""
-    if not PIECES.fullmatch(text):
-        raise ValueError(f"{text!r} is no whole number of pieces.")
-    return int(text)
 
 
 def moment(text: str) -> datetime:

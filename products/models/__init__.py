@@ -38,6 +38,7 @@ from products.models.fulfilment import (
     Shipment,
     ShipmentLine,
 )
+from products.models.imports import ImportState, ProductImport, ProductImportRow, RowKind, RowState
 from products.models.login_attempts import LoginCounter, TooManyLogins
 from products.models.order_lines import OrderLine
 from products.models.order_status import TRANSITIONS, Status
@@ -65,6 +66,7 @@ __all__ = [
     "FeedState",
     "IdempotencyKeyConflict",
     "IdempotentReplay",
+    "ImportState",
     "InsufficientStock",
     "InvalidFulfilment",
     "InvalidOrder",
@@ -79,12 +81,16 @@ __all__ = [
     "PaymentOverdue",
     "PricedItem",
     "Product",
+    "ProductImport",
+    "ProductImportRow",
     "Reason",
     "Refund",
     "RefundLine",
     "RefundTooLarge",
     "Return",
     "ReturnLine",
+    "RowKind",
+    "RowState",
     "Shipment",
     "ShipmentLine",
     "SkuTaken",

@@ -6,7 +6,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import UniqueConstraint
 
 from products.feed.sequencer import number_all_events
-from products.models import Address, Category, Order, Status
+from products.models import Address, Category, Order, ProductImport, ProductImportRow, RowKind, Status
 from products.testing import triggers_lifted
 
 pytestmark = pytest.mark.django_db
@@ -172,6 +172,10 @@ VIOLATIONS = {
         "UPDATE products_returnline SET restocked = quantity + 1",
         "UPDATE products_returnline SET restocked = -1",
     ],
+    "an_import_has_a_known_state": ["UPDATE products_productimport SET state = 'LOST'"],
+    "a_row_of_an_import_has_a_known_kind": ["UPDATE products_productimportrow SET kind = 'ODD'"],
+    "a_row_of_an_import_has_a_known_state": ["UPDATE products_productimportrow SET state = 'LOST'"],
+    "an_import_names_a_line_once": ["UPDATE products_productimportrow SET line = 2"],
     "a_refund_pays_something_back": ["UPDATE products_refund SET amount = 0"],
 }
 
@@ -181,7 +185,7 @@ def _a_small_world(alice, a_product, a_category):
     """A cart, and a cancelled and a placed order of two lines each; somebody received a mug under the key k.
 
     A fourth order was shipped, cancelled, returned and refunded in parts, each twice and the first time under the key
-    k. Alice keeps two addresses, and mugs are below the kitchen.
+    k. Alice keeps two addresses, mugs are below the kitchen, and a file with two products was read.
     """
     Category.objects.create(slug="mugs", name="Mugs", parent=a_category)
     mug, lamp = a_product(stock=5), a_product(stock=5)
@@ -196,6 +200,9 @@ def _a_small_world(alice, a_product, a_category):
         fulfilled.cancel(lines=[(lamp, 1)], key=key)
         fulfilled.return_goods(lines=[(mug, 1)], key=key)
         fulfilled.refund(lines=[(lamp, 1)], key=key)
+    read = ProductImport.objects.create(name="mugs.csv")
+    for line in (2, 3):
+        ProductImportRow.objects.create(batch=read, line=line, kind=RowKind.BAD)
     for line1 in ("Hauptstr. 1", "Nebenstr. 2"):
         Address.objects.create(customer=alice, name="Alice", line1=line1, city="Berlin", country="DE")
     number_all_events()
