@@ -2,6 +2,7 @@
 
 from products.admin.addresses import AddressAdmin
 from products.admin.events import EventAdmin
+from products.admin.imports import ProductImportAdmin
 from products.admin.orders import OrderAdmin
 from products.admin.products import CategoryAdmin, ProductAdmin
 from products.admin.stock import StockMovementAdmin
@@ -17,6 +18,7 @@ __all__ = [
     "GroupAdmin",
     "OrderAdmin",
     "ProductAdmin",
+    "ProductImportAdmin",
     "StockCheckAdmin",
     "StockMovementAdmin",
     "UserAdmin",

@@ -38,6 +38,7 @@ COLUMNS = (
     "price",
     "list_price",
     "tax_class",
+    "low_stock",
     "retired",
     "stock",
     "expected",
@@ -91,6 +92,7 @@ WOOCOMMERCE_COLUMNS = {
     "Regular price": "price",
     "Published": "retired",
     "Stock": "stock",
+    "Low stock amount": "low_stock",
 }
 WOOCOMMERCE_READ = {*WOOCOMMERCE_COLUMNS, "Sale price", "Type"}
 NOT_SOLD = ("variable", "grouped")

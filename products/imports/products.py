@@ -43,7 +43,7 @@ SET = 1_000
 """Rows that are written in one transaction."""
 
 TEXTS = ("name", "description", "vendor", "barcode", "tax_class")
-FIELDS = (*TEXTS, "category", "weight", "tags", "images", "price", "list_price", "retired_at")
+FIELDS = (*TEXTS, "category", "weight", "tags", "images", "price", "list_price", "low_stock", "retired_at")
 """What an import writes of a product, but for its stock."""
 
 NEEDED = ("name", "price")
@@ -218,6 +218,7 @@ def _values(source: FileProduct, columns: Collection[str], catalogue: Catalogue,
         "price": _price,
         "list_price": _price,
         "stock": pieces,
+        "low_stock": pieces,
         "expected": pieces,
         "retired": _retired,
     }
@@ -441,7 +442,7 @@ def _apply(rows: Sequence[ProductImportRow], batch: ProductImport, by: Person) -
             counted.append((row, product, reason, row.changes["stock"][1]))
     _write(changed, {name for row in rows if row.state == RowState.APPLIED for name in row.changes}, by)
     if new:
-        Product.objects.bulk_create([product for _, product in new])
+        Product.objects.bulk_create([product for _, product in new], by=by)
         for row, product in new:
             row.product = product
     for row in _adjust(counted, note_of(batch), by):
@@ -488,7 +489,7 @@ def _write(products: Sequence[Product], names: Collection[str], by: Person) -> N
     for product in products:
         values = {each.attname: getattr(product, each.attname) for each in Product._meta.concrete_fields}
         copies.append(Product(**values | {"stock": 0}))  # It is not among the fields that are written.
-    Product.objects.bulk_create(copies, update_conflicts=True, update_fields=fields, unique_fields=["id"])
+    Product.objects.bulk_create(copies, update_conflicts=True, update_fields=fields, unique_fields=["id"], by=by)
 
 
 def _adjust(moves: Sequence[Move], note: str, by: Person) -> list[ProductImportRow]:

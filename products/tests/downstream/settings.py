@@ -28,3 +28,4 @@ LOW_STOCK = None
 ORDER_REQUIRES: list[str] = []
 TOKEN_LIFETIME = timedelta(days=30)
 EVENT_RETENTION = timedelta(days=730)
+IMPORT_RETENTION = timedelta(days=90)

@@ -5,7 +5,17 @@ from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.utils import timezone
 
-from products.models import ApiToken, Event, LoginCounter, Order, StockCheck, events, stock_checks
+from products.models import (
+    ApiToken,
+    Event,
+    LoginCounter,
+    Order,
+    ProductImport,
+    ProductImportRow,
+    StockCheck,
+    events,
+    stock_checks,
+)
 
 
 def ago(**time):
@@ -30,6 +40,10 @@ def old_and_current_rows(alice, a_product, settings, monkeypatch):
     }.items():
         token, _ = ApiToken.objects.issue(alice, name=name)
         ApiToken.objects.filter(pk=token.pk).update(**values)
+    settings.IMPORT_RETENTION = timedelta(days=90)
+    for age in (91, 89):
+        batch = ProductImport.objects.create(name=f"{age} days old", created_at=ago(days=age))
+        ProductImportRow.objects.create(batch=batch, line=2, kind="BAD")
     for name, end in (("old", ago(minutes=1)), ("new", timezone.now() + timedelta(minutes=1))):
         Session.objects.create(session_key=name, session_data="", expire_date=end)
     for name, minutes in (("old", 16), ("just ended", 14)):
@@ -45,6 +59,7 @@ def remaining(mug):
         "stock": mug.refreshed().stock,
         "orders": sorted(Order.objects.values_list("status", flat=True)),
         "old events": list(Event.objects.filter(kind__startswith="test").values_list("kind", flat=True)),
+        "imports": list(ProductImportRow.objects.values_list("batch__name", flat=True)),
         "tokens": sorted(ApiToken.objects.values_list("name", flat=True)),
         "sessions": sorted(Session.objects.values_list("session_key", flat=True)),
         "login counters": sorted(LoginCounter.objects.values_list("scope", flat=True)),
@@ -57,12 +72,13 @@ def test_purging_expires_and_deletes_what_is_due_and_nothing_else(old_and_curren
 
     assert (
         capsys.readouterr().out
-        == "Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions, 1 login counters, 1 stock checks.\n"
+        == "Orders expired: 1. Deleted: 1 events, 1 imports, 2 tokens, 1 sessions, 1 login counters, 1 stock checks.\n"
     )
     assert remaining(old_and_current_rows) == {
         "stock": 3,
         "orders": ["EXPIRED", "PLACED", "PLACED"],
         "old events": ["test.99_days_old"],
+        "imports": ["89 days old"],
         "tokens": ["active", "expired", "revoked"],
         "sessions": ["new"],
         "login counters": ["just ended"],
@@ -77,7 +93,7 @@ def test_a_dry_run_prints_the_same_counts_and_changes_nothing(old_and_current_ro
 
     expected = (
         "Dry run, nothing was changed. Orders expired: 1. "
-        "Deleted: 1 events, 2 tokens, 1 sessions, 1 login counters, 1 stock checks.\n"
+        "Deleted: 1 events, 1 imports, 2 tokens, 1 sessions, 1 login counters, 1 stock checks.\n"
     )
     assert capsys.readouterr().out == expected
     assert remaining(old_and_current_rows) == before
@@ -91,7 +107,7 @@ def test_purging_a_second_time_finds_nothing(old_and_current_rows, capsys):
 
     assert (
         capsys.readouterr().out
-        == "Orders expired: 0. Deleted: 0 events, 0 tokens, 0 sessions, 0 login counters, 0 stock checks.\n"
+        == "Orders expired: 0. Deleted: 0 events, 0 imports, 0 tokens, 0 sessions, 0 login counters, 0 stock checks.\n"
     )
 
 
@@ -104,7 +120,7 @@ def test_all_old_events_are_deleted_in_batches(a_product, capsys, monkeypatch):
 
     assert (
         capsys.readouterr().out
-        == "Orders expired: 0. Deleted: 5 events, 0 tokens, 0 sessions, 0 login counters, 0 stock checks.\n"
+        == "Orders expired: 0. Deleted: 5 events, 0 imports, 0 tokens, 0 sessions, 0 login counters, 0 stock checks.\n"
     )
     assert [event.kind for event in Event.objects.all()] == ["product.created"]
 
@@ -114,5 +130,5 @@ def test_the_former_name_still_works(old_and_current_rows, capsys):
 
     assert (
         capsys.readouterr().out
-        == "Orders expired: 1. Deleted: 1 events, 2 tokens, 1 sessions, 1 login counters, 1 stock checks.\n"
+        == "Orders expired: 1. Deleted: 1 events, 1 imports, 2 tokens, 1 sessions, 1 login counters, 1 stock checks.\n"
     )
