@@ -414,37 +414,31 @@ def _apply(rows: Sequence[ProductImportRow], batch: ProductImport, by: Person) -
     taken = (
         {sku_key(sku) for sku in Product.objects.with_sku_keys(keys).values_list("sku", flat=True)} if keys else set()
     )
-    new, changed, counted = list[tuple[ProductImportRow, Product]](), list[Product](), list[Move]()
+    new, changed = list[tuple[ProductImportRow, Product]](), list[tuple[ProductImportRow, Product]]()
+    applied = list[tuple[ProductImportRow, Product]]()
     for row in rows:
         is_new = row.kind == RowKind.NEW
         product = Product(sku=row.sku) if is_new else products.get(row.product_id or 0)
-        row.reasons = _reasons_against(row, product, categories, taken)
+        row.state, row.reasons = RowState.APPLIED, _reasons_against(row, product, categories, taken)
         if row.reasons or product is None:
-            row.state = RowState.REFUSED
             continue
-        names = [name for name in row.changes if name in FIELDS]
-        for name in names:
+        for name in (name for name in row.changes if name in FIELDS):
             _assign(product, name, row.changes[name][1])
-        try:
-            product.clean_for_writing(CLEANED if names else [])
-        except ValidationError as error:
-            row.state, row.reasons = RowState.REFUSED, error.messages
-            continue
-        if "retired_at" in names:
+        if "retired_at" in row.changes:
             row.changes["retired_at"][1] = plain(product, "retired_at")
-        row.state = RowState.APPLIED
-        if is_new:
-            new.append((row, product))
-        elif names:
-            changed.append(product)
-        if "stock" in row.changes:
-            reason = Reason.RECEIVED if is_new else Reason.COUNTED
-            counted.append((row, product, reason, row.changes["stock"][1]))
-    _write(changed, {name for row in rows if row.state == RowState.APPLIED for name in row.changes}, by)
-    if new:
-        Product.objects.bulk_create([product for _, product in new], by=by)
-        for row, product in new:
-            row.product = product
+        applied.append((row, product))
+        if is_new or {*row.changes} - {"stock"}:
+            (new if is_new else changed).append((row, product))
+    _write(changed, by)
+    _create(new, by)
+    counted = [
+        (row, product, Reason.RECEIVED if row.kind == RowKind.NEW else Reason.COUNTED, row.changes["stock"][1])
+        for row, product in applied
+        if "stock" in row.changes and not row.reasons
+    ]
+    for row in rows:
+        if row.reasons:
+            row.state = RowState.REFUSED
     for row in _adjust(counted, note_of(batch), by):
         del row.changes["stock"]  # Nothing of it is to be undone.
     _store(rows)
@@ -478,18 +472,47 @@ def _shown(value: Any) -> str:
     return "empty" if value in (None, "", []) else repr(value) if isinstance(value, list) else str(value)
 
 
-def _write(products: Sequence[Product], names: Collection[str], by: Person) -> None:
-    """Write these fields of products that are locked, in one statement whatever they are."""
-    fields = {*names} & {*FIELDS}
-    if not products or not fields:
-        return
+def _write(pairs: Sequence[tuple[ProductImportRow, Product]], by: Person) -> None:
+    """Write what rows change of products that are locked, in one statement whatever it is.
+
+    A row whose product would break a rule, which the file or somebody since is to blame for, gets the reasons.
+    """
+    fields = {name for row, _ in pairs for name in row.changes if name in FIELDS}
+    if any(row.kind == RowKind.NEW for row, _ in pairs):
+        fields.add("retired_at")  # of what is undone
     if fields & {"name", "description"}:
         fields |= {"sku", "name", "description"}  # what is searched in is made of the three
-    copies = []
-    for product in products:
-        values = {each.attname: getattr(product, each.attname) for each in Product._meta.concrete_fields}
-        copies.append(Product(**values | {"stock": 0}))  # It is not among the fields that are written.
-    Product.objects.bulk_create(copies, update_conflicts=True, update_fields=fields, unique_fields=["id"], by=by)
+
+    def write(products: Iterable[Product]) -> None:
+        copies = []
+        for product in products:
+            values = {each.attname: getattr(product, each.attname) for each in Product._meta.concrete_fields}
+            copies.append(Product(**values | {"stock": 0}))  # It is not among the fields that are written.
+        Product.objects.bulk_create(copies, update_conflicts=True, update_fields=fields, unique_fields=["id"], by=by)
+
+    if fields:
+        _write_valid(pairs, write)
+
+
+def _create(pairs: Sequence[tuple[ProductImportRow, Product]], by: Person) -> None:
+    """Create the products of new rows; a row whose product would break a rule gets the reasons."""
+    if pairs:
+        _write_valid(pairs, lambda products: Product.objects.bulk_create(products, by=by))
+    for row, product in pairs:
+        row.product = product if product.pk else None
+
+
+def _write_valid(pairs: Sequence[tuple[ProductImportRow, Product]], write: Callable[[list[Product]], object]) -> None:
+    try:
+        # It validates all of them first.
+        write([product for _, product in pairs])
+    except ValidationError:
+        for row, product in pairs:
+            try:
+                product.clean_for_writing(CLEANED)
+            except ValidationError as error:
+                row.reasons += error.messages
+        write([product for row, product in pairs if not row.reasons])
 
 
 def _adjust(moves: Sequence[Move], note: str, by: Person) -> list[ProductImportRow]:
@@ -522,49 +545,45 @@ def _store(rows: Sequence[ProductImportRow]) -> None:
 def _undo(rows: Sequence[ProductImportRow], batch: ProductImport, by: Person) -> None:
     categories = _held_categories(rows, 0)
     products = {each.pk: each for each in Product.objects.locked().filter(pk__in=_product_ids(rows))}
-    written, moved = list[tuple[Product, set[str]]](), list[Move]()
+    written, moved = list[tuple[ProductImportRow, Product]](), list[Move]()
+    kept = {row.pk: list[str]() for row in rows}
     for row in rows:
+        row.reasons = []
         product = products.get(row.product_id or 0)
         if product is None:
-            row.reasons = ["The product is gone."]
+            kept[row.pk].append("The product is gone.")
             continue
-        restored = _restored(row, product, categories)
-        if restored:
-            written.append((product, restored))
+        if _restore(row, product, categories, kept[row.pk]):
+            written.append((row, product))
         if "stock" in row.changes:
             old, new = row.changes["stock"]
             moved.append((row, product, Reason.CORRECTED, old - new))
-    names = {name for _, fields in written for name in fields}
-    _write([product for product, _ in written], names, by)
+    _write(written, by)
+    for row in rows:
+        row.reasons += kept[row.pk]
     _adjust(moved, note_of(batch, undone=True), by)
     for row in rows:
         row.state = RowState.KEPT if row.reasons else RowState.UNDONE
     _store(rows)
 
 
-def _restored(row: ProductImportRow, product: Product, categories: Collection[int]) -> set[str]:
-    """Give the product its values before the import, where they are still those of the import; return which."""
+def _restore(row: ProductImportRow, product: Product, categories: Collection[int], kept: list[str]) -> bool:
+    """Give the product its values before the import, where they are still those of the import; say if there are any.
+
+    What is left as it is goes into `kept`.
+    """
     if row.kind == RowKind.NEW:
-        if product.retired_at is None:
-            product.retired_at = timezone.now()
-            return {"retired_at"}
-        return set()
-    before = {each.attname: getattr(product, each.attname) for each in Product._meta.concrete_fields}
-    restored = set[str]()
+        was_on_sale = product.retired_at is None
+        product.retired_at = product.retired_at or timezone.now()
+        return was_on_sale
+    restored = False
     for name in (name for name in row.changes if name in FIELDS):
         old, new = row.changes[name]
         if (now := plain(product, name)) != new:
-            row.reasons.append(f"{name}: it is {_shown(now)} by now, and not {_shown(new)} as imported; left as it is.")
+            kept.append(f"{name}: it is {_shown(now)} by now, and not {_shown(new)} as imported; left as it is.")
         elif name == "category" and old is not None and old not in categories:
-            row.reasons.append("category: the one before is gone; left as it is.")
+            kept.append("category: the one before is gone; left as it is.")
         else:
             _assign(product, name, old)
-            restored.add(name)
-    try:
-        product.clean_for_writing(restored)
-    except ValidationError as error:
-        row.reasons += error.messages
-        for name, value in before.items():
-            setattr(product, name, value)
-        return set()
+            restored = True
     return restored

@@ -191,6 +191,22 @@ def test_a_row_whose_product_has_changed_since_is_refused_and_named(an_import, a
     assert lamp.refreshed().price == Decimal("2.00")
 
 
+def test_a_row_that_breaks_a_rule_by_now_is_refused_and_the_others_are_applied(an_import, a_product, settings):
+    settings.TAX_RATES = {"standard": Decimal(19), "books": Decimal(7)}
+    mug, novel = a_product(sku="MUG", price="4.50", stock=5), a_product(sku="NOVEL", tax_class="books")
+    batch = an_import("sku,price,stock\nMUG,5,6\nNOVEL,9,1\n")
+    settings.TAX_RATES = {"standard": Decimal(19)}
+
+    apply_all(batch)
+
+    assert {row.sku: (row.state, row.reasons) for row in batch.rows.all()} == {
+        "MUG": (RowState.APPLIED, []),
+        "NOVEL": (RowState.REFUSED, ["There is no such tax class; TAX_RATES has standard."]),
+    }
+    assert (mug.refreshed().price, mug.refreshed().stock) == (Decimal("5.00"), 6)
+    assert (novel.refreshed().price, novel.refreshed().stock) == (Decimal("1.00"), 0)
+
+
 def test_an_undone_import_restores_every_figure(an_import, a_product, a_category):
     a_product(sku="MUG", name="Mug", price="4.50", stock=5, category=a_category, tags=["red"], vendor="Potters")
     retired = a_product(sku="LAMP", name="Lamp", stock=1)
