@@ -72,7 +72,7 @@ class ImportForm(forms.Form):
 
 @admin.register(ProductImport)
 class ProductImportAdmin(ReadOnlyMixin, admin.ModelAdmin):
-    list_display = ["created_at", "name", "by", "state", "new", "changed", "unchanged", "bad"]
+    list_display = ["created_at", "name", "by", "state", "new", "changed", "bad"]
     list_display_links = ["created_at", "name"]
     list_filter = ["state"]
     list_select_related = ["by"]
@@ -139,6 +139,7 @@ class ProductImportAdmin(ReadOnlyMixin, admin.ModelAdmin):
             original=batch,
             tabs=[(name, TABS[name][0], counts[name]) for name in TABS if counts[name]],
             tab=tab,
+            shows_reasons=tab in ("bad", "refused", "kept"),
             page=page,
             rows=[(row, results.shown_changes(row, paths)) for row in page],
             progress=_progress(batch),

@@ -94,7 +94,7 @@ def test_it_is_applied_in_steps_by_a_button_or_by_a_script_and_undone(client, ba
 
     assert sorted(Product.objects.values_list("sku", "stock")) == [("BOWL", 0), ("MUG", 5)]
     page = client.get(page_of(batch)).content.decode()
-    assert "Undone on" in page
+    assert ", undone on " in page
     assert "Undo this import" not in page
 
 
