@@ -92,7 +92,8 @@ def test_a_preview_is_the_difference(an_import, a_product, a_category):
     assert mug.refreshed().name == "Mug"
 
 
-def test_every_bad_row_is_named_with_all_its_reasons(an_import, a_product):
+def test_every_bad_row_is_named_with_all_its_reasons(an_import, a_product, monkeypatch):
+    monkeypatch.setattr(products, "SET", 2)
     a_product(sku="MUG", price="4.50", stock=5)
 
     batch = an_import(
@@ -278,6 +279,17 @@ def test_two_tabs_apply_each_row_once(an_import, staff, monkeypatch):
     assert done == [3, 3, 3, 3]
     assert sorted(StockMovement.objects.values_list("delta", flat=True)) == [1] * 12
     assert batch.tally()["APPLIED"] == 12
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_imports_of_the_same_new_product_make_it_once(an_import, staff):
+    batches = [an_import("sku,name,price,stock\nMUG,Mug,1,1\n") for _ in range(4)]
+
+    side_by_side(*(lambda batch=batch: apply_set(batch, staff) for batch in batches))
+
+    assert (Product.objects.count(), Product.objects.get().stock) == (1, 1)
+    states = sorted((row.state, *row.reasons) for row in ProductImportRow.objects.all())
+    assert states == [("APPLIED",)] + [("REFUSED", "sku: somebody has made a product with this SKU.")] * 3
 
 
 def test_a_set_costs_the_same_statements_however_many_rows_it_has(
