@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import transaction
 
 from products.imports import products
 from products.imports.product_files import read
@@ -20,7 +21,7 @@ from products.models import (
     RowState,
     StockMovement,
 )
-from products.tests.side_by_side import side_by_side
+from products.tests.side_by_side import meanwhile, on_postgresql, side_by_side
 
 pytestmark = pytest.mark.django_db
 
@@ -279,6 +280,25 @@ def test_two_tabs_apply_each_row_once(an_import, staff, monkeypatch):
     assert done == [3, 3, 3, 3]
     assert sorted(StockMovement.objects.values_list("delta", flat=True)) == [1] * 12
     assert batch.tally()["APPLIED"] == 12
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_what_somebody_is_changing_right_now_is_waited_for_and_left_alone(an_import, a_product, staff):
+    mug = a_product(sku="MUG", price="4.50", stock=5)
+    batch = an_import("sku,price,stock\nMUG,5,7\n")
+
+    with transaction.atomic():
+        mug.price = "4.75"
+        mug.save()
+        applying = meanwhile(lambda: apply_set(batch, staff))
+        assert applying.waits()
+
+    assert applying.outcome() == 1
+    assert [(row.state, row.reasons) for row in batch.rows.all()] == [
+        (RowState.REFUSED, ["price: it is 4.75 by now, and was 4.50 when the file was read."])
+    ]
+    assert (mug.refreshed().price, mug.refreshed().stock) == (Decimal("4.75"), 5)
 
 
 @pytest.mark.django_db(transaction=True)
