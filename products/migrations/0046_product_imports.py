@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     """Imports of products from files, with what each row changes and has changed."""
 
     dependencies = [
-        ("products", "0042_low_stock"),
+        ("products", "0044_stock_checks"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

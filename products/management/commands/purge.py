@@ -11,7 +11,10 @@ from products.models import ApiToken, Event, LoginCounter, Order, ProductImport,
 
 
 class Command(BaseCommand):
-    help = "Expire overdue unpaid orders; delete old events and imports, expired tokens, sessions and login counters, and superseded stock checks."
+    help = (
+        "Expire overdue unpaid orders; delete old events and imports, expired tokens, sessions and login counters, and "
+        "stock checks."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="report what would be done, without doing it")
