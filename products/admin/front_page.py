@@ -15,7 +15,7 @@ from django.utils.http import urlencode
 
 from products import policies
 from products.admin.charts import bar_chart
-from products.models import Order, Product, StockCheck
+from products.models import Order, Product, ProductImport, StockCheck
 from products.reports import overview
 from products.reports.definitions import visible_to
 from products.reports.exports import permitted_to
@@ -39,7 +39,7 @@ def _who_adds(model: type[Model]) -> May:
 
 TASKS: tuple[tuple[str, str, May], ...] = (
     ("Count and receive by sheet", "admin:products_product_sheet", _with(policies.ADJUST_STOCK)),
-    ("Import products", "admin:products_product_import", _with(policies.CHANGE_PRODUCTS)),
+    ("Import products", "admin:products_productimport_add", _who_adds(ProductImport)),
     ("Order for a customer", "admin:products_order_add", _who_adds(Order)),
     ("Add a product", "admin:products_product_add", _who_adds(Product)),
     ("Reports", "admin:products_order_reports", lambda site, request: bool(visible_to(request.user))),

@@ -52,7 +52,11 @@ def test_a_delivery_is_received_by_sku_and_barcode(staff, client_of, messages_of
     assert moved(mug)[1:] == [(20, "RECEIVED", staff, "Delivery 17")]
     assert moved(cup) == [(3, "RECEIVED", staff, "Delivery 17")]
     event = mug.events.last()
-    assert (event.kind, event.by, event.facts) == ("product.stock_moved", staff, {"delta": 20, "reason": "RECEIVED"})
+    assert (event.kind, event.by, event.facts) == (
+        "product.stock_moved",
+        staff,
+        {"delta": 20, "reason": "RECEIVED", "stock": 25},
+    )
     assert list(Product.objects.out_of_balance()) == []
 
 

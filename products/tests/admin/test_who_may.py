@@ -17,7 +17,7 @@ from django.test import Client, RequestFactory
 from django.urls import URLResolver, get_resolver, reverse
 
 from products.management import roles
-from products.models import Address, ApiToken, Event, Order, StockCheck
+from products.models import Address, ApiToken, Event, Order, ProductImport, StockCheck
 
 WHO = ("nobody", "customer", "trainee", "viewer", "clerk", "keeper", "manager", "superuser")
 """`nobody` has not logged in, a `customer` has without being staff, and a `trainee` is staff without a permission."""
@@ -61,6 +61,14 @@ products_event_add                     login     login         -         -      
 products_event_history                 login     login         -        do        do        do        do        do
 products_event_delete                  login     login         -         -         -         -         -         -
 products_event_change                  login     login         -       see       see       see       see       see
+products_productimport_apply           login     login   405/403   405/403   405/403      post      post      post
+products_productimport_undo            login     login   405/403   405/403   405/403      post      post      post
+products_productimport_bad             login     login         -         -         -        do        do        do
+products_productimport_changelist      login     login         -         -         -        do        do        do
+products_productimport_add             login     login         -         -         -        do        do        do
+products_productimport_history         login     login         -         -         -        do        do        do
+products_productimport_delete          login     login         -         -         -         -         -         -
+products_productimport_change          login     login         -         -         -        do        do        do
 products_stockmovement_changelist      login     login         -        do        do        do        do        do
 products_stockmovement_add             login     login         -         -         -         -         -         -
 products_stockmovement_history         login     login         -        do        do        do        do        do
@@ -196,6 +204,7 @@ def shop(db, a_product, a_category):
         Event.objects.first(),
         mug.movements.first(),
         Group.objects.first(),
+        ProductImport.objects.create(name="goods.csv"),
         StockCheck.objects.create(seconds=1, products=1, orders=1, differences=0),
     ]
     objects = {f"{row._meta.app_label}/{row._meta.model_name}": row.pk for row in rows}
@@ -206,7 +215,8 @@ def path_of(name, route, shop):
     """Return a path that the route of this page matches, with the rows of the shop in the places that it leaves open."""
     about = next((pk for model, pk in shop.objects.items() if f"/{model}/" in f"/{route}"), None)
     types = ContentType.objects.get_for_model(User)
-    known = ARGUMENTS.get(name, {}) | {"content_type_id": types.pk, "object_id": about or shop.customer.pk, "id": about}
+    known = ARGUMENTS.get(name, {}) | {"content_type_id": types.pk, "object_id": about or shop.customer.pk}
+    known |= {"id": about, "pk": about}
     resolved = route.replace("^(?P<app_label>products|auth)/$", "products/")
     for argument, value in known.items():
         for converter in ("path:", "int:", "uuid:", "str:", "slug:", ""):

@@ -16,6 +16,7 @@ PAGES = {
     "sheet": "products/product/sheet/",
     "product-ledger": "products/product/{product}/ledger/",
     "product-history": "products/product/{product}/history/",
+    "import": "products/productimport/add/",
     "reports": "products/order/reports/",
     "sales": "products/order/reports/sales-by-day/",
     "exports": "products/order/exports/",
