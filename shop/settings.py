@@ -169,6 +169,7 @@ TOKEN_LIFETIME = env.days("TOKEN_LIFETIME_DAYS", default=30, minimum=1, maximum=
 EVENT_WAITERS = env.integer("EVENT_WAITERS", default=1, minimum=0, maximum=256)
 EVENT_RETENTION = env.days("EVENT_RETENTION_DAYS", default=730, minimum=30, maximum=36_500)
 IMPORT_RETENTION = env.days("IMPORT_RETENTION_DAYS", default=90, minimum=1, maximum=36_500)
+BULK_JOB_RETENTION = env.days("BULK_JOB_RETENTION_DAYS", default=90, minimum=1, maximum=3_650)
 CATALOGUE_IS_PUBLIC = env.boolean("CATALOGUE_IS_PUBLIC", default=False)
 LIST_OUT_OF_STOCK = env.boolean("LIST_OUT_OF_STOCK", default=True)
 
@@ -327,10 +328,10 @@ SILENCED_SYSTEM_CHECKS = [
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 262_144
 ORDER_BODY_MAX_SIZE = 1_048_576  # of a body that may have the lines of an order; deploy/nginx/shop.conf has both
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
 # Uploads stay in memory, as the file system is read-only; of a larger one nothing is kept. nginx lets through as much.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 FILE_UPLOAD_MAX_MEMORY_SIZE = 10_485_760
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 4_100  # a return of 2,000 lines, the most of an order, with two fields each
 
 # --- Language and time ----------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from products.exceptions import (
     Violation,
 )
 from products.models.addresses import Address
+from products.models.bulk_jobs import BulkJob, BulkJobItem
 from products.models.categories import Category
 from products.models.events import Event
 from products.models.feed import FeedEntry, FeedState
@@ -54,6 +55,8 @@ __all__ = [
     "TRANSITIONS",
     "Address",
     "ApiToken",
+    "BulkJob",
+    "BulkJobItem",
     "Cancellation",
     "CancellationLine",
     "Cart",

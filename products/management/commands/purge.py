@@ -1,39 +1,49 @@
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core.management.base import BaseCommand
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from products.feed.sequencer import number_all_events
-from products.models import ApiToken, Event, LoginCounter, Order, ProductImport, StockCheck
+from products.models import ApiToken, BulkJob, Event, LoginCounter, Order, ProductImport, StockCheck
+
+DUE: dict[str, Callable[[], "QuerySet[Any]"]] = {
+    "events": lambda: Event.objects.older_than(timezone.now() - settings.EVENT_RETENTION),
+    "imports": lambda: ProductImport.objects.older_than(timezone.now() - settings.IMPORT_RETENTION),
+    "bulk jobs": lambda: BulkJob.objects.older_than(timezone.now() - settings.BULK_JOB_RETENTION),
+    "tokens": ApiToken.objects.long_inactive,
+    "sessions": lambda: Session.objects.filter(expire_date__lt=timezone.now()),
+    "login counters": LoginCounter.objects.expired,
+    "stock checks": StockCheck.objects.superseded,
+}
+"""What is deleted, by its name in the report."""
 
 
 class Command(BaseCommand):
-    help = (
-        "Expire overdue unpaid orders; delete old events and imports, expired tokens, sessions and login counters, and "
-        "stock checks."
-    )
+    help = f"Expire overdue unpaid orders; delete what is past its retention: {', '.join(DUE)}."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="report what would be done, without doing it")
 
     def handle(self, *, dry_run: bool, **options: Any) -> None:
-        orders = Order.objects.overdue()
-        events = Event.objects.older_than(timezone.now() - settings.EVENT_RETENTION)
-        imports = ProductImport.objects.older_than(timezone.now() - settings.IMPORT_RETENTION)
-        tokens = ApiToken.objects.long_inactive()
-        sessions = Session.objects.filter(expire_date__lt=timezone.now())
-        counters = LoginCounter.objects.expired()
-        checks = StockCheck.objects.superseded()
+        overdue = Order.objects.overdue()
         if dry_run:
-            counts = [rows.count() for rows in (orders, events, imports, tokens, sessions, counters, checks)]
+            expired, deleted = overdue.count(), {name: rows().count() for name, rows in DUE.items()}
         else:
-            number_all_events()
-            deleted = [rows.delete()[0] for rows in (tokens, sessions, counters, checks)]
-            counts = [orders.expire(), events.purge(), imports.purge(), *deleted]
-        self.stdout.write(
-            "{}Orders expired: {}. Deleted: {} events, {} imports, {} tokens, {} sessions, {} login counters, "
-            "{} stock checks.".format("Dry run, nothing was changed. " if dry_run else "", *counts)
-        )
+            number_all_events()  # An event without a position in the feed is kept.
+            expired, deleted = overdue.expire(), {name: _purge(rows()) for name, rows in DUE.items()}
+        counts = ", ".join(f"{number} {name}" for name, number in deleted.items())
+        before = "Dry run, nothing was changed. " if dry_run else ""
+        self.stdout.write(f"{before}Orders expired: {expired}. Deleted: {counts}.")
+
+
+def _purge(rows: "QuerySet[Any]") -> int:
+    """Delete the rows, with what belongs to them, and return their number."""
+    if hasattr(rows, "purge"):  # Those that may be many are deleted in batches.
+        purged: int = rows.purge()
+        return purged
+    return rows.delete()[1].get(rows.model._meta.label, 0)

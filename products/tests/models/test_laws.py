@@ -6,7 +6,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import UniqueConstraint
 
 from products.feed.sequencer import number_all_events
-from products.models import Address, Category, Order, ProductImport, ProductImportRow, RowKind, Status
+from products.models import Address, BulkJob, Category, Order, ProductImport, ProductImportRow, RowKind, Status
 from products.testing import triggers_lifted
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +34,13 @@ def a_movement(*, delta, reason, line="line_id", part=0, by="NULL", key="NULL"):
 
 # Each law, and statements that violate it alone, in the small world of the fixture below.
 VIOLATIONS = {
+    "a_bulk_job_has_a_known_verb": ["UPDATE products_bulkjob SET verb = 'eat'"],
+    "a_finished_bulk_job_was_started": ["UPDATE products_bulkjob SET finished_at = created_at"],
+    "a_bulk_job_has_an_order_once": [
+        "INSERT INTO products_bulkjobitem (job_id, order_id, state, tracking_number, code, sentence) "
+        "SELECT job_id, order_id, state, '', '', '' FROM products_bulkjobitem",
+    ],
+    "a_bulk_job_item_has_a_known_state": ["UPDATE products_bulkjobitem SET state = 'LOST'"],
     "stock_is_not_negative": ["UPDATE products_product SET stock = -1"],
     "weight_is_not_negative": ["UPDATE products_product SET weight = -1"],
     "low_stock_is_not_negative": ["UPDATE products_product SET low_stock = -1"],
@@ -185,7 +192,8 @@ def _a_small_world(alice, a_product, a_category):
     """A cart, and a cancelled and a placed order of two lines each; somebody received a mug under the key k.
 
     A fourth order was shipped, cancelled, returned and refunded in parts, each twice and the first time under the key
-    k. Alice keeps two addresses, mugs are below the kitchen, and a file with two products was read.
+    k. Alice keeps two addresses and has drawn up a bulk job, mugs are below the kitchen, and a file with two products
+    was read.
     """
     Category.objects.create(slug="mugs", name="Mugs", parent=a_category)
     mug, lamp = a_product(stock=5), a_product(stock=5)
@@ -206,6 +214,7 @@ def _a_small_world(alice, a_product, a_category):
     for line1 in ("Hauptstr. 1", "Nebenstr. 2"):
         Address.objects.create(customer=alice, name="Alice", line1=line1, city="Berlin", country="DE")
     number_all_events()
+    BulkJob.objects.draw_up("pay", Order.objects.placed(), by=alice)
 
 
 def constraints():
