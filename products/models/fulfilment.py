@@ -11,6 +11,7 @@ from typing import Any, Never
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Prefetch, Q
+from django.db.models.functions import Upper
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
@@ -115,6 +116,11 @@ class Shipment(Fulfilment):
 
     carrier = models.CharField(max_length=100, blank=True, default="", validators=[printable_line, visible])
     tracking_number = models.CharField(max_length=100, blank=True, default="", validators=[printable_line, visible])
+
+    class Meta(Fulfilment.Meta):
+        indexes = [
+            models.Index(Upper("tracking_number"), condition=Q(tracking_number__gt=""), name="shipments_by_tracking"),
+        ]
 
     def write_tracking(self) -> None:
         """Write carrier and tracking number. For the verb of the order, not for callers."""

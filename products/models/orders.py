@@ -380,6 +380,10 @@ class Order(models.Model):
             ),
             models.Index(fields=["reference"], condition=Q(reference__gt=""), name="orders_by_reference"),
             models.Index(Upper("email"), condition=Q(email__gt=""), name="orders_by_email"),
+            models.Index(
+                Upper("payment_reference"), condition=Q(payment_reference__gt=""), name="orders_by_payment_reference"
+            ),
+            models.Index(Upper("tracking_number"), condition=Q(tracking_number__gt=""), name="orders_by_tracking"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(total__gte=0), name="total_is_not_negative"),
