@@ -21,6 +21,11 @@ def validate_gtin(code: str) -> None:
         )
 
 
+def is_barcode(text: str) -> bool:
+    """Return whether the text has the form of a GTIN, whatever its check digit."""
+    return GTIN.fullmatch(text) is not None
+
+
 def check_digit(digits: str) -> int:
     """Return the check digit that follows these digits."""
     total = sum(int(digit) * (1 if position % 2 else 3) for position, digit in enumerate(reversed(digits)))

@@ -1,6 +1,7 @@
 """The admin site. Stock and orders change through the models' verbs, never through an editable field."""
 
 from products.admin.addresses import AddressAdmin
+from products.admin.bulk_jobs import BulkJobAdmin
 from products.admin.events import EventAdmin
 from products.admin.imports import ProductImportAdmin
 from products.admin.orders import OrderAdmin
@@ -13,6 +14,7 @@ from products.admin.users import GroupAdmin, UserAdmin
 __all__ = [
     "AddressAdmin",
     "ApiTokenAdmin",
+    "BulkJobAdmin",
     "CategoryAdmin",
     "EventAdmin",
     "GroupAdmin",

@@ -1,6 +1,6 @@
 """Object actions: a page of the admin with a small form that calls one verb of a model."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from django import forms
@@ -10,7 +10,7 @@ from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 
 from products import policies
 from products.exceptions import DomainError
@@ -25,6 +25,12 @@ class ObjectAction(forms.Form, Generic[Object]):
     label: ClassVar[str]  # on its button
     explanation: ClassVar[str] = ""
     permission: ClassVar[str]
+    template: ClassVar[str] = "admin/products/object_action.html"
+    further_buttons: ClassVar[Mapping[str, str]] = {}
+    """Buttons beside the action's own, {name: label}; which one was clicked is in `data`."""
+
+    is_replay = False
+    """Whether the same form was executed before, so that nothing was done now."""
 
     do_not_call_in_templates = True  # the buttons are made from the class itself
 
@@ -44,6 +50,10 @@ class ObjectAction(forms.Form, Generic[Object]):
     def execute(self, by: Any) -> str:
         """Call the verb and return a sentence that says what was done. Raises DomainError and ValidationError."""
         raise NotImplementedError
+
+    def success_url(self) -> str | None:
+        """Return where to go after the action, None for the object's page."""
+        return None
 
     def add_domain_error(self, error: DomainError) -> None:
         self.add_error(None, str(error))
@@ -97,7 +107,8 @@ class ObjectActionAdmin(admin.ModelAdmin):
             raise PermissionDenied
         form = action(obj, request.POST if request.method == "POST" else None)
         if form.is_valid() and self._execute(request, form):
-            return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", obj.pk)
+            page = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
+            return redirect(form.success_url() or reverse(page, args=[obj.pk]))
         context = {
             **self.admin_site.each_context(request),
             "title": form.label,
@@ -108,7 +119,7 @@ class ObjectActionAdmin(admin.ModelAdmin):
             "form": form,
             "media": self.media + form.media,
         }
-        return TemplateResponse(request, "admin/products/object_action.html", context)
+        return TemplateResponse(request, form.template, context)
 
     def execute_for_each(self, request: HttpRequest, objects: Iterable[Any], action: type[ObjectAction]) -> None:
         """Execute an action that needs no arguments for each object; an error of one does not stop the others."""
@@ -136,7 +147,8 @@ class ObjectActionAdmin(admin.ModelAdmin):
             form.obj.refresh_from_db()
             form.add_error(None, error.messages)  # The model's fields are named otherwise than the form's.
             return False
-        self.log_change(request, form.obj, done)
+        if not form.is_replay:
+            self.log_change(request, form.obj, done)
         self.message_user(request, done, messages.SUCCESS)
         return True
 

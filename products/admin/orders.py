@@ -1,106 +1,37 @@
-"""Orders: staff view them here and change their status through object actions; nothing else can be edited."""
+"""Orders: staff find and view them here, and change them through actions; nothing else can be edited."""
 
-from collections.abc import Callable, Iterator
-from decimal import Decimal
-from typing import Any, ClassVar, cast
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
 from uuid import UUID
 
-from django import forms
 from django.contrib import admin
-from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import QuerySet, prefetch_related_objects
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils.html import format_html_join
 
 from products import policies
-from products.admin.actions import ObjectAction, ObjectActionAdmin, ReadOnlyMixin
+from products.admin import bulk_jobs, documents
+from products.admin.actions import ObjectActionAdmin, ReadOnlyMixin
+from products.admin.fulfilment import Cancel, CorrectTracking, RefundMoney, ReturnGoods, Ship
 from products.admin.money import money_column
+from products.admin.order_actions import Deliver, Pay, PayLate
+from products.admin.order_filters import CustomerFilter, ProductFilter, TodoFilter
+from products.admin.order_history import history_of
+from products.admin.order_inlines import INLINES
+from products.admin.order_search import HELP, find_orders
+from products.admin.phone_orders import PhoneOrder, customers_view
 from products.admin.reports import ReportPages
-from products.models import (
-    TRANSITIONS,
-    Cancellation,
-    Event,
-    Order,
-    OrderLine,
-    Refund,
-    Return,
-    Shipment,
-    Status,
-)
-from products.models.fulfilment import Fulfilment, FulfilmentQuerySet
-from products.models.order_lines import COUNTERS
-from products.order_numbers import format_number, is_number, parse_number
+from products.models import Event, Order
+from products.models.bulk_jobs import Verb
+from products.order_numbers import format_number
 
-
-class OptionalTextField(forms.CharField):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(required=False, widget=forms.TextInput(attrs={"class": "vTextField"}), **options)
-
-
-class OrderAction(ObjectAction[Order]):
-    """An action that brings an order to `status` through `verb`, a method of Order."""
-
-    permission = policies.CHANGE_ORDERS
-    status: ClassVar[Status]
-    verb: ClassVar[Callable[..., Any]]
-
-    @classmethod
-    def is_available(cls, obj: Order) -> bool:
-        return cls.status in TRANSITIONS.get(obj.status, ())
-
-    def execute(self, by: Any) -> str:
-        self.verb(self.obj, by=by, **self.cleaned_data)
-        return f"Order {format_number(self.obj.number)} is {self.obj.get_status_display()}."
-
-
-class Pay(OrderAction):
-    name, label, status = "pay", "Mark as paid", Status.PAID
-    verb = staticmethod(Order.pay)
-
-    reference = OptionalTextField(max_length=200, help_text="The reference of the payment.")
-
-    @classmethod
-    def is_available(cls, obj: Order) -> bool:
-        return obj.status != Status.EXPIRED and super().is_available(obj)
-
-
-class PayLate(OrderAction):
-    name, label, status = "pay-late", "Accept late payment", Status.PAID
-    explanation = "The stock is taken again, if it is still there."
-
-    reference = OptionalTextField(max_length=200, help_text="The reference of the payment.")
-
-    @staticmethod
-    def verb(order: Order, *, reference: str, by: Any) -> None:
-        order.pay(reference=reference, late=True, by=by)
-
-    @classmethod
-    def is_available(cls, obj: Order) -> bool:
-        return obj.status == Status.EXPIRED
-
-
-class Ship(OrderAction):
-    name, label, status = "ship", "Mark as shipped", Status.SHIPPED
-    verb = staticmethod(Order.ship)
-
-    carrier = OptionalTextField(max_length=100)
-    tracking_number = OptionalTextField(max_length=100)
-
-
-class Deliver(OrderAction):
-    name, label, status = "deliver", "Mark as delivered", Status.DELIVERED
-    verb = staticmethod(Order.deliver)
-
-
-class Cancel(OrderAction):
-    name, label, status = "cancel", "Cancel order", Status.CANCELLED
-    verb = staticmethod(Order.cancel)
-    explanation = "The stock is put back. This cannot be undone."
-
-
-class ReturnGoods(OrderAction):
-    name, label, status = "return", "Return goods", Status.RETURNED
-    verb = staticmethod(Order.return_goods)
-    explanation = "The customer has returned the goods, and they can be sold again. This cannot be undone."
+EVENTS_ON_PAGE = 50
+"""Of an order's history."""
 
 
 class OrderIdSearchMixin:
@@ -115,125 +46,24 @@ class OrderIdSearchMixin:
             return super().get_search_results(request, queryset, search_term)  # type: ignore[misc]
 
 
-class LineInline(ReadOnlyMixin, admin.TabularInline):
-    model = OrderLine
-    fields = readonly_fields = (
-        "product",
-        "sku",
-        "name",
-        "quantity",
-        "shown_price",
-        "discounts",
-        "amount",
-        "shown_tax",
-        "done",
-    )
-    shown_price = money_column("unit_price")
-    verbose_name_plural = "lines"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[OrderLine]:
-        return super().get_queryset(request).select_related("product")
-
-    @admin.display
-    def discounts(self, line: OrderLine) -> Decimal:
-        total: Decimal = line.discount + line.discount_share
-        return total
-
-    @admin.display
-    def amount(self, line: OrderLine) -> Decimal:
-        return line.amount
-
-    @admin.display(description="tax")
-    def shown_tax(self, line: OrderLine) -> str:
-        if line.tax_rate is None:
-            return self.get_empty_value_display()
-        return f"{line.tax} ({line.tax_rate.normalize():f} %)"
-
-    @admin.display
-    def done(self, line: OrderLine) -> str:
-        counts = [f"{getattr(line, name)} {name}" for name in COUNTERS if getattr(line, name)]
-        return ", ".join(counts) or self.get_empty_value_display()
-
-
-class FulfilmentInline(ReadOnlyMixin, admin.TabularInline):
-    """What was done with some lines of an order."""
-
-    ordering = ["number"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows = cast("FulfilmentQuerySet", super().get_queryset(request))
-        return rows.with_lines().select_related("by")
-
-    @admin.display(description="lines")
-    def parts(self, row: Fulfilment) -> str:
-        lines = row.lines.all()  # type: ignore[attr-defined] # of each of the models, to a model of its own
-        return ", ".join(f"{part.quantity} x {part.line.sku}" for part in lines)
-
-
-class ShipmentInline(FulfilmentInline):
-    model = Shipment
-    fields = readonly_fields = ("number", "parts", "carrier", "tracking_number", "by", "at")
-
-
-class CancellationInline(FulfilmentInline):
-    model = Cancellation
-    fields = readonly_fields = ("number", "parts", "reason", "by", "at")
-
-
-class ReturnInline(FulfilmentInline):
-    model = Return
-    fields = readonly_fields = ("number", "parts", "by", "at")
-
-
-class RefundInline(FulfilmentInline):
-    model = Refund
-    fields = readonly_fields = ("number", "shown_amount", "parts", "reference", "by", "at")
-    shown_amount = money_column("amount")
-
-
-class EventInline(ReadOnlyMixin, admin.TabularInline):
-    model = Event
-    fields = readonly_fields = ("at", "kind", "facts", "by")
-    ordering = ["id"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
-        return super().get_queryset(request).select_related("by")
-
-
-class CurrencyFilter(admin.AllValuesFieldListFilter):
-    """Django's, with a name for the choice of orders without a currency, which is a link without a text otherwise."""
-
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        for choice in super().choices(changelist):
-            yield {**choice, "display": choice["display"] or self.empty_value_display}
-
-
 @admin.register(Order)
-class OrderAdmin(OrderIdSearchMixin, ReadOnlyMixin, ReportPages, ObjectActionAdmin):
-    object_actions = [Pay, PayLate, Ship, Deliver, Cancel, ReturnGoods]
-    # What cannot be undone is done for one order at a time, on its page.
-    actions = ["pay_selected", "ship_selected", "deliver_selected"]
-    inlines = [LineInline, ShipmentInline, CancellationInline, ReturnInline, RefundInline, EventInline]
+class OrderAdmin(ReadOnlyMixin, ReportPages, ObjectActionAdmin):
+    object_actions = [Pay, PayLate, Ship, Deliver, Cancel, ReturnGoods, RefundMoney, CorrectTracking]
+    actions = [
+        "print_pick_list",
+        "print_packing_slips",
+        "pay_selected",
+        "ship_selected",
+        "deliver_selected",
+        "cancel_selected",
+    ]
+    inlines = INLINES
 
     list_display = ["shown_number", "customer", "status", "amount", "placed_at", "pay_by"]
-    list_filter = ["status", ("currency", CurrencyFilter)]
+    list_filter = [TodoFilter, "status", "placed_at", CustomerFilter, ProductFilter]
     list_select_related = ["customer"]
-    search_fields = [
-        "customer__username",
-        "=email",
-        "=reference",
-        "=payment_reference",
-        "=tracking_number",
-        "=idempotency_key",
-        "=imported_number",
-        "ship_to_name",
-        "ship_to_company",
-    ]
-    search_help_text = (
-        "By number, also that of another system, user name, e-mail, reference, tracking number, key, or the name on "
-        "the address."
-    )
-    date_hierarchy = "placed_at"
+    search_fields = ["number"]  # shows the field; find_orders() searches
+    search_help_text = HELP
     # Newest first, carts included: the ids sort by time and are indexed.
     ordering = ["-id"]
     show_full_result_count = False
@@ -257,8 +87,39 @@ class OrderAdmin(OrderIdSearchMixin, ReadOnlyMixin, ReportPages, ObjectActionAdm
     shown_tax = money_column("tax")
     shown_paid, shown_refunded = money_column("paid"), money_column("refunded")
 
+    class Media:
+        css: ClassVar[dict[str, list[str]]] = {"all": ["admin/orders.css"]}
+
+    def get_urls(self) -> list[URLPattern]:
+        pages: dict[str, tuple[str, Callable[..., HttpResponse]]] = {
+            "packing_slips": ("packing-slips/", documents.slips_view),
+            "pick_list": ("pick-list/", documents.pick_list_view),
+            "packing_slip": ("<uuid:object_id>/packing-slip/", documents.order_slip_view),
+            "shipment_slip": ("<uuid:object_id>/shipments/<int:number>/packing-slip/", documents.shipment_slip_view),
+        }
+        return [
+            *(
+                path(
+                    route, self.admin_site.admin_view(partial(self._document_view, view)), name=f"products_order_{name}"
+                )
+                for name, (route, view) in pages.items()
+            ),
+            path("customers/", self.admin_site.admin_view(self.customers_view), name="products_order_customers"),
+            *super().get_urls(),
+        ]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         return super().get_queryset(request).select_related("customer")
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Order | None:
+        order: Order | None = super().get_object(request, object_id, from_field)
+        if order is not None:
+            prefetch_related_objects([order], "lines")  # which the buttons and the history look at
+        return order
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        user = request.user
+        return policies.is_staff_with(user, policies.ADD_ORDERS) and policies.may_see_all_orders(user)
 
     def has_change_status_permission(self, request: HttpRequest) -> bool:
         return policies.is_staff_with(request.user, policies.CHANGE_ORDERS)
@@ -267,18 +128,57 @@ class OrderAdmin(OrderIdSearchMixin, ReadOnlyMixin, ReportPages, ObjectActionAdm
         return f"{obj.customer}, {obj.get_status_display()}, {self.amount(obj)}."
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        term = search_term.strip()
-        number = parse_number(term)
-        # Through the indexes, and with the spaces that a reference may have.
-        if is_number(number):
-            exactly = Q(number=number)
-        elif "@" in term:
-            exactly = Q(email__iexact=term, email__gt="")  # The second is the condition of the index.
-        else:
-            exactly = Q(reference=term) | Q(imported_number=term)
-        if term and (found := queryset.filter(exactly)).exists():
-            return found, False
-        return super().get_search_results(request, queryset, search_term)
+        return find_orders(queryset, search_term), False
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Take an order on the phone."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        context = {**self.admin_site.each_context(request), "title": "Phone order", "opts": self.opts}
+        return PhoneOrder(request).respond(context)
+
+    def customers_view(self, request: HttpRequest) -> HttpResponse:
+        """Return the customers that fit what was typed on the page of a phone order."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return customers_view(request)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        order = context["original"]
+        newest = list(self._events(order).order_by("-id")[: EVENTS_ON_PAGE + 1])
+        context["history"] = history_of(order, newest[:EVENTS_ON_PAGE])
+        context["further_history"] = len(newest) > EVENTS_ON_PAGE
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show everything that happened to the order, newest first, by its events."""
+        order = self.get_object(request, object_id)
+        if order is None:
+            raise Http404
+        if not self.has_view_permission(request, order):
+            raise PermissionDenied
+        page = Paginator(self._events(order).order_by("-id"), EVENTS_ON_PAGE).get_page(request.GET.get("page"))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"History of {order}",
+            "opts": self.opts,
+            "object": order,
+            "page": page,
+            "history": history_of(order, page),
+        }
+        return TemplateResponse(request, "admin/products/order/object_history.html", context)
+
+    def _events(self, order: Order) -> QuerySet[Event]:
+        return order.events.select_related("by")
+
+    def _document_view(self, view: Callable[..., HttpResponse], request: HttpRequest, **parts: Any) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return view(request, self.get_queryset(request), **parts)
 
     @admin.display(description="number", ordering="number")
     def shown_number(self, order: Order) -> str:
@@ -293,14 +193,26 @@ class OrderAdmin(OrderIdSearchMixin, ReadOnlyMixin, ReportPages, ObjectActionAdm
     def amount(self, order: Order) -> str:
         return f"{order.total} {order.currency}"
 
-    @admin.action(description="Mark selected orders as paid", permissions=["change_status"])
-    def pay_selected(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
-        self.execute_for_each(request, orders, Pay)
+    @admin.action(description="Print pick list", permissions=["view"])
+    def print_pick_list(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
+        return documents.address_of("products_order_pick_list", request, orders)
 
-    @admin.action(description="Mark selected orders as shipped", permissions=["change_status"])
-    def ship_selected(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
-        self.execute_for_each(request, orders, Ship)
+    @admin.action(description="Print packing slips", permissions=["view"])
+    def print_packing_slips(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
+        return documents.address_of("products_order_packing_slips", request, orders)
 
-    @admin.action(description="Mark selected orders as delivered", permissions=["change_status"])
-    def deliver_selected(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
-        self.execute_for_each(request, orders, Deliver)
+    @admin.action(description="Mark as paid …", permissions=["change_status"])
+    def pay_selected(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
+        return bulk_jobs.draw_up(request, orders, Verb.PAY)
+
+    @admin.action(description="Ship …", permissions=["change_status"])
+    def ship_selected(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
+        return bulk_jobs.draw_up(request, orders, Verb.SHIP)
+
+    @admin.action(description="Mark as delivered …", permissions=["change_status"])
+    def deliver_selected(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
+        return bulk_jobs.draw_up(request, orders, Verb.DELIVER)
+
+    @admin.action(description="Cancel …", permissions=["change_status"])
+    def cancel_selected(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
+        return bulk_jobs.draw_up(request, orders, Verb.CANCEL)

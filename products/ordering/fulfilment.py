@@ -349,7 +349,7 @@ def refund(
             order.placed_lines = None
             return earlier
         lines = lines_of(order)
-        before = {} if request is None else _refunded_pieces(order)
+        before = {} if request is None else refunded_pieces(order)
         parts = [] if request is None else _refunded_parts(before, lines, request)
         amounts = [refundable(part.line, part.quantity, after=before.get(part.line.pk, 0)) for part in parts]
         total = currencies.scaled(values["amount"] if request is None else sum(amounts, Decimal(0)), order.currency)
@@ -495,7 +495,7 @@ def facts_of(part: Part, kind: Kind | None) -> dict[str, Any]:
     return facts | ({"restocked": part.restocked} if kind is not None and kind.restocks else {})
 
 
-def _refunded_pieces(order: Order) -> dict[Any, int]:
+def refunded_pieces(order: Order) -> dict[Any, int]:
     """Return how many pieces of each line were refunded before: {id of the line: pieces}."""
     refunded: dict[Any, int] = {}
     for line, quantity in RefundLine.objects.filter(refund__order=order).values_list("line", "quantity"):

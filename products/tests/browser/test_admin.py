@@ -55,7 +55,15 @@ def test_no_admin_page_violates_its_content_security_policy(admin_page, alice, a
     token, _ = ApiToken.objects.issue(alice)
     pages = ["product", "product/add", f"product/{mug.pk}/change", f"product/{mug.pk}/receive", "order"]
     pages += ["product/sheet", f"product/{mug.pk}/ledger"]
-    pages += [f"order/{order.pk}/change", f"order/{order.pk}/cancel", f"product/{mug.pk}/history", "stockmovement"]
+    pages += [
+        f"order/{order.pk}/change",
+        f"order/{order.pk}/cancel",
+        f"order/{order.pk}/packing-slip",
+        "order/add",
+        "bulkjob",
+        f"product/{mug.pk}/history",
+        "stockmovement",
+    ]
     pages += ["event", "apitoken", "apitoken/add", f"apitoken/{token.pk}/change", "category/add"]
 
     errors = {}
@@ -64,6 +72,28 @@ def test_no_admin_page_violates_its_content_security_policy(admin_page, alice, a
         errors[page] = (admin_page.title.startswith(("Page not found", "Server Error")), admin_page.errors())
 
     assert errors == dict.fromkeys(errors, (False, []))
+
+
+def test_orders_are_paid_in_bulk_and_one_is_shipped_with_its_slip(admin_page, alice, a_product):
+    mug = a_product(sku="MUG", name="<img src=x onerror=alert(1)>", stock=40)
+    orders = [Order.objects.create(customer=alice, items=[(mug, 1)]) for _ in range(5)]
+    wait, the = WebDriverWait(admin_page, 15), admin_page.find_element
+
+    admin_page.get(f"{admin_page.address}/products/order/?todo=to_be_paid")
+    the(By.ID, "action-toggle").click()
+    the(By.CSS_SELECTOR, "select[name=action] option[value=pay_selected]").click()
+    the(By.CSS_SELECTOR, "button[name=index]").click()
+    wait.until(presence_of_element_located((By.NAME, "reference"))).send_keys("STATEMENT-9")
+    the(By.CSS_SELECTOR, ".submit-row .default").click()
+    wait.until(lambda page: page.find_element(By.ID, "bulk-counts").text == "5 done, 0 refused, 0 waiting.")
+    admin_page.get(f"{admin_page.address}/products/order/{orders[0].pk}/ship/")
+    the(By.NAME, "carrier").send_keys("DHL")
+    the(By.NAME, "_print").click()
+    slip = wait.until(presence_of_element_located((By.CSS_SELECTOR, ".sheet"))).text
+
+    assert {order.status for order in Order.objects.all()} == {"PAID", "SHIPPED"}
+    assert all(text in slip for text in ("MUG", "<img src=x onerror=alert(1)>", "DHL"))
+    assert errors_of(admin_page) == []
 
 
 def test_a_script_injected_into_an_admin_page_does_not_run(admin_page, a_product):
