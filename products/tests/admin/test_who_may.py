@@ -17,7 +17,7 @@ from django.test import Client, RequestFactory
 from django.urls import URLResolver, get_resolver, reverse
 
 from products.management import roles
-from products.models import Address, ApiToken, Event, Order, ProductImport, StockCheck
+from products.models import Address, ApiToken, BulkJob, Event, Order, ProductImport, StockCheck
 
 WHO = ("nobody", "customer", "trainee", "viewer", "clerk", "keeper", "manager", "superuser")
 """`nobody` has not logged in, a `customer` has without being staff, and a `trainee` is staff without a permission."""
@@ -41,6 +41,19 @@ products_address_add                   login     login         -         -      
 products_address_history               login     login         -         -        do         -        do        do
 products_address_delete                login     login         -         -         -         -        do        do
 products_address_change                login     login         -         -        do         -        do        do
+products_bulkjob_start                 login     login         -         -      post         -         -         -
+products_bulkjob_batch                 login     login         -         -      post         -         -         -
+products_bulkjob_refusals              login     login         -         -        do         -        do        do
+products_bulkjob_changelist            login     login         -         -        do         -        do        do
+products_bulkjob_add                   login     login         -         -         -         -         -         -
+products_bulkjob_history               login     login         -         -        do         -        do        do
+products_bulkjob_delete                login     login         -         -         -         -         -         -
+products_bulkjob_change                login     login         -         -        do         -        do        do
+products_order_packing_slips           login     login         -   404/404   404/404   404/404   404/404   404/404
+products_order_pick_list               login     login         -   404/404   404/404   404/404   404/404   404/404
+products_order_packing_slip            login     login         -        do        do        do        do        do
+products_order_shipment_slip           login     login         -   404/404   404/404   404/404   404/404   404/404
+products_order_customers               login     login         -         -        do         -        do        do
 products_order_reports                 login     login   403/405       see       see       see       see       see
 products_order_report                  login     login   403/405       see       see       see       see       see
 products_order_exports                 login     login   403/405       see       see       see       see       see
@@ -51,8 +64,10 @@ products_order_ship                    login     login         -         -      
 products_order_deliver                 login     login         -         -        do         -        do        do
 products_order_cancel                  login     login         -         -        do         -        do        do
 products_order_return                  login     login         -         -        do         -        do        do
+products_order_refund                  login     login         -         -        do         -        do        do
+products_order_tracking                login     login         -         -        do         -        do        do
 products_order_changelist              login     login         -        do        do        do        do        do
-products_order_add                     login     login         -         -         -         -         -         -
+products_order_add                     login     login         -         -        do         -        do        do
 products_order_history                 login     login         -        do        do        do        do        do
 products_order_delete                  login     login         -         -         -         -         -         -
 products_order_change                  login     login         -       see       see       see       see       see
@@ -119,35 +134,41 @@ app_list                               login     login   404/404        do      
 
 # The actions that a list offers for selected rows, and those that a page offers for its object.
 ACTIONS = """
-action                           nobody  customer   trainee    viewer     clerk    keeper   manager superuser
-address: delete_selected              -         -         -         -         -         -        do        do
-category: delete_selected             -         -         -         -         -         -        do        do
-product/receive                       -         -         -         -         -        do        do        do
-product/correct                       -         -         -         -         -        do        do        do
-product/count                         -         -         -         -         -        do        do        do
-product/retire                        -         -         -         -         -         -        do        do
-product/bring_back                    -         -         -         -         -         -        do        do
-product: retire_selected              -         -         -         -         -         -        do        do
-product: bring_back_selected          -         -         -         -         -         -        do        do
-order/pay                             -         -         -         -        do         -        do        do
-order/pay-late                        -         -         -         -        do         -        do        do
-order/ship                            -         -         -         -        do         -        do        do
-order/deliver                         -         -         -         -        do         -        do        do
-order/cancel                          -         -         -         -        do         -        do        do
-order/return                          -         -         -         -        do         -        do        do
-order: pay_selected                   -         -         -         -        do         -        do        do
-order: ship_selected                  -         -         -         -        do         -        do        do
-order: deliver_selected               -         -         -         -        do         -        do        do
-apitoken: revoke_selected             -         -         -         -         -         -        do        do
-apitoken: delete_selected             -         -         -         -         -         -         -        do
-group: delete_selected                -         -         -         -         -         -         -        do
-user/reset_second_factor              -         -         -         -         -         -        do        do
-user: delete_selected                 -         -         -         -         -         -         -        do
+action                             nobody  customer   trainee    viewer     clerk    keeper   manager superuser
+address: delete_selected                -         -         -         -         -         -        do        do
+category: delete_selected               -         -         -         -         -         -        do        do
+product/receive                         -         -         -         -         -        do        do        do
+product/correct                         -         -         -         -         -        do        do        do
+product/count                           -         -         -         -         -        do        do        do
+product/retire                          -         -         -         -         -         -        do        do
+product/bring_back                      -         -         -         -         -         -        do        do
+product: retire_selected                -         -         -         -         -         -        do        do
+product: bring_back_selected            -         -         -         -         -         -        do        do
+order/pay                               -         -         -         -        do         -        do        do
+order/pay-late                          -         -         -         -        do         -        do        do
+order/ship                              -         -         -         -        do         -        do        do
+order/deliver                           -         -         -         -        do         -        do        do
+order/cancel                            -         -         -         -        do         -        do        do
+order/return                            -         -         -         -        do         -        do        do
+order/refund                            -         -         -         -        do         -        do        do
+order/tracking                          -         -         -         -        do         -        do        do
+order: print_pick_list                  -         -         -        do        do        do        do        do
+order: print_packing_slips              -         -         -        do        do        do        do        do
+order: pay_selected                     -         -         -         -        do         -        do        do
+order: ship_selected                    -         -         -         -        do         -        do        do
+order: deliver_selected                 -         -         -         -        do         -        do        do
+order: cancel_selected                  -         -         -         -        do         -        do        do
+apitoken: revoke_selected               -         -         -         -         -         -        do        do
+apitoken: delete_selected               -         -         -         -         -         -         -        do
+group: delete_selected                  -         -         -         -         -         -         -        do
+user/reset_second_factor                -         -         -         -         -         -        do        do
+user: delete_selected                   -         -         -         -         -         -         -        do
 """
 
 ARGUMENTS: dict[str, dict[str, object]] = {
     "products_order_report": {"name": "sales-by-day"},
     "products_order_export": {"name": "orders"},
+    "products_order_shipment_slip": {"number": 1},
 }
 """Arguments of pages that are not about an object: {page: {name in the route: value}}."""
 
@@ -205,6 +226,7 @@ def shop(db, a_product, a_category):
         mug.movements.first(),
         Group.objects.first(),
         ProductImport.objects.create(name="goods.csv"),
+        BulkJob.objects.draw_up("pay", Order.objects.all(), by=people["clerk"]),
         StockCheck.objects.create(seconds=1, products=1, orders=1, differences=0),
     ]
     objects = {f"{row._meta.app_label}/{row._meta.model_name}": row.pk for row in rows}
@@ -212,11 +234,11 @@ def shop(db, a_product, a_category):
 
 
 def path_of(name, route, shop):
-    """Return a path that the route of this page matches, with the rows of the shop in the places that it leaves open."""
+    """Return a path of this page, with the rows of the shop in the places that its route leaves open."""
     about = next((pk for model, pk in shop.objects.items() if f"/{model}/" in f"/{route}"), None)
     types = ContentType.objects.get_for_model(User)
     known = ARGUMENTS.get(name, {}) | {"content_type_id": types.pk, "object_id": about or shop.customer.pk}
-    known |= {"id": about, "pk": about}
+    known |= {"id": about, "pk": about, "job_id": about}
     resolved = route.replace("^(?P<app_label>products|auth)/$", "products/")
     for argument, value in known.items():
         for converter in ("path:", "int:", "uuid:", "str:", "slug:", ""):

@@ -93,7 +93,7 @@ def test_orders_are_paid_in_bulk_and_one_is_shipped_with_its_slip(admin_page, al
 
     assert {order.status for order in Order.objects.all()} == {"PAID", "SHIPPED"}
     assert all(text in slip for text in ("MUG", "<img src=x onerror=alert(1)>", "DHL"))
-    assert errors_of(admin_page) == []
+    assert admin_page.errors() == []
 
 
 def test_a_script_injected_into_an_admin_page_does_not_run(admin_page, a_product):

@@ -8,6 +8,7 @@ from django.utils import timezone
 from products.management.commands.purge import DUE
 from products.models import (
     ApiToken,
+    BulkJob,
     Event,
     LoginCounter,
     Order,
@@ -45,6 +46,9 @@ def old_and_current_rows(alice, a_product, settings, monkeypatch):
     for age in (91, 89):
         batch = ProductImport.objects.create(name=f"{age} days old", created_at=ago(days=age))
         ProductImportRow.objects.create(batch=batch, line=2, kind="BAD")
+    settings.BULK_JOB_RETENTION = timedelta(days=90)
+    for age in (91, 89):
+        BulkJob.objects.create(verb="pay", by=alice, created_at=ago(days=age))
     for name, end in (("old", ago(minutes=1)), ("new", timezone.now() + timedelta(minutes=1))):
         Session.objects.create(session_key=name, session_data="", expire_date=end)
     for name, minutes in (("old", 16), ("just ended", 14)):
@@ -61,12 +65,18 @@ def report(*, expired=0, **deleted):
     return f"Orders expired: {expired}. Deleted: {', '.join(f'{number} {name}' for name, number in counts.items())}.\n"
 
 
+EVERYTHING_DUE = report(
+    expired=1, events=1, imports=1, bulk_jobs=1, tokens=2, sessions=1, login_counters=1, stock_checks=1
+)
+
+
 def remaining(mug):
     return {
         "stock": mug.refreshed().stock,
         "orders": sorted(Order.objects.values_list("status", flat=True)),
         "old events": list(Event.objects.filter(kind__startswith="test").values_list("kind", flat=True)),
         "imports": list(ProductImportRow.objects.values_list("batch__name", flat=True)),
+        "bulk jobs": BulkJob.objects.count(),
         "tokens": sorted(ApiToken.objects.values_list("name", flat=True)),
         "sessions": sorted(Session.objects.values_list("session_key", flat=True)),
         "login counters": sorted(LoginCounter.objects.values_list("scope", flat=True)),
@@ -77,12 +87,15 @@ def remaining(mug):
 def test_purging_expires_and_deletes_what_is_due_and_nothing_else(old_and_current_rows, capsys):
     call_command("purge")
 
-    assert capsys.readouterr().out == report(expired=1, events=1, imports=1, tokens=2, sessions=1, login_counters=1, stock_checks=1)
+    assert capsys.readouterr().out == report(
+        expired=1, events=1, imports=1, tokens=2, sessions=1, login_counters=1, stock_checks=1
+    )
     assert remaining(old_and_current_rows) == {
         "stock": 3,
         "orders": ["EXPIRED", "PLACED", "PLACED"],
         "old events": ["test.99_days_old"],
         "imports": ["89 days old"],
+        "bulk jobs": 1,
         "tokens": ["active", "expired", "revoked"],
         "sessions": ["new"],
         "login counters": ["just ended"],
@@ -95,8 +108,7 @@ def test_a_dry_run_prints_the_same_counts_and_changes_nothing(old_and_current_ro
 
     call_command("purge", dry_run=True)
 
-    counts = report(expired=1, events=1, imports=1, tokens=2, sessions=1, login_counters=1, stock_checks=1)
-    assert capsys.readouterr().out == f"Dry run, nothing was changed. {counts}"
+    assert capsys.readouterr().out == f"Dry run, nothing was changed. {EVERYTHING_DUE}"
     assert remaining(old_and_current_rows) == before
 
 
@@ -123,4 +135,6 @@ def test_all_old_events_are_deleted_in_batches(a_product, capsys, monkeypatch):
 def test_the_former_name_still_works(old_and_current_rows, capsys):
     call_command("tidy")
 
-    assert capsys.readouterr().out == report(expired=1, events=1, imports=1, tokens=2, sessions=1, login_counters=1, stock_checks=1)
+    assert capsys.readouterr().out == report(
+        expired=1, events=1, imports=1, tokens=2, sessions=1, login_counters=1, stock_checks=1
+    )

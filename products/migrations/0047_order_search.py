@@ -22,7 +22,7 @@ def drop_indexes(apps, schema_editor):
 class Migration(migrations.Migration):
     """Staff find orders by the tracking number of any shipment, by the payment, and by the name on the address."""
 
-    dependencies = [("products", "0045_bulk_jobs")]
+    dependencies = [("products", "0046_bulk_jobs")]
 
     operations = [
         migrations.AddIndex(

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     """One verb for many orders, with the outcome of every order."""
 
     dependencies = [
-        ("products", "0044_stock_checks"),
+        ("products", "0045_product_imports"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
