@@ -7,7 +7,9 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Greatest, Least
+from django.db.models.lookups import GreaterThan
 from django.utils import timezone
 
 from products.countries import validate_country
@@ -49,10 +51,10 @@ def check_complete(parts: Mapping[str, str]) -> None:
         raise ValidationError(errors)
 
 
-def is_complete(prefix: str = "") -> Q:
-    """Return the condition that check_complete() checks, for columns with this prefix."""
-    needed = {f"{prefix}{name}__gt": "" for name in NEEDED_PARTS}
-    return Q(**needed) & (Q(**{f"{prefix}name__gt": ""}) | Q(**{f"{prefix}company__gt": ""}))
+def is_complete(prefix: str = "") -> GreaterThan:
+    """Return the condition that check_complete() checks, for columns with this prefix: the least of them is a text."""
+    needed = [f"{prefix}{name}" for name in NEEDED_PARTS]
+    return GreaterThan(Least(*needed, Greatest(f"{prefix}name", f"{prefix}company")), Value(""))
 
 
 class AddressQuerySet(ValidatedQuerySet["Address"]):

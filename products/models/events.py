@@ -6,6 +6,7 @@ from typing import Any, Never
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.lookups import Exact
 from django.utils import timezone
 
 from products.models.feed import FeedEntry
@@ -64,8 +65,7 @@ class Event(models.Model):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(order__isnull=False, product=None) | Q(order=None, product__isnull=False),
-                name="an_event_is_about_an_order_or_a_product",
+                condition=Exact(Q(order=None), Q(product__isnull=False)), name="an_event_is_about_an_order_or_a_product"
             ),
         ]
 

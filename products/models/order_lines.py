@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import F, ProtectedError, Q
+from django.db.models.functions import Coalesce, Least
+from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 from uuid_utils.compat import uuid7
 
 from products.db.bulk_sql import Statement, increment_columns_sql
@@ -118,21 +120,24 @@ class OrderLine(models.Model):
             models.CheckConstraint(condition=Q(unit_price__lt=10**8), name="unit_price_has_at_most_8_digits"),
             models.CheckConstraint(
                 # Half a unit more where the subtotal was rounded up.
-                condition=Q(discount__gte=0, discount_share__gte=0)
-                & (
-                    Q(discount=0, discount_share=0)
-                    | Q(
-                        unit_price__isnull=False,  # A comparison with NULL would be no violation.
-                        discount__lte=F("quantity") * F("unit_price") + Decimal("0.5") - F("discount_share"),
-                    )
+                condition=Q(
+                    LessThanOrEqual(
+                        F("discount") + F("discount_share"),
+                        # 0 without a price, as a comparison with NULL would be no violation.
+                        Coalesce(F("quantity") * F("unit_price") + Decimal("0.5"), ZERO),
+                    ),
+                    discount__gte=0,
+                    discount_share__gte=0,
                 ),
                 name="discounts_are_at_most_the_price",
             ),
             models.CheckConstraint(
-                condition=Q(tax=0) | Q(tax__gt=0, tax_rate__isnull=False, tax_rate__gt=0),
+                condition=Q(tax=0) | Q(tax__gt=0, tax_rate__isnull=False, tax_rate__gt=ZERO),
                 name="tax_needs_a_rate_and_is_not_negative",
             ),
-            models.CheckConstraint(condition=Q(tax_rate__range=(0, 100)), name="tax_rate_is_a_percentage"),
+            models.CheckConstraint(
+                condition=Q(tax_rate__range=(ZERO, Decimal("100.00"))), name="tax_rate_is_a_percentage"
+            ),
             models.UniqueConstraint(fields=["order", "product"], name="one_line_per_product_and_order"),
             models.CheckConstraint(
                 condition=Q(quantity__gte=F("shipped") + F("cancelled")),
@@ -145,8 +150,7 @@ class OrderLine(models.Model):
                 condition=Q(restocked__lte=F("returned") + F("cancelled")), name="restocked_is_at_most_what_came_back"
             ),
             models.CheckConstraint(
-                condition=Q(shipped__gte=0, cancelled__gte=0, returned__gte=0, restocked__gte=0),
-                name="counters_of_a_line_are_not_negative",
+                condition=GreaterThanOrEqual(Least(*COUNTERS), 0), name="counters_of_a_line_are_not_negative"
             ),
         ]
 

@@ -13,8 +13,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import IntegrityError, models
 from django.db.models import Count, F, OuterRef, Q, Subquery, Sum, Value
-from django.db.models.functions import Coalesce, Length, Now, Upper
-from django.db.models.lookups import Exact
+from django.db.models.functions import Coalesce, Greatest, Least, Length, Now, Upper
+from django.db.models.lookups import Exact, GreaterThanOrEqual
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
@@ -389,14 +389,14 @@ class Order(models.Model):
             models.CheckConstraint(condition=Q(total__gte=0), name="total_is_not_negative"),
             models.CheckConstraint(condition=Q(total__lt=10**12), name="total_has_at_most_12_digits"),
             models.CheckConstraint(
-                condition=Q(discount__gte=0) & (Q(shipping=None) | Q(shipping__gte=0)),
-                name="discount_and_shipping_are_not_negative",
+                condition=Q(discount__gte=0, shipping__gte=0), name="discount_and_shipping_are_not_negative"
             ),
             models.CheckConstraint(
                 condition=Q(shipping_tax__gte=0, tax__gte=F("shipping_tax")), name="tax_contains_that_of_shipping"
             ),
             models.CheckConstraint(
-                condition=Q(paid__gte=0, refunded__gte=0), name="paid_and_refunded_are_not_negative"
+                condition=GreaterThanOrEqual(Least("paid", "refunded"), ZERO),
+                name="paid_and_refunded_are_not_negative",
             ),
             models.CheckConstraint(condition=Q(refunded__lte=F("paid")), name="refunded_is_at_most_what_was_paid"),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="an_order_has_a_known_status"),
@@ -405,7 +405,7 @@ class Order(models.Model):
                 name="a_placed_order_knows_when",
             ),
             models.CheckConstraint(
-                condition=Q(**dict.fromkeys(SHIP_TO, "")) | is_complete("ship_to_"),
+                condition=Exact(Greatest(*SHIP_TO), Value("")) | is_complete("ship_to_"),
                 name="an_order_has_a_complete_address_or_none",
             ),
             models.CheckConstraint(

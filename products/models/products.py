@@ -498,12 +498,9 @@ class Product(models.Model):
             models.CheckConstraint(condition=Q(price__gte=0), name="price_is_not_negative"),
             # On PostgreSQL, the column would hold any number.
             models.CheckConstraint(
-                condition=Q(price__lt=10**8) & (Q(list_price=None) | Q(list_price__lt=10**8)),
-                name="prices_have_at_most_8_digits",
+                condition=Q(price__lt=10**8, list_price__lt=10**8), name="prices_have_at_most_8_digits"
             ),
-            models.CheckConstraint(
-                condition=Q(list_price=None) | Q(list_price__gte=F("price")), name="list_price_is_at_least_the_price"
-            ),
+            models.CheckConstraint(condition=Q(list_price__gte=F("price")), name="list_price_is_at_least_the_price"),
             models.CheckConstraint(condition=Q(weight__gte=0), name="weight_is_not_negative"),
             models.CheckConstraint(condition=Q(low_stock__gte=0), name="low_stock_is_not_negative"),
             models.UniqueConstraint(SKU_KEY, name="a_sku_belongs_to_one_product_in_any_case"),

@@ -7,6 +7,7 @@ from typing import Any, Never
 from django.conf import settings
 from django.db import models
 from django.db.models import Q, Sum
+from django.db.models.lookups import Exact
 from django.utils import timezone
 
 from products.models.querysets import AppendOnlyQuerySet
@@ -88,7 +89,7 @@ class StockMovement(models.Model):
             models.CheckConstraint(condition=~Q(delta=0), name="a_movement_moves_something"),
             models.CheckConstraint(condition=Q(reason__in=Reason.values), name="a_movement_has_a_known_reason"),
             models.CheckConstraint(
-                condition=Q(reason__in=BY_ORDERS, line__isnull=False) | (~Q(reason__in=BY_ORDERS) & Q(line=None)),
+                condition=Exact(Q(reason__in=BY_ORDERS), Q(line__isnull=False)),
                 name="only_orders_move_stock_for_a_line",
             ),
             # How much comes back in all is a trigger's (products.db.triggers), as it compares with the line.
