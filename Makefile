@@ -35,7 +35,7 @@ DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-sqlite test-postgres coverage clients contract postman fuzz chaos chaos-control chaos-parts chaos-feed chaos-table steady bench bench-quick bench-growth bench-path bench-profile bench-large bench-admin check openapi lock clean screenshots bench-import
+.PHONY: help install run test test-sqlite test-postgres coverage clients contract postman fuzz chaos chaos-control chaos-parts chaos-feed chaos-table steady bench bench-quick bench-growth bench-path bench-profile bench-large bench-admin check openapi lock clean screenshots bench-import bench-cost
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -193,6 +193,8 @@ screenshots: install ## photograph the admin on demo data into build/screenshots
 
 bench-import: install ## read, apply and undo a file of 10,000 products while orders are placed, on PostgreSQL
 	@$(BIN)/python -m products.tests.postgres $(BIN)/python -m benchmarks.product_import $(ARGS)
+bench-cost: install ## measure the CPU of orders, a page and a history, in process and in PostgreSQL (ARGS='--beside ../other')
+	@$(BIN)/python -m benchmarks.order_cost $(ARGS)
 
 check: install ## lint, type-check, check migrations and the API contract
 	$(BIN)/ruff check
