@@ -25,6 +25,8 @@ _CODES = {
 MINOR_UNITS: dict[str, int] = {code: digits for digits, codes in _CODES.items() for code in codes.split()}
 """{code: decimals} of every currency that has minor units by ISO 4217; not metals, funds and test codes."""
 
+SHOWN_ZERO = Decimal(0).scaleb(-MIN_SHOWN_DECIMALS)
+
 USABLE = sorted(MINOR_UNITS)
 
 
@@ -40,14 +42,14 @@ def unit(currency: str) -> Decimal:
 
 def rounded(amount: Decimal, currency: str) -> Decimal:
     """Return the amount in whole minor units of the currency; half a unit is rounded away from zero."""
-    return scaled(amount.quantize(unit(currency), ROUND_HALF_UP), currency)
+    # The sum has the decimals of the term that has more; and -0 becomes 0.
+    return amount.quantize(unit(currency), ROUND_HALF_UP) + SHOWN_ZERO
 
 
 def scaled(amount: Decimal, currency: str) -> Decimal:
     """Return the same amount with the decimals of the currency, at least two, and more only if it needs them."""
     least = max(decimals(currency), MIN_SHOWN_DECIMALS)
-    exponent = amount.as_tuple().exponent
-    if exponent == -least or not isinstance(exponent, int):  # NaN and infinity have none.
+    if amount.same_quantum(UNITS[least]) or not amount.is_finite():
         return amount + 0  # -0 is 0
     needed = -int(amount.normalize().as_tuple().exponent)
     return amount.quantize(UNITS[min(max(needed, least), MAX_DECIMALS)], ROUND_HALF_UP) + 0

@@ -44,9 +44,9 @@ class InstanceState:
 
     def __init__(self, instance: models.Model, *also: str) -> None:
         self.instance = instance
-        deferred = instance.get_deferred_fields()
-        names = [field.attname for field in instance._meta.concrete_fields if field.attname not in deferred]
-        self.values: dict[str, Any] = {name: getattr(instance, name) for name in (*names, *also)}
+        names, stored = [field.attname for field in instance._meta.concrete_fields], vars(instance)
+        self.values: dict[str, Any] = {name: stored[name] for name in names if name in stored}
+        self.values |= {name: getattr(instance, name) for name in also}
         self.adding, self.db = instance._state.adding, instance._state.db
 
     def restore(self) -> None:

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Never, cast
 from uuid import UUID
 
@@ -120,6 +121,11 @@ DEADLINE_CAN_CHANGE = (Status.CART, Status.PLACED)
 BLANK_TEXTS = ("payment_reference", "carrier", "tracking_number")
 TEXTS = ("idempotency_key", *BLANK_TEXTS)
 """The texts that come from outside."""
+
+# Many values at once: a new order is asked for some forty of its columns, and most are blank.
+_address_of, _details_of = attrgetter(*SHIP_TO), attrgetter(*CUSTOMER_DETAILS)
+_blank_texts_of, _set_by_placing_of = attrgetter(*BLANK_TEXTS), attrgetter(*SET_BY_PLACING)
+NO_DETAILS, NO_TEXTS = ("",) * len(CUSTOMER_DETAILS), ("",) * len(BLANK_TEXTS)
 
 PHONE = RegexValidator(r"^[0-9+(][0-9 ()./-]{2,39}\Z", "Not a phone number such as +49 30 1234567.", "invalid_phone")
 
@@ -266,15 +272,26 @@ class OrderQuerySet(ValidatedQuerySet["Order"]):
                 raise
             return self.cart_of(customer, tries=tries - 1)
 
-    def place_once(self, *, key: str | None = None, **values: Any) -> tuple["Order", bool]:
+    def place_once(
+        self,
+        *,
+        key: str | None = None,
+        items: Iterable[RequestedItem] | None = None,
+        placed_by: "User | None" = None,
+        **values: Any,
+    ) -> tuple["Order", bool]:
         """Place an order, or return the one that the same request has placed before: (order, whether it is new).
 
         Raises IdempotencyKeyConflict if `key` has placed a different order, and what `Order.save()` raises.
         """
+        order = self.model(idempotency_key=key, **values)
+        # Not given to the constructor, which looks for every column in what is left of its arguments.
+        order.items, order._placed_by = items, placed_by
         try:
-            return self.create(idempotency_key=key, **values), True
+            order.save(force_insert=True)
         except IdempotentReplay as replay:
             return replay.order, False
+        return order, True
 
     def placed_by_same_request(self, key: str | None, **values: Any) -> "Order | None":
         """Return the order that the same request has placed with `key`, or None, without looking at what it refers to.
@@ -472,7 +489,7 @@ class Order(models.Model):
 
         Assign an Address, or a mapping with some of the parts.
         """
-        parts: dict[str, str] = {part: getattr(self, f"ship_to_{part}") for part in PARTS}
+        parts: dict[str, str] = dict(zip(PARTS, _address_of(self), strict=True))
         return parts if any(parts.values()) else None
 
     @ship_to.setter
@@ -487,7 +504,7 @@ class Order(models.Model):
     @property
     def details(self) -> dict[str, str]:
         """The customer's details that are not blank: {field: text}."""
-        return {name: value for name in CUSTOMER_DETAILS if (value := getattr(self, name))}
+        return {name: text for name, text in zip(CUSTOMER_DETAILS, _details_of(self), strict=True) if text}
 
     @property
     def requested_details(self) -> dict[str, Any]:
@@ -665,15 +682,15 @@ class Order(models.Model):
         super().save(**options)
 
     def _check_new(self) -> None:
-        if any(getattr(self, name) != default for name, default in _before_placing().items()):
+        if _set_by_placing_of(self) != _before_placing():
             raise TypeError(PLACING_SETS)
         if self.discount is not ZERO or self.shipping is not None:
             clean_fields(self, TERMS)
         if self.paid or self.refunded:
             raise TypeError(MONEY_MOVES_BY_VERBS)
-        if self.idempotency_key is not None or any(getattr(self, name) != "" for name in BLANK_TEXTS):
+        if self.idempotency_key is not None or _blank_texts_of(self) != NO_TEXTS:
             clean_fields(self, TEXTS)
-        if any(getattr(self, name) != "" for name in CUSTOMER_DETAILS):
+        if _details_of(self) != NO_DETAILS:
             self.clean_details()
         if not is_number(self.number or ""):
             raise ValidationError({"number": ValidationError(INVALID_NUMBER, "invalid_number")})
@@ -777,9 +794,9 @@ class Order(models.Model):
 
 
 @functools.cache
-def _before_placing() -> dict[str, Any]:
+def _before_placing() -> tuple[Any, ...]:
     """Return what an order has in the fields that placing sets, before it is placed."""
-    return {field.name: field.get_default() for field in Order._meta.concrete_fields if field.name in SET_BY_PLACING}
+    return _set_by_placing_of(Order())
 
 
 def _with_key(model: "type[Order]") -> "models.QuerySet[Order, Any]":

@@ -8,6 +8,7 @@ same product. PostgreSQL keeps the plans of a function by itself, so nothing dep
 
 import functools
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, Error, connections, models
@@ -100,17 +101,19 @@ def execute(order: Any, lines: Sequence[OrderLine], tax_classes: Sequence[str]) 
     `tax_classes` are those of the lines' products, which are compared with the products like SKU, name and price.
     """
     model: type[models.Model] = type(order)
-    of_order = dict(zip(insertable_columns(model), insert_values(model, vars(order)), strict=True))
     event = Event.transition_row(order, None, order.placed_by)
     of_event = dict(zip(insertable_columns(Event), insert_values(Event, event), strict=True))
     is_taxed = order.shipping_tax_rate is not None  # A rate of 0 is not the same as none.
     values = [
-        *(of_order[name] for name in ORDER_COLUMNS),
-        _unless_blank([of_order[name] for name in DETAIL_COLUMNS]),
-        _unless_blank([of_order[name] for name in MONEY_COLUMNS], keep=is_taxed),
-        *([getattr(line, name) for line in lines] for name in LINE_COLUMNS),
+        *attrgetter(*ORDER_COLUMNS)(order),
+        _unless_blank(attrgetter(*DETAIL_COLUMNS)(order)),
+        _unless_blank(attrgetter(*MONEY_COLUMNS)(order), keep=is_taxed),
+        *map(list, zip(*map(attrgetter(*LINE_COLUMNS), lines), strict=True)),
         list(tax_classes),
-        *(_unless_blank([getattr(line, name) for line in lines], keep=is_taxed) for name in LINE_MONEY_COLUMNS),
+        *(
+            _unless_blank(column, keep=is_taxed)
+            for column in zip(*map(attrgetter(*LINE_MONEY_COLUMNS), lines), strict=True)
+        ),
         of_event["facts"],
         of_event["by_id"],
     ]
@@ -124,8 +127,8 @@ def execute(order: Any, lines: Sequence[OrderLine], tax_classes: Sequence[str]) 
     return bool(written)
 
 
-def _unless_blank(values: list[Any], *, keep: bool = False) -> list[Any] | None:
-    return values if keep or any(values) else None
+def _unless_blank(values: Sequence[Any], *, keep: bool = False) -> list[Any] | None:
+    return list(values) if keep or any(values) else None
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Set
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from django.conf import settings
@@ -282,8 +283,8 @@ class OrderResponse(serializers.Serializer):
     pay_by = serializers.DateTimeField(allow_null=True, help_text="The payment deadline: after it the order expires.")
 
 
-def line_amount(line: Any) -> str | None:
-    return money(_amount(line))
+def line_amount(line: Any) -> str:
+    return str(_amount(line))
 
 
 def _amount(line: Any) -> Decimal:
@@ -291,13 +292,15 @@ def _amount(line: Any) -> Decimal:
     return whole - Decimal(line.discount) - Decimal(line.discount_share)
 
 
+address_of = attrgetter(*SHIP_TO)
+
 LINE = Output(OrderLineResponse, computed={"amount": line_amount}, extra_columns=("order_id",))
 ORDER = Output(
     OrderResponse,
     computed={
         "number": lambda row: format_number(row.number),
         "shipping": lambda row: row.shipping or money(ZERO),
-        "ship_to": lambda row: ship_to_body({part: getattr(row, f"ship_to_{part}") for part in PARTS}),
+        "ship_to": lambda row: ship_to_body(dict(zip(PARTS, address_of(row), strict=True))),
     },
     extra_columns=("number", "shipping", "shipping_tax_rate", "shipping_tax", *SHIP_TO),
 )
