@@ -8,7 +8,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from products.db import triggers
 
-LAST_INSTALLED_BY = "0049_shorter_laws"
+LAST_INSTALLED_BY = "0048_shorter_laws"
 """The newest migration that calls triggers.install."""
 
 DIGESTS = {

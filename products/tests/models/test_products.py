@@ -44,7 +44,7 @@ def test_a_new_product_receives_its_opening_stock(staff):
     assert ledger(mug) == [(3, "RECEIVED", staff, "Opening stock")]
     assert events(mug) == [
         ("product.created", staff, {"price": "4.50"}),
-        ("product.stock_moved", staff, {"delta": 3, "reason": "RECEIVED"}),
+        ("product.stock_moved", staff, {"delta": 3, "reason": "RECEIVED", "stock": 3}),
     ]
 
 
@@ -88,7 +88,7 @@ def test_goods_come_in(a_product, staff):
     assert (mug.stock, mug.refreshed().stock) == (203, 203)
     assert ledger(mug)[1:] == [(200, "RECEIVED", staff, "Delivery 7")]
     assert (movement.product, movement.delta, str(movement)) == (mug, 200, "+200 received")
-    assert events(mug)[-1] == ("product.stock_moved", staff, {"delta": 200, "reason": "RECEIVED"})
+    assert events(mug)[-1] == ("product.stock_moved", staff, {"delta": 200, "reason": "RECEIVED", "stock": 203})
 
 
 def test_pieces_are_lost_and_found(a_product, staff):

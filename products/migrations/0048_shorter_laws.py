@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
     """
 
     dependencies = [
-        ("products", "0043_feed"),
+        ("products", "0047_order_search"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
