@@ -12,6 +12,7 @@ Actor = Union["User", "AnonymousUser"]
 ADD_ORDERS = "products.add_order"
 VIEW_ORDERS = "products.view_order"
 CHANGE_ORDERS = "products.change_order"
+RESEND_MAIL = "products.resend_mail"
 SET_PRICES = "products.set_prices"
 VIEW_PRODUCTS = "products.view_product"
 ADD_PRODUCTS = "products.add_product"

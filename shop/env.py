@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
+from shop import email_url
 from shop.db import url
 
 T = TypeVar("T")
@@ -111,6 +112,10 @@ class Environment:
             "postgres://user:password@host:5432/name, with %40 for an @ in the password, or sqlite:////path/to/file"
         )
         return url.parse(self._read(name, default, _parse_database_url, expected, required=required, secret=True))
+
+    def mail_server(self, name: str, *, default: str) -> email_url.MailServer:
+        """Read the URL of a mail server."""
+        return email_url.parse(self._read(name, default, _parse_mail_url, email_url.EXPECTED, secret=True))
 
     def add_error(self, sentence: str) -> None:
         """Add an error that only several variables together make."""
@@ -239,6 +244,11 @@ def _parse_key(text: str) -> str:
 
 def _parse_database_url(text: str) -> str:
     url.parse(text.strip())
+    return text.strip()
+
+
+def _parse_mail_url(text: str) -> str:
+    email_url.parse(text.strip())
     return text.strip()
 
 

@@ -7,7 +7,10 @@ import re
 from decimal import Decimal
 from pathlib import Path
 
+from django.conf import global_settings
+
 from products import currencies
+from shop import email_url
 from shop.db import engines, url
 from shop.env import Environment
 from shop.observability import logging
@@ -99,6 +102,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        # Those of the one who runs the shop, such as templates/mail/refund.txt, come before the shop's own.
+        "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -172,6 +177,35 @@ IMPORT_RETENTION = env.days("IMPORT_RETENTION_DAYS", default=90, minimum=1, maxi
 BULK_JOB_RETENTION = env.days("BULK_JOB_RETENTION_DAYS", default=90, minimum=1, maximum=3_650)
 CATALOGUE_IS_PUBLIC = env.boolean("CATALOGUE_IS_PUBLIC", default=False)
 LIST_OUT_OF_STOCK = env.boolean("LIST_OUT_OF_STOCK", default=True)
+
+# --- Mail -----------------------------------------------------------------------------------------------------
+
+MAIL_NOTICES = env.boolean("MAIL_NOTICES", default=False)
+MAIL_LANGUAGE = env.text(
+    "MAIL_LANGUAGE",
+    default="en",
+    pattern="|".join(code for code, _ in global_settings.LANGUAGES),
+    expected="the code of a language that Django knows, such as en or de",
+)
+DEFAULT_FROM_EMAIL = env.text(
+    "DEFAULT_FROM_EMAIL",
+    default="shop@localhost",
+    pattern=r"[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+|[^<>@\",;:\\()\[\]\x00-\x1f\x7f]+ <[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+>",
+    expected="an address such as orders@shop.example or Shop <orders@shop.example>",
+)
+mail_server = env.mail_server("EMAIL_URL", default="console:")
+EMAIL_BACKEND = mail_server.backend
+EMAIL_HOST, EMAIL_PORT = mail_server.host, mail_server.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = mail_server.user, mail_server.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = mail_server.starts_tls, mail_server.is_tls
+EMAIL_FILE_PATH = mail_server.folder
+# For each step of the dialogue. All of them together take less than the lease of a mail (products.models.mail).
+EMAIL_TIMEOUT = 10
+if MAIL_NOTICES and not DEBUG and ("localhost" in DEFAULT_FROM_EMAIL or EMAIL_BACKEND == email_url.CONSOLE):
+    env.add_error(
+        "MAIL_NOTICES=true needs a mail server and a sender; write EMAIL_URL=smtp+tls://user:password@host:587 and "
+        "DEFAULT_FROM_EMAIL=Shop <orders@shop.example>."
+    )
 
 # --- The API --------------------------------------------------------------------------------------------------
 

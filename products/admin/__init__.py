@@ -4,6 +4,7 @@ from products.admin.addresses import AddressAdmin
 from products.admin.bulk_jobs import BulkJobAdmin
 from products.admin.events import EventAdmin
 from products.admin.imports import ProductImportAdmin
+from products.admin.mail import MailAdmin
 from products.admin.orders import OrderAdmin
 from products.admin.products import CategoryAdmin, ProductAdmin
 from products.admin.stock import StockMovementAdmin
@@ -18,6 +19,7 @@ __all__ = [
     "CategoryAdmin",
     "EventAdmin",
     "GroupAdmin",
+    "MailAdmin",
     "OrderAdmin",
     "ProductAdmin",
     "ProductImportAdmin",

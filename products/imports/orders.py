@@ -345,11 +345,12 @@ def _rows_of(source: FileOrder, checked: Checked) -> Written:
         at = moments.get(step) or latest
         latest = max(latest, at)
         order.status = step
-        facts: dict[str, Any] = {"imported": True} if before is None else {}
+        facts: dict[str, Any] = {}
         if step == Status.PAID:
             order.paid = order.total  # Nothing is cancelled yet.
         if step in fulfilment.KIND_OF_STATUS:
             facts = _fulfil(written, fulfilment.KIND_OF_STATUS[step], at)
+        facts["imported"] = True  # Customers know of it, so it brings them no mail.
         written.events.append({**Event.order_row(order, f"order.{step.lower()}", before, None, **facts), "at": at})
         before = step
     return written

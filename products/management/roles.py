@@ -27,6 +27,8 @@ CLERK = VIEWER | {
     policies.ADD_CUSTOMERS,
     "products.view_address",
     "products.change_address",
+    "products.view_mail",
+    policies.RESEND_MAIL,
 }
 
 STOCK_KEEPER = VIEWER | {policies.ADJUST_STOCK}

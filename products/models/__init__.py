@@ -41,6 +41,7 @@ from products.models.fulfilment import (
 )
 from products.models.imports import ImportState, ProductImport, ProductImportRow, RowKind, RowState
 from products.models.login_attempts import LoginCounter, TooManyLogins
+from products.models.mail import Mail, MailCursor, MailKind, MailState
 from products.models.order_lines import OrderLine
 from products.models.order_status import TRANSITIONS, Status
 from products.models.orders import Order
@@ -76,6 +77,10 @@ __all__ = [
     "InvalidStockAdjustment",
     "InvalidTransition",
     "LoginCounter",
+    "Mail",
+    "MailCursor",
+    "MailKind",
+    "MailState",
     "MoreThanRemains",
     "NotInCart",
     "NotOverdue",

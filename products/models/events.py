@@ -10,6 +10,7 @@ from django.db.models.lookups import Exact
 from django.utils import timezone
 
 from products.models.feed import FeedEntry
+from products.models.mail import Mail
 from products.models.querysets import AppendOnlyQuerySet
 
 MIN_RETENTION = timedelta(days=30)
@@ -29,13 +30,15 @@ class EventQuerySet(AppendOnlyQuerySet["Event"]):
     def purge(self) -> int:
         """Delete these events, oldest first and in batches, so that every transaction is short; return their number.
 
-        Those that have no position in the feed yet stay.
+        Those that have no position in the feed yet stay, and those whose mail is still to be sent; the other mails go.
         """
         purged = 0
         told = self.filter(Exists(FeedEntry.objects.filter(event=OuterRef("pk"))))
+        told = told.exclude(Exists(Mail.objects.waiting().filter(event=OuterRef("pk"))))
         while batch := list(told.order_by("pk").values_list("pk", flat=True)[:BATCH]):
             with transaction.atomic():
                 FeedEntry.objects.filter(event__in=batch).delete()
+                Mail.objects.filter(event__in=batch).delete()
                 models.QuerySet.delete(self.filter(pk__in=batch))
             purged += len(batch)
         return purged

@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 
-from products.models import Address, ApiToken, BulkJob, Category, Order
+from products.models import Address, ApiToken, BulkJob, Category, Mail, Order
 
 LISTS = {
     "address": 6,
@@ -13,6 +13,7 @@ LISTS = {
     "stockmovement": 6,
     "event": 6,
     "bulkjob": 6,
+    "mail": 6,
     "apitoken": 7,
 }
 
@@ -27,7 +28,9 @@ def fill(staff, a_product):
             product = a_product(stock=100, category=category)
             product.receive(5, by=staff)
             customer = User.objects.create_user(f"customer-{number}")
-            Order.objects.create(customer=customer, items=[(product, 1)]).pay(by=staff)
+            order = Order.objects.create(customer=customer, items=[(product, 1)])
+            order.pay(by=staff)
+            Mail.objects.create(event=order.events.first(), kind="refund", state="failed", recipient="a@example.com")
             ApiToken.objects.issue(customer)
             BulkJob.objects.draw_up("pay", Order.objects.placed(), by=staff)
             Address.objects.create(customer=customer, name="Alice", line1="Hauptstr. 1", city="Berlin", country="DE")

@@ -17,7 +17,7 @@ from django.test import Client, RequestFactory
 from django.urls import URLResolver, get_resolver, reverse
 
 from products.management import roles
-from products.models import Address, ApiToken, BulkJob, Event, Order, ProductImport, StockCheck
+from products.models import Address, ApiToken, BulkJob, Event, Mail, Order, ProductImport, StockCheck
 
 WHO = ("nobody", "customer", "trainee", "viewer", "clerk", "keeper", "manager", "superuser")
 """`nobody` has not logged in, a `customer` has without being staff, and a `trainee` is staff without a permission."""
@@ -76,6 +76,11 @@ products_event_add                     login     login         -         -      
 products_event_history                 login     login         -        do        do        do        do        do
 products_event_delete                  login     login         -         -         -         -         -         -
 products_event_change                  login     login         -       see       see       see       see       see
+products_mail_changelist                login     login         -         -        do         -        do        do
+products_mail_add                       login     login         -         -         -         -         -         -
+products_mail_history                   login     login         -         -        do         -        do        do
+products_mail_delete                    login     login         -         -         -         -         -         -
+products_mail_change                    login     login         -         -       see         -       see       see
 products_productimport_apply           login     login   405/403   405/403   405/403      post      post      post
 products_productimport_undo            login     login   405/403   405/403   405/403      post      post      post
 products_productimport_bad             login     login         -         -         -        do        do        do
@@ -158,6 +163,7 @@ order: pay_selected                     -         -         -         -        d
 order: ship_selected                    -         -         -         -        do         -        do        do
 order: deliver_selected                 -         -         -         -        do         -        do        do
 order: cancel_selected                  -         -         -         -        do         -        do        do
+mail: send_selected_again               -         -         -         -        do         -        do        do
 apitoken: revoke_selected               -         -         -         -         -         -        do        do
 apitoken: delete_selected               -         -         -         -         -         -         -        do
 group: delete_selected                  -         -         -         -         -         -         -        do
@@ -227,6 +233,7 @@ def shop(db, a_product, a_category):
         Group.objects.first(),
         ProductImport.objects.create(name="goods.csv"),
         BulkJob.objects.draw_up("pay", Order.objects.all(), by=people["clerk"]),
+        Mail.objects.create(event=order.events.get(), kind="refund", state="failed", recipient="a@example.com"),
         StockCheck.objects.create(seconds=1, products=1, orders=1, differences=0),
     ]
     objects = {f"{row._meta.app_label}/{row._meta.model_name}": row.pk for row in rows}

@@ -145,11 +145,15 @@ def test_every_status_of_a_file_is_reached_by_transitions():
             before = step
 
 
-def test_the_event_of_placing_says_that_the_order_is_imported(alice, mug, import_rows):
-    import_rows({})
+def test_each_event_says_that_the_order_is_imported(alice, mug, import_rows):
+    import_rows({"status": "SHIPPED"})
 
-    [placed] = Event.objects.filter(kind="order.placed")
-    assert placed.facts["imported"] is True
+    events = Event.objects.filter(order__isnull=False).order_by("id")
+    assert [(event.kind, event.facts["imported"]) for event in events] == [
+        ("order.placed", True),
+        ("order.paid", True),
+        ("order.shipped", True),
+    ]
 
 
 def test_an_imported_order_goes_on_like_any_other(alice, mug, lamp, import_rows):

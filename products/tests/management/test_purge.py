@@ -11,6 +11,7 @@ from products.models import (
     BulkJob,
     Event,
     LoginCounter,
+    Mail,
     Order,
     ProductImport,
     ProductImportRow,
@@ -134,3 +135,17 @@ def test_the_former_name_still_works(old_and_current_rows, capsys):
     call_command("tidy")
 
     assert capsys.readouterr().out == EVERYTHING_DUE
+
+
+def test_what_is_still_to_be_sent_by_mail_stays_and_the_other_mails_go_with_their_events(alice, a_product, settings):
+    settings.EVENT_RETENTION = timedelta(days=100)
+    order = Order.objects.create(customer=alice, items=[(a_product(stock=1), 1)])
+    waiting, sent = (Event.objects.create(kind="order.refunded", order=order, at=ago(days=101)) for _ in range(2))
+    values = {"kind": "refund", "recipient": "alice@example.com"}
+    Mail.objects.create(event=waiting, next_attempt_at=timezone.now(), **values)
+    Mail.objects.create(event=sent, state="sent", sent_at=ago(days=101), **values)
+
+    call_command("purge")
+
+    assert list(Event.objects.filter(kind="order.refunded")) == [waiting]
+    assert list(Mail.objects.values_list("event", "state")) == [(waiting.pk, "waiting")]

@@ -4,9 +4,10 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 from django.db.models import UniqueConstraint
+from django.utils import timezone
 
 from products.feed.sequencer import number_all_events
-from products.models import Address, BulkJob, Category, Order, ProductImport, ProductImportRow, RowKind, Status
+from products.models import Address, BulkJob, Category, Mail, Order, ProductImport, ProductImportRow, RowKind, Status
 from products.testing import triggers_lifted
 
 pytestmark = pytest.mark.django_db
@@ -183,6 +184,22 @@ VIOLATIONS = {
     "a_row_of_an_import_has_a_known_kind": ["UPDATE products_productimportrow SET kind = 'ODD'"],
     "a_row_of_an_import_has_a_known_state": ["UPDATE products_productimportrow SET state = 'LOST'"],
     "an_import_names_a_line_once": ["UPDATE products_productimportrow SET line = 2"],
+    "an_event_brings_one_mail_of_a_kind": ["UPDATE products_mail SET kind = 'refund'"],
+    "a_mail_has_a_known_kind": ["UPDATE products_mail SET kind = 'greeting' WHERE kind = 'refund'"],
+    "a_mail_has_a_known_state": ["UPDATE products_mail SET state = 'lost', next_attempt_at = NULL"],
+    "a_waiting_mail_has_a_next_attempt": [
+        "UPDATE products_mail SET next_attempt_at = NULL",
+        "UPDATE products_mail SET state = 'failed'",
+    ],
+    "a_sent_mail_knows_when": ["UPDATE products_mail SET state = 'sent', next_attempt_at = NULL"],
+    "a_mail_that_is_not_skipped_has_a_recipient": ["UPDATE products_mail SET recipient = ''"],
+    "attempts_and_copies_are_not_negative": [
+        "UPDATE products_mail SET attempts = -1",
+        "UPDATE products_mail SET copies = -1",
+    ],
+    "there_is_one_mail_cursor": [
+        "INSERT INTO products_mailcursor (id, position, since) SELECT 2, 0, queued_at FROM products_mail"
+    ],
     "a_refund_pays_something_back": ["UPDATE products_refund SET amount = 0"],
 }
 
@@ -192,8 +209,8 @@ def _a_small_world(alice, a_product, a_category):
     """A cart, and a cancelled and a placed order of two lines each; somebody received a mug under the key k.
 
     A fourth order was shipped, cancelled, returned and refunded in parts, each twice and the first time under the key
-    k. Alice keeps two addresses and has drawn up a bulk job, mugs are below the kitchen, and a file with two products
-    was read.
+    k, and brings two mails. Alice keeps two addresses and has drawn up a bulk job, mugs are below the kitchen, and a
+    file with two products was read.
     """
     Category.objects.create(slug="mugs", name="Mugs", parent=a_category)
     mug, lamp = a_product(stock=5), a_product(stock=5)
@@ -211,6 +228,10 @@ def _a_small_world(alice, a_product, a_category):
     read = ProductImport.objects.create(name="mugs.csv")
     for line in (2, 3):
         ProductImportRow.objects.create(batch=read, line=line, kind=RowKind.BAD)
+    for kind in ("order_confirmation", "refund"):
+        Mail.objects.create(
+            event=fulfilled.events.first(), kind=kind, recipient="alice@example.com", next_attempt_at=timezone.now()
+        )
     for line1 in ("Hauptstr. 1", "Nebenstr. 2"):
         Address.objects.create(customer=alice, name="Alice", line1=line1, city="Berlin", country="DE")
     number_all_events()

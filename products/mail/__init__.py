@@ -1,0 +1,1 @@
+"""Mail to customers, from the feed of events: which event brings which notice, what it says, and sending it."""
