@@ -20,6 +20,7 @@ from tests_http.server import Gunicorn
 
 WORKERS, THREADS = 2, 4
 DEADLINE = 5.0
+METRICS_TOKEN = "for-prometheus-and-for-nobody-else"
 NOTHING_CHANGED = "The database is temporarily unavailable; nothing was changed."
 SLACK = 1.5  # seconds, on a machine that has other things to do
 
@@ -50,7 +51,9 @@ def log(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shop(database, token, log, django_db_setup):
-    with Gunicorn(workers=WORKERS, threads=THREADS, DATABASE_URL=database.url, log=log) as server:
+    with Gunicorn(
+        workers=WORKERS, threads=THREADS, DATABASE_URL=database.url, log=log, METRICS_TOKEN=METRICS_TOKEN
+    ) as server:
         yield Shop(server.address, token)
 
 
@@ -89,6 +92,16 @@ class Shop:
         connection.close()
         return answer.status, answer.headers, said, time.monotonic() - began
 
+    def scrape(self):
+        """(status, the metrics, seconds)"""
+        began = time.monotonic()
+        connection = http.client.HTTPConnection(*self.address, timeout=30)
+        connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        return answer.status, text, time.monotonic() - began
+
     def order(self):
         return self.ask("POST", body={"sku": "MUG", "quantity": 1})
 
@@ -103,6 +116,18 @@ class Shop:
         """Give every thread its connection."""
         while {answer[0] for answer in self.at_once(4 * WORKERS * THREADS, self.ask)} != {200}:
             time.sleep(0.1)
+
+
+def test_metrics_are_told_while_the_database_is_frozen_but_for_those_of_the_database(shop, database):
+    shop.warm_up()
+    usual = shop.scrape()
+
+    with frozen(database):
+        status, text, seconds = shop.scrape()
+
+    assert "shop_feed_position" in usual[1]
+    assert (status, "shop_http_requests_total" in text, "shop_feed_position" in text) == (200, True, False)
+    assert seconds < 2.5 + SLACK
 
 
 def test_a_frozen_database_costs_every_request_its_deadline_and_no_more(shop, database, log):

@@ -10,8 +10,13 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from products import backlog
 from products.metrics import REGISTRY
 from shop import env
+from shop.db.timeouts import limit_wait
+
+PATIENCE = 2.5
+"""Seconds that the database has for the gauges of what waits; a scrape without them is better than none."""
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 NO_ROUTE = "none"
@@ -81,7 +86,14 @@ def metrics_view(request: HttpRequest) -> HttpResponse:
 
 
 def exposition() -> bytes:
-    """Return the metrics as text: those of all worker processes, or of this one if it is the only one.
+    """Return the metrics as text: what waits in the database, and the counters."""
+    with limit_wait(PATIENCE):
+        waiting = generate_latest(backlog.REGISTRY)
+    return _counters() + waiting
+
+
+def _counters() -> bytes:
+    """Return the counters of all worker processes, or of this one if it is the only one.
 
     The files of workers that have exited stay until the master exits, or the sums would fall. Workers rarely exit.
     """

@@ -3,6 +3,7 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from products import backlog
 from products.metrics import REGISTRY
 from shop.observability.metrics import NO_ROUTE, _recorders
 
@@ -69,7 +70,7 @@ def test_they_are_text_as_prometheus_reads_it(client, settings, path):
     assert answer["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert answer["Cache-Control"] == "no-store"
     assert {each.name for each in text_string_to_metric_families(answer.content.decode())} == {
-        each.name for each in REGISTRY.collect()
+        each.name for registry in (REGISTRY, backlog.REGISTRY) for each in registry.collect()
     }
 
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from shop import env, metrics_directory
 from shop.observability.metrics import exposition
 
@@ -22,6 +24,7 @@ def run_a_worker(directory):
     subprocess.run([sys.executable, "-c", A_WORKER], env={env.METRICS_DIR: str(directory)}, check=True)
 
 
+@pytest.mark.django_db
 def test_the_metrics_are_the_sums_of_all_processes_also_of_those_that_have_exited(tmp_path, monkeypatch):
     for _ in range(2):
         run_a_worker(tmp_path)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import shop.observability.metrics  # noqa: F401 - registers the requests' metrics
+from products import backlog
 from products.metrics import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,7 +19,7 @@ DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "shop.json").read_text(enc
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
 MADE_BY_PROMETHEUS = {"up", "ALERTS"}
-SUFFIXES = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}
+SUFFIXES = {"gauge": [""], "counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}
 LABELS = {"le", "instance", "job"}  # beside each metric's own
 # promtool does not read what Grafana fills in.
 FILLED_IN = {"$__rate_interval": "5m", "$instance": ".*", "$route": ".*"}
@@ -32,6 +33,8 @@ def metrics():
     for family in REGISTRY._names_to_collectors.values():
         kind, labels = family._type, set(family._labelnames)
         found |= {family._name + suffix: labels for suffix in SUFFIXES[kind]}
+    for family in backlog.Backlog().describe():
+        found[family.name] = set(family._labelnames)
     return found
 
 
@@ -78,6 +81,7 @@ def test_an_expression_names_series_and_labels_that_there_are(expression):
 def test_every_metric_is_shown_and_explained():
     shown = {name for expression in dashboard_expressions() for name, _ in series_in(expression)}
     families = {metric._name: metric._type for metric in REGISTRY._names_to_collectors.values()}
+    families |= {family.name: family.type for family in backlog.Backlog().describe()}
 
     assert [name for name, kind in families.items() if not shown & {name + end for end in SUFFIXES[kind]}] == []
     assert [
