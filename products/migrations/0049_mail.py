@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("products", "0047_order_search"),
+        ("products", "0048_shorter_laws"),
     ]
 
     operations = [
