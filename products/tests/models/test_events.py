@@ -119,7 +119,7 @@ def test_events_are_forgotten_in_batches(old_events, monkeypatch, number):
 
     assert forgotten == number
     deletions = [each["sql"].startswith("DELETE") for each in statements].count(True)
-    assert deletions == 2 * -(-number // 2)  # of the events, and before of their entries in the feed
+    assert deletions == 3 * -(-number // 2)  # of the events, and before of their mails and entries in the feed
     assert [event.kind for event in Event.objects.all()] == ["product.created"]
 
 
