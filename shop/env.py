@@ -51,6 +51,12 @@ class Environment:
             name, default, _integer_parser(minimum, maximum), f"a whole number from {minimum} to {maximum}"
         )
 
+    def integers(self, name: str, *, default: list[int], maximum: int) -> list[int]:
+        """Read whole numbers from 0 on, separated by commas."""
+        expected = f"whole numbers from 0 to {maximum}, separated by commas"
+        parse = _integer_parser(0, maximum)
+        return self._read(name, default, lambda text: [parse(number) for number in text.split(",")], expected)
+
     def optional_integer(self, name: str, *, minimum: int = 0, maximum: int) -> int | None:
         """Read a whole number within bounds; return None if the variable is not set."""
         expected = f"a whole number from {minimum} to {maximum}, or remove it"
@@ -105,6 +111,11 @@ class Environment:
         """Read a secret of at least `minimum` characters; return "" if the variable is not set."""
         expected = f"{minimum} or more characters without spaces, or remove it"
         return self._read(name, "", _pattern_parser(rf"[!-~]{{{minimum},}}"), expected, secret=True)
+
+    def optional_secrets(self, name: str, *, minimum: int) -> list[str]:
+        """Read secrets of at least `minimum` characters each, separated by commas; [] if the variable is not set."""
+        expected = f"secrets of {minimum} or more characters, separated by commas and without spaces, or remove it"
+        return self._read(name, [], _list_parser(rf"[!-+\--~]{{{minimum},}}"), expected, secret=True)
 
     def database(self, name: str, *, default: str, required: bool) -> dict[str, Any]:
         """Read a database URL; return an entry for Django's DATABASES."""
@@ -259,7 +270,7 @@ def _as_written(default: object) -> str:
         case bool():
             return str(default).lower()
         case list():
-            return ",".join(default)
+            return ",".join(map(str, default))
         case dict():
             return ",".join(f"{name}:{value}" for name, value in default.items())
         case _:

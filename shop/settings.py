@@ -29,6 +29,9 @@ SECRET_KEY = env.secret_key(
     required=not DEBUG,
 )
 
+# Those before it: what was made under one of them is still recognized.
+SECRET_KEY_FALLBACKS = env.optional_secrets("SECRET_KEY_FALLBACKS", minimum=50)
+
 ALLOWED_HOSTS = env.names(
     "ALLOWED_HOSTS",
     default=["localhost", "127.0.0.1", "[::1]"],
@@ -175,6 +178,18 @@ EVENT_WAITERS = env.integer("EVENT_WAITERS", default=1, minimum=0, maximum=256)
 EVENT_RETENTION = env.days("EVENT_RETENTION_DAYS", default=730, minimum=30, maximum=36_500)
 IMPORT_RETENTION = env.days("IMPORT_RETENTION_DAYS", default=90, minimum=1, maximum=36_500)
 BULK_JOB_RETENTION = env.days("BULK_JOB_RETENTION_DAYS", default=90, minimum=1, maximum=3_650)
+WEBHOOK_ALLOWED_HOSTS = env.names(
+    "WEBHOOK_ALLOWED_HOSTS",
+    default=[],
+    pattern=r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]",
+    expected="host names or IP addresses separated by commas, without https:// and without a port",
+)
+WEBHOOK_TIMEOUT = env.integer("WEBHOOK_TIMEOUT_SECONDS", default=10, minimum=1, maximum=60)
+# Three days; a little more or less is drawn for each attempt.
+WEBHOOK_RETRIES = env.integers(
+    "WEBHOOK_RETRY_SECONDS", default=[5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 72_000], maximum=604_800
+)
+WEBHOOK_LOG_RETENTION = env.days("WEBHOOK_LOG_DAYS", default=30, minimum=1, maximum=3_650)
 CATALOGUE_IS_PUBLIC = env.boolean("CATALOGUE_IS_PUBLIC", default=False)
 LIST_OUT_OF_STOCK = env.boolean("LIST_OUT_OF_STOCK", default=True)
 

@@ -49,6 +49,7 @@ from products.models.products import Product
 from products.models.stock import Reason, StockMovement
 from products.models.stock_checks import StockCheck
 from products.models.tokens import ApiToken
+from products.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from products.ordering.cart import Cart
 from products.ordering.validation import PricedItem
 
@@ -112,4 +113,7 @@ __all__ = [
     "TooManyLogins",
     "UsernameTaken",
     "Violation",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]

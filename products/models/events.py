@@ -12,6 +12,7 @@ from django.utils import timezone
 from products.models.feed import FeedEntry
 from products.models.mail import Mail
 from products.models.querysets import AppendOnlyQuerySet
+from products.models.webhooks import undelivered
 
 MIN_RETENTION = timedelta(days=30)
 """The database rejects the deletion of an event younger than this (products.db.triggers)."""
@@ -30,10 +31,12 @@ class EventQuerySet(AppendOnlyQuerySet["Event"]):
     def purge(self) -> int:
         """Delete these events, oldest first and in batches, so that every transaction is short; return their number.
 
-        Those that have no position in the feed yet stay, and those whose mail is still to be sent; the other mails go.
+        Those that have no position in the feed yet stay, those that a webhook has not got yet, and those whose mail is
+        still to be sent; the other mails go.
         """
         purged = 0
-        told = self.filter(Exists(FeedEntry.objects.filter(event=OuterRef("pk"))))
+        entries = FeedEntry.objects.filter(event=OuterRef("pk"))
+        told = self.filter(Exists(entries), ~Exists(undelivered(entries)))
         told = told.exclude(Exists(Mail.objects.waiting().filter(event=OuterRef("pk"))))
         while batch := list(told.order_by("pk").values_list("pk", flat=True)[:BATCH]):
             with transaction.atomic():

@@ -1,0 +1,127 @@
+"""One post: limited in time and size, and what is known of its answer."""
+
+import socket
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from products.webhooks.posting import MAX_READ, post
+
+
+def drip(handler):
+    """Answer byte by byte, each in good time."""
+    for byte in b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100:
+        handler.wfile.write(bytes([byte]))
+        time.sleep(0.05)
+
+
+def reset(handler):
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    handler.close_connection = True
+
+
+def endless(handler):
+    handler.send_response(200)
+    handler.end_headers()
+    while True:
+        handler.wfile.write(b"x" * 1_000)
+
+
+def test_an_answer_is_told_with_its_status_and_its_beginning(receiver):
+    receiver.answers = [(500, {}, b"Out of\x00 order\n" + b"." * 1_000)]
+
+    answer = post(receiver.address, b"{}", {"X-A": "b"}, timeout=5)
+
+    assert (answer.code, answer.error, answer.is_success) == (500, "", False)
+    assert answer.text == "Out of? order\n" + "." * 486
+    path, headers, body = receiver.posts[0]
+    assert (path, headers["X-A"], body) == ("/hooks", "b", b"{}")
+    assert headers["Host"] == f"127.0.0.1:{receiver.server.server_port}"
+
+
+def test_a_redirect_is_not_followed(receiver, another_receiver):
+    receiver.answers = [(307, {"Location": another_receiver.address}, b"")]
+
+    answer = post(receiver.address, b"{}", {}, timeout=5)
+
+    assert (answer.code, answer.is_success) == (307, False)
+    assert (len(receiver.posts), another_receiver.posts) == (1, [])
+
+
+@pytest.mark.parametrize("slow", [drip, lambda handler: time.sleep(2)])
+def test_an_answer_that_does_not_come_in_time_is_none(receiver, slow):
+    receiver.answers = [slow]
+    start = time.monotonic()
+
+    answer = post(receiver.address, b"{}", {}, timeout=0.5)
+
+    assert (answer.code, answer.error) == (None, "No answer within 0.5 s.")
+    assert time.monotonic() - start < 1.5
+
+
+def test_an_endless_answer_counts_by_its_status_and_is_read_no_further_than_the_limit(receiver):
+    receiver.answers = [endless]
+
+    answer = post(receiver.address, b"{}", {}, timeout=5)
+
+    assert (answer.code, answer.text) == (200, "x" * 500)
+    assert answer.seconds < 4
+    assert MAX_READ == 65_536
+
+
+@pytest.mark.parametrize(
+    ("misbehaved", "sentence"),
+    [
+        (reset, "The answer is not HTTP, or was cut off (RemoteDisconnected)."),
+        (
+            lambda handler: handler.wfile.write(b"SSH-2.0\r\n"),
+            "The answer is not HTTP, or was cut off (BadStatusLine).",
+        ),
+    ],
+)
+def test_a_receiver_that_does_not_speak_http_gives_no_answer(receiver, misbehaved, sentence):
+    receiver.answers = [misbehaved]
+
+    answer = post(receiver.address, b"{}", {}, timeout=5)
+
+    assert answer.code is None
+    assert answer.error in (sentence, "The connection failed: Connection reset by peer.")
+
+
+def test_nobody_there_is_said(receiver):
+    receiver.close()
+
+    answer = post(receiver.address, b"{}", {}, timeout=5)
+
+    assert (answer.code, answer.error) == (None, "The connection was refused.")
+
+
+def test_a_receiver_without_tls_at_an_https_address_gives_no_answer(receiver):
+    answer = post(receiver.address.replace("http", "https"), b"{}", {}, timeout=5)
+
+    assert (answer.code, answer.error) == (None, "TLS failed.")
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("7", 7),
+        ("soon", 0),
+        ("-7", 0),
+        ("9" * 30, 0),
+        (format_datetime(datetime.now(UTC) - timedelta(minutes=1), usegmt=True), 0),
+    ],
+)
+def test_a_receiver_may_ask_to_wait(receiver, value, seconds):
+    receiver.answers = [(429, {"Retry-After": value}, b"")]
+
+    assert post(receiver.address, b"{}", {}, timeout=5).retry_after == seconds
+
+
+def test_a_receiver_may_ask_to_wait_until_a_moment(receiver):
+    moment = format_datetime(datetime.now(UTC) + timedelta(minutes=1), usegmt=True)
+    receiver.answers = [(503, {"Retry-After": moment}, b"")]
+
+    assert 55 < post(receiver.address, b"{}", {}, timeout=5).retry_after <= 60
