@@ -14,6 +14,7 @@ from products.api.views.orders import OrderViewSet
 from products.api.views.products import ProductViewSet
 from products.api.views.stock import BulkStockView, StockView
 from products.api.views.tokens import OwnTokenViewSet, TokenView
+from products.api.views.webhooks import WebhookViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("api/products", ProductViewSet, "product")
@@ -21,6 +22,7 @@ router.register("api/orders", OrderViewSet, "order")
 router.register("api/categories", CategoryViewSet, "category")
 router.register("api/addresses", AddressViewSet, "address")
 router.register("api/customers", CustomerViewSet, "customer")
+router.register("api/webhooks", WebhookViewSet, "webhook")
 
 urlpatterns = [
     *router.urls,  # First, because the first match is used and most requests are for these.

@@ -51,6 +51,12 @@ class Target(NamedTuple):
     path: str
 
     @property
+    def netloc(self) -> str:
+        """Host and port as in the header Host, which does not name the port that the scheme has anyway."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.is_https else 80) else f"{host}:{self.port}"
+
+    @property
     def is_in_house(self) -> bool:
         return self.host in {name.strip("[]").lower() for name in settings.WEBHOOK_ALLOWED_HOSTS}
 

@@ -160,7 +160,7 @@ def _bodies(positions: Collection[int]) -> dict[int, bytes]:
 
 
 def record(outcomes: Sequence[Outcome], worker: UUID) -> None:
-    """Write what came of deliveries that this worker has leased; of those that it has no longer, nothing but the log."""
+    """Write what came of deliveries that this worker has leased; if it has one no longer, only its log."""
     tried = [each for each in outcomes if each.answer is not None]
 
     def write() -> None:

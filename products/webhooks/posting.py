@@ -67,7 +67,9 @@ def post(address: str, body: bytes, headers: Mapping[str, str], *, timeout: floa
     alarm = threading.Timer(max(0.0, timeout - spent()), connection.abort)
     alarm.start()
     try:
-        connection.request("POST", target.path, body=body, headers=headers, preload_content=False)
+        # With the host as it is written, and not the IP address that is connected to.
+        all_headers = {"Host": target.netloc, **headers}
+        connection.request("POST", target.path, body=body, headers=all_headers, preload_content=False)
         response = connection.getresponse()
         retry_after = _retry_after(response.headers.get("Retry-After", ""))
         code = response.status
@@ -90,7 +92,6 @@ class CheckedConnection(HTTPConnection):
     def __init__(self, target: addresses.Target, checked: Sequence[str], *, deadline: float) -> None:
         super().__init__(target.host, target.port)
         self.target, self.checked, self.deadline = target, checked, deadline
-        self.default_port = 443 if target.is_https else 80  # which the header Host does not name
         self.is_aborted = False
 
     def connect(self) -> None:

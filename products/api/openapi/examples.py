@@ -181,6 +181,35 @@ TOKEN = {
     "current": True,
 }
 
+WEBHOOK = {
+    "id": 4,
+    "address": "https://erp.shop.example/hooks/shop",
+    "types": ["order.placed", "order.paid"],
+    "position": 1042,
+    "is_active": True,
+    "off_reason": "",
+    "failures": 0,
+    "failing_since": None,
+    "paused_until": None,
+    "previous_secret_until": None,
+    "created_by": 3,
+    "created_at": MORNING,
+}
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="  # noqa: S105 - an example
+WEBHOOK_DELIVERY = {
+    "id": 88,
+    "position": 1042,
+    "type": "order.placed",
+    "state": "DELIVERED",
+    "attempts": 2,
+    "next_attempt_at": None,
+    "finished_at": NOON,
+    "log": [
+        {"at": MORNING, "code": None, "seconds": 10.0, "answer": "", "error": "No answer within 10 s."},
+        {"at": NOON, "code": 204, "seconds": 0.08, "answer": "", "error": ""},
+    ],
+}
+
 
 def page(row: dict[str, Any], path: str) -> dict[str, Any]:
     """Return the first of several pages, with one row."""
@@ -276,4 +305,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "StockRows": {"rows": {"rows": [{"sku": "MUG-STONE", "delta": -3}, {"product": 10, "set": 12, "expected": 11}]}},
     "TokenPage": {"page": page(TOKEN, "/api/tokens")},
+    "NewWebhook": {"webhook": {"address": WEBHOOK["address"], "types": WEBHOOK["types"]}},
+    "RedeliveryRequest": {"after_a_position": {"after": 1000}},
+    "Webhook": {"webhook": WEBHOOK},
+    "WebhookChange": {"types": {"types": ["order.placed"]}, "switch_off": {"is_active": False}},
+    "WebhookDeliveryPage": {"page": page(WEBHOOK_DELIVERY, "/api/webhooks/4/deliveries")},
+    "WebhookPage": {"page": page(WEBHOOK, "/api/webhooks")},
+    "WebhookTest": {"taken": {"ok": True, "code": 204, "seconds": 0.08, "answer": "", "error": ""}},
+    "WebhookWithSecret": {"webhook": {**WEBHOOK, "secret": SECRET}},
 }

@@ -22,7 +22,7 @@ LISTS = {"LedgerOrStock"}
 PATH_EXAMPLES = {"integer": 1, "string": ORDER_ID}
 """The ids of the examples, by type. Without them, converters make up ids."""
 
-HAS_ETAG = {"Address", "Category", "Customer", "Order", "Product"}
+HAS_ETAG = {"Address", "Category", "Customer", "Order", "Product", "Webhook", "WebhookWithSecret"}
 """Responses that are a resource with a URL of its own: they have an ETag whatever the method."""
 
 TAGS = {"api-token-auth": "tokens", "schema": "documentation", "docs": "documentation"}

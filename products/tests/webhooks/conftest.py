@@ -30,7 +30,8 @@ class Receiver:
                     receiver.posts.append((self.path, dict(self.headers), body))
                     answer = receiver.answers.pop(0) if receiver.answers else 204
                 if callable(answer):
-                    return answer(self)
+                    answer(self)
+                    return
                 status, headers, content = answer if isinstance(answer, tuple) else (answer, {}, b"")
                 self.send_response(status)
                 for name, value in {"Content-Length": len(content), **headers}.items():

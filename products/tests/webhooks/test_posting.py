@@ -22,6 +22,10 @@ def reset(handler):
     handler.close_connection = True
 
 
+def speak_ssh(handler):
+    handler.wfile.write(b"SSH-2.0\r\n")
+
+
 def endless(handler):
     handler.send_response(200)
     handler.end_headers()
@@ -75,10 +79,7 @@ def test_an_endless_answer_counts_by_its_status_and_is_read_no_further_than_the_
     ("misbehaved", "sentence"),
     [
         (reset, "The answer is not HTTP, or was cut off (RemoteDisconnected)."),
-        (
-            lambda handler: handler.wfile.write(b"SSH-2.0\r\n"),
-            "The answer is not HTTP, or was cut off (BadStatusLine).",
-        ),
+        (speak_ssh, "The answer is not HTTP, or was cut off (BadStatusLine)."),
     ],
 )
 def test_a_receiver_that_does_not_speak_http_gives_no_answer(receiver, misbehaved, sentence):

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import threading
 import time
 from datetime import timedelta
@@ -232,7 +233,7 @@ def test_an_endpoint_that_keeps_failing_is_tried_now_and_then_and_switched_off_a
 
 
 def test_what_a_doubtful_endpoint_misses_waits_in_the_feed(receiver, an_endpoint, order_of):
-    endpoint, secret = an_endpoint(receiver, types=["order.placed"])
+    _, secret = an_endpoint(receiver, types=["order.placed"])
     WebhookEndpoint.objects.update(failures=5, failing_since=timezone.now())
     order = order_of()
     number_all_events()
@@ -321,7 +322,7 @@ def test_the_previous_secret_signs_no_longer_than_it_may(receiver, an_endpoint, 
 def test_a_secret_outlives_the_secret_key_as_long_as_that_is_among_the_fallbacks(
     receiver, an_endpoint, order_of, settings
 ):
-    endpoint, secret = an_endpoint(receiver, types=["order.placed"])
+    _, secret = an_endpoint(receiver, types=["order.placed"])
     order_of()
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another key " * 5
     send()
@@ -350,7 +351,7 @@ def test_secrets_are_neither_stored_nor_logged(receiver, an_endpoint, order_of, 
 
 
 def test_one_delivery_can_be_repeated(receiver, an_endpoint, order_of):
-    endpoint, secret = an_endpoint(receiver, types=["order.placed"])
+    endpoint, _ = an_endpoint(receiver, types=["order.placed"])
     order_of()
     send()
 
@@ -379,7 +380,7 @@ def test_all_from_a_position_on_can_be_repeated_in_order_even_what_was_purged(re
 
 
 def test_a_slow_endpoint_has_one_thread_and_the_others_go_on(receiver, another_receiver, an_endpoint, order_of):
-    _, slow = an_endpoint(receiver, types=["order.placed"])
+    an_endpoint(receiver, types=["order.placed"])
     _, quick = an_endpoint(another_receiver, types=["order.placed"])
     receiver.answers = [lambda handler: time.sleep(3)] * 9
     for _ in range(6):
@@ -435,10 +436,12 @@ def test_the_command_delivers_what_is_due_and_ends(receiver, an_endpoint, order_
 def test_the_command_stops_when_it_is_told_to(receiver, an_endpoint, order_of, capsys):
     an_endpoint(receiver)
     order_of()
-    receiver.answers = [
-        204,
-        lambda handler: (os.kill(os.getpid(), 15), handler.send_response(204), handler.end_headers()),
-    ]
+    def terminate(handler):
+        os.kill(os.getpid(), signal.SIGTERM)
+        handler.send_response(204)
+        handler.end_headers()
+
+    receiver.answers = [204, terminate]
 
     call_command("send_webhooks")
 
