@@ -251,6 +251,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "OrderStatus": "products.api.schemas.orders.LISTED_STATUSES",
         "OrderStatusOrCart": "products.models.Status",
+        "WebhookDeliveryState": "products.api.schemas.webhooks.STATES",
     },
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SORT_OPERATION_PARAMETERS": False,

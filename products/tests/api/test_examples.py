@@ -14,6 +14,7 @@ from products.management import demo
 from products.models import Address, Order, Product
 from products.ordering.cart import Cart
 from products.tests.contract import document
+from products.webhooks.endpoints import make_endpoint
 
 COMMITTED = Path(settings.BASE_DIR) / "docs" / "openapi.yaml"
 VERBS_BEFORE = {
@@ -81,6 +82,9 @@ def filled_in(path):
     if path == "/api/addresses/{id}":
         parts = {"name": "Admin", "line1": "Hauptstr. 1", "city": "Berlin", "country": "DE"}
         return path.format(id=Address.objects.create(customer=User.objects.get(username="admin"), **parts).pk)
+    if path.startswith("/api/webhooks/{id}"):
+        endpoint, _ = make_endpoint(address="https://erp.shop.example/hooks", by=None)
+        return path.format(id=endpoint.pk)
     if path == "/api/customers/{id}":
         return path.format(id=User.objects.get(username="alice").pk)
     mug = Product.objects.get(sku="MUG-STONE")

@@ -15,6 +15,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.test import APIClient
 
 from products.models import Address, ApiToken, Cart, Order
+from products.webhooks.endpoints import make_endpoint
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 WHO = ("nobody", "customer", "another", "trainee", "staff", "superuser", "revoked", "expired")
@@ -139,6 +140,22 @@ api/cart/lines/<int:product>     PUT,OPTIONS          401      200     200     2
 api/cart/checkout                POST                 401      201     201     201   201       201     401     401
                                  OPTIONS              401      200     200     200   200       200     401     401
                                  others               401      405     405     405   405       405     401     401
+
+api/webhooks                     GET,HEAD,OPTIONS     401      403     403     403   200       200     401     401
+                                 POST                 401      403     403     403   201       201     401     401
+                                 others               401      403     403     403   405       405     401     401
+api/webhooks/<int:pk>            GET,HEAD,OPTIONS     401      403     403     403   200       200     401     401
+                                 PATCH                401      403     403     403   200       200     401     401
+                                 DELETE               401      403     403     403   204       204     401     401
+                                 others               401      403     403     403   405       405     401     401
+api/webhooks/<int:pk>/rotate     POST,OPTIONS         401      403     403     403   200       200     401     401
+                                 others               401      403     403     403   405       405     401     401
+api/webhooks/<int:pk>/test       POST,OPTIONS         401      403     403     403   200       200     401     401
+                                 others               401      403     403     403   405       405     401     401
+api/webhooks/<int:pk>/redeliver  POST,OPTIONS         401      403     403     403   200       200     401     401
+                                 others               401      403     403     403   405       405     401     401
+api/webhooks/<int:pk>/deliveries  GET,HEAD,OPTIONS     401      403     403     403   200       200     401     401
+                                 others               401      403     403     403   405       405     401     401
 """
 
 AT_HOME = {"name": "Customer", "line1": "Hauptstr. 1", "city": "Berlin", "country": "DE"}
@@ -159,6 +176,9 @@ BODIES = {
     "PATCH api/orders/<uuid:pk>/shipments/<int:number>": {"tracking_number": "00340"},
     "POST api/orders/<uuid:pk>/refunds": {"amount": "0.50"},
     "POST api/orders/quote": {"sku": "MUG", "quantity": 1},
+    "POST api/webhooks": {"address": "https://erp.shop.example/hooks"},
+    "PATCH api/webhooks/<int:pk>": {"is_active": False},
+    "POST api/webhooks/<int:pk>/redeliver": {"after": 0},
     "PUT api/cart/lines/<int:product>": {"quantity": 2},
 }
 MOVES_BEFORE = {
@@ -228,7 +248,10 @@ def shop(db, staff, a_product, a_category, settings):
     order, _ = Order.objects.place_once(customer=customer, items=[(mug, 1)])
     address = Address.objects.create(customer=customer, **AT_HOME)
     spare, _ = ApiToken.objects.issue(customer)
-    return SimpleNamespace(mug=mug, category=a_category, order=order, address=address, spare=spare, tokens=tokens)
+    webhook, _ = make_endpoint(address="https://erp.shop.example/hooks", by=staff)
+    return SimpleNamespace(
+        mug=mug, category=a_category, order=order, address=address, spare=spare, webhook=webhook, tokens=tokens
+    )
 
 
 def address(route, shop):
@@ -241,6 +264,7 @@ def address(route, shop):
         "api/addresses/<int:pk>": f"api/addresses/{shop.address.pk}",
         "api/categories/<int:pk>": f"api/categories/{shop.category.pk}",
         "api/products/<int:pk>": f"api/products/{shop.mug.pk}",
+        "api/webhooks/<int:pk>": f"api/webhooks/{shop.webhook.pk}",
         "api/cart/lines/<int:product>": f"api/cart/lines/{shop.mug.pk}",
     }
     for template, path in named.items():
