@@ -9,8 +9,11 @@ from django.core.cache import cache
 from rest_framework.test import APIClient
 
 from products.db.bulk_sql import execute_batch, increment_sql, insert_many_sql
+from products.feed.sequencer import number_all_events
 from products.models import ApiToken, Category, Product, StockMovement
 from products.testing import allows_flush  # noqa: F401 - for the tests that commit
+from products.tests.receiver import Receiver
+from products.webhooks.endpoints import make_endpoint
 
 collect_ignore = ["downstream"]
 """A project of its own, which test_downstream.py runs."""
@@ -110,3 +113,30 @@ def api() -> Callable[..., APIClient]:
         return client
 
     return client_of
+
+
+@pytest.fixture
+def receiver(settings):
+    settings.WEBHOOK_ALLOWED_HOSTS = ["127.0.0.1"]
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def another_receiver(receiver):
+    another = Receiver()
+    yield another
+    another.close()
+
+
+@pytest.fixture
+def an_endpoint(staff) -> Callable:
+    """Make an endpoint that begins now, and return it with its secret."""
+    paths = itertools.count(1)
+
+    def make(receiver, **values):
+        number_all_events()
+        return make_endpoint(address=f"{receiver.address}/{next(paths)}", by=staff, **values)
+
+    return make

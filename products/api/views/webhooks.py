@@ -130,7 +130,7 @@ class WebhookViewSet(GenericViewSet):
     def test(self, request: ApiRequest, pk: int) -> HttpResponse:
         """Post an event of the type `webhook.test` at once, and return what came of it within 5 seconds."""
         read_query(request, NoQuery)
-        return respond(request, answer_body(send_test(self.get_object(), by=request.user)))
+        return Response(answer_body(send_test(self.get_object(), by=request.user)))
 
     @extend_schema(
         summary="List the deliveries of a webhook",

@@ -1,15 +1,9 @@
 """A receiver of webhooks that does as it is told, and what was posted to it."""
 
-import itertools
 import threading
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import pytest
 from standardwebhooks import Webhook
-
-from products.feed.sequencer import number_all_events
-from products.webhooks.endpoints import make_endpoint
 
 
 class Receiver:
@@ -62,30 +56,3 @@ class Receiver:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
-
-
-@pytest.fixture
-def receiver(settings):
-    settings.WEBHOOK_ALLOWED_HOSTS = ["127.0.0.1"]
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
-
-
-@pytest.fixture
-def another_receiver(receiver):
-    another = Receiver()
-    yield another
-    another.close()
-
-
-@pytest.fixture
-def an_endpoint(staff) -> Callable:
-    """Make an endpoint that begins now, and return it with its secret."""
-    paths = itertools.count(1)
-
-    def make(receiver, **values):
-        number_all_events()
-        return make_endpoint(address=f"{receiver.address}/{next(paths)}", by=staff, **values)
-
-    return make
