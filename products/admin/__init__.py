@@ -11,6 +11,7 @@ from products.admin.stock import StockMovementAdmin
 from products.admin.stock_checks import StockCheckAdmin
 from products.admin.tokens import ApiTokenAdmin
 from products.admin.users import GroupAdmin, UserAdmin
+from products.admin.webhooks import WebhookDeliveryAdmin, WebhookEndpointAdmin
 
 __all__ = [
     "AddressAdmin",
@@ -26,4 +27,6 @@ __all__ = [
     "StockCheckAdmin",
     "StockMovementAdmin",
     "UserAdmin",
+    "WebhookDeliveryAdmin",
+    "WebhookEndpointAdmin",
 ]

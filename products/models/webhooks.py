@@ -3,7 +3,7 @@
 The tables only; products.webhooks makes endpoints and delivers.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db import models
@@ -15,6 +15,7 @@ from products.validators import printable_line, visible
 MAX_ADDRESS = 500
 MAX_ANSWER = 500
 """How many characters of an answer are kept."""
+BATCH = 1_000
 DOUBTFUL = 5
 """An endpoint that has failed so many times in a row is only tried now and then, until it answers again."""
 
@@ -132,6 +133,18 @@ class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
         """Return those that are over since before this moment."""
         return self.filter(finished_at__lt=moment)
 
+    def purge(self) -> int:
+        """Delete these deliveries with their log, in batches, so that every transaction is short; return their number.
+
+        What is still to be delivered stays.
+        """
+        purged = 0
+        over = self.exclude(state=WebhookDelivery.State.PENDING).order_by("pk")
+        while batch := list(over.values_list("pk", flat=True)[:BATCH]):
+            WebhookDelivery.objects.filter(pk__in=batch).delete()
+            purged += len(batch)
+        return purged
+
 
 class WebhookDelivery(models.Model):
     """One entry of the feed for one endpoint, until it was taken or given up."""
@@ -198,7 +211,7 @@ class WebhookAttempt(models.Model):
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(code__gte=100, code__lte=999, error="") | (Q(code=None) & ~Q(error="")),
+                condition=Q(code__isnull=False, code__gte=100, code__lte=999, error="") | (Q(code=None) & ~Q(error="")),
                 name="an_attempt_has_a_code_or_an_error",
             ),
             models.CheckConstraint(condition=Q(seconds__gte=0), name="an_attempt_takes_time"),
@@ -213,13 +226,3 @@ def undelivered(entries: "models.QuerySet[models.Model]") -> "models.QuerySet[mo
     active = WebhookEndpoint.objects.active()
     pending = WebhookDelivery.objects.pending().filter(entry=OuterRef("pk"), endpoint__is_active=True)
     return entries.filter(Exists(active.filter(position__lt=OuterRef("position"))) | Exists(pending))
-
-
-def purge_deliveries(older_than: timedelta) -> int:
-    """Delete the deliveries that are over for so long, with their log, in batches; return their number."""
-    over = WebhookDelivery.objects.older_than(timezone.now() - older_than).order_by("finished_at")
-    purged = 0
-    while batch := list(over.values_list("pk", flat=True)[:1_000]):
-        purged += len(batch)
-        WebhookDelivery.objects.filter(pk__in=batch).delete()
-    return purged

@@ -9,12 +9,13 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from products.feed.sequencer import number_all_events
-from products.models import ApiToken, BulkJob, Event, LoginCounter, Order, ProductImport, StockCheck
+from products.models import ApiToken, BulkJob, Event, LoginCounter, Order, ProductImport, StockCheck, WebhookDelivery
 
 DUE: dict[str, Callable[[], "QuerySet[Any]"]] = {
     "events": lambda: Event.objects.older_than(timezone.now() - settings.EVENT_RETENTION),
     "imports": lambda: ProductImport.objects.older_than(timezone.now() - settings.IMPORT_RETENTION),
     "bulk jobs": lambda: BulkJob.objects.older_than(timezone.now() - settings.BULK_JOB_RETENTION),
+    "webhook deliveries": lambda: WebhookDelivery.objects.older_than(timezone.now() - settings.WEBHOOK_LOG_RETENTION),
     "tokens": ApiToken.objects.long_inactive,
     "sessions": lambda: Session.objects.filter(expire_date__lt=timezone.now()),
     "login counters": LoginCounter.objects.expired,

@@ -5,17 +5,21 @@ from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.utils import timezone
 
+from products.feed.sequencer import number_all_events
 from products.management.commands.purge import DUE
 from products.models import (
     ApiToken,
     BulkJob,
     Event,
+    FeedEntry,
     LoginCounter,
     Mail,
     Order,
     ProductImport,
     ProductImportRow,
     StockCheck,
+    WebhookAttempt,
+    WebhookEndpoint,
     events,
     stock_checks,
 )
@@ -149,3 +153,49 @@ def test_what_is_still_to_be_sent_by_mail_stays_and_the_other_mails_go_with_thei
 
     assert list(Event.objects.filter(kind="order.refunded")) == [waiting]
     assert list(Mail.objects.values_list("event", "state")) == [(waiting.pk, "waiting")]
+
+
+@pytest.fixture
+def an_old_event(a_product, settings):
+    """An event past its retention, and its entry of the feed."""
+    settings.EVENT_RETENTION = timedelta(days=100)
+    old = Event.objects.create(kind="product.changed", product=a_product(), at=ago(days=101), facts=NO_CHANGE)
+    number_all_events()
+    return FeedEntry.objects.get(event=old)
+
+
+NO_CHANGE = {"fields": [], "old": {}, "new": {}}
+
+
+@pytest.mark.parametrize("is_pending", [True, False])
+def test_an_event_that_a_webhook_has_not_got_yet_stays(an_old_event, is_pending):
+    webhook = WebhookEndpoint.objects.create(address="https://erp.example.com/", seed="s", position=0)
+    if is_pending:
+        webhook.deliveries.create(entry=an_old_event, subject="product 1")
+        WebhookEndpoint.objects.update(position=an_old_event.position)
+    call_command("purge")
+    before = Event.objects.filter(pk=an_old_event.event_id).exists()
+    WebhookEndpoint.objects.update(is_active=False, off_reason="Switched off.")
+    call_command("purge")
+
+    assert before
+    assert not Event.objects.filter(pk=an_old_event.event_id).exists()
+
+
+def test_deliveries_that_are_over_for_long_are_deleted_with_their_log(an_old_event, settings):
+    settings.WEBHOOK_LOG_RETENTION, settings.EVENT_RETENTION = timedelta(days=10), timedelta(days=500)
+    for age, values in {11: OVER, 9: OVER, 12: {}}.items():
+        webhook = WebhookEndpoint.objects.create(address=f"https://erp.example.com/{age}", seed="s", position=99)
+        ended = {"finished_at": ago(days=age)} if values else {}
+        delivery = webhook.deliveries.create(entry=an_old_event, subject="product 1", **values, **ended)
+        delivery.log.create(code=200, seconds=0.1, at=ago(days=age))
+
+    call_command("purge")
+
+    assert sorted(WebhookAttempt.objects.values_list("delivery__endpoint__address", flat=True)) == [
+        "https://erp.example.com/12",
+        "https://erp.example.com/9",
+    ]
+
+
+OVER = {"state": "DELIVERED", "next_attempt_at": None}

@@ -7,7 +7,19 @@ from django.db.models import UniqueConstraint
 from django.utils import timezone
 
 from products.feed.sequencer import number_all_events
-from products.models import Address, BulkJob, Category, Mail, Order, ProductImport, ProductImportRow, RowKind, Status
+from products.models import (
+    Address,
+    BulkJob,
+    Category,
+    FeedEntry,
+    Mail,
+    Order,
+    ProductImport,
+    ProductImportRow,
+    RowKind,
+    Status,
+    WebhookEndpoint,
+)
 from products.testing import triggers_lifted
 
 pytestmark = pytest.mark.django_db
@@ -150,6 +162,44 @@ VIOLATIONS = {
     "one_feed_entry_per_product_and_sequence": [
         "UPDATE products_feedentry SET sequence = 1 WHERE product_id IS NOT NULL",
     ],
+    "a_webhook_address_is_a_url": ["UPDATE products_webhookendpoint SET address = 'ftp://erp.example.com/'"],
+    "a_webhook_begins_in_the_feed": ["UPDATE products_webhookendpoint SET position = -1"],
+    "a_webhook_has_a_secret": ["UPDATE products_webhookendpoint SET seed = ''"],
+    "a_previous_secret_has_an_end": [
+        "UPDATE products_webhookendpoint SET previous_seed = 'x'",
+        "UPDATE products_webhookendpoint SET previous_until = created_at",
+    ],
+    "a_webhook_is_off_for_a_reason": [
+        "UPDATE products_webhookendpoint SET is_active = false",
+        "UPDATE products_webhookendpoint SET off_reason = 'x'",
+    ],
+    "a_failing_webhook_knows_since_when": [
+        "UPDATE products_webhookendpoint SET failures = 1",
+        "UPDATE products_webhookendpoint SET failures = -1, failing_since = created_at",
+        "UPDATE products_webhookendpoint SET failing_since = created_at",
+    ],
+    "one_delivery_per_webhook_and_entry": [
+        "UPDATE products_webhookdelivery SET entry_id = (SELECT min(position) FROM products_feedentry)"
+    ],
+    "a_delivery_is_pending_or_over": [
+        "UPDATE products_webhookdelivery SET state = 'LOST'",
+        "UPDATE products_webhookdelivery SET state = 'DELIVERED'",
+        "UPDATE products_webhookdelivery SET next_attempt_at = NULL",
+        "UPDATE products_webhookdelivery SET finished_at = next_attempt_at",
+    ],
+    "only_a_pending_delivery_is_leased": [
+        "UPDATE products_webhookdelivery SET lease_until = next_attempt_at",
+        "UPDATE products_webhookdelivery SET lease = '0192f1c07a507d1b8d644f2b7a9e3c10'",
+        "UPDATE products_webhookdelivery SET state = 'DELIVERED', finished_at = next_attempt_at,"
+        " next_attempt_at = NULL, lease_until = next_attempt_at, lease = '0192f1c07a507d1b8d644f2b7a9e3c10'",
+    ],
+    "delivery_attempts_are_not_negative": ["UPDATE products_webhookdelivery SET attempts = -1"],
+    "an_attempt_has_a_code_or_an_error": [
+        "UPDATE products_webhookattempt SET code = NULL",
+        "UPDATE products_webhookattempt SET error = 'No answer.'",
+        "UPDATE products_webhookattempt SET code = 1000",
+    ],
+    "an_attempt_takes_time": ["UPDATE products_webhookattempt SET seconds = -0.1"],
     "there_is_one_feed_state": ["UPDATE products_feedstate SET id = 2"],
     "paid_and_refunded_are_not_negative": ["UPDATE products_order SET refunded = -0.01"],
     "refunded_is_at_most_what_was_paid": ["UPDATE products_order SET refunded = paid + 0.01"],
@@ -210,7 +260,7 @@ def _a_small_world(alice, a_product, a_category):
 
     A fourth order was shipped, cancelled, returned and refunded in parts, each twice and the first time under the key
     k, and brings two mails. Alice keeps two addresses and has drawn up a bulk job, mugs are below the kitchen, and a
-    file with two products was read.
+    file with two products was read. Two entries of the feed failed to reach a webhook.
     """
     Category.objects.create(slug="mugs", name="Mugs", parent=a_category)
     mug, lamp = a_product(stock=5), a_product(stock=5)
@@ -236,6 +286,9 @@ def _a_small_world(alice, a_product, a_category):
         Address.objects.create(customer=alice, name="Alice", line1=line1, city="Berlin", country="DE")
     number_all_events()
     BulkJob.objects.draw_up("pay", Order.objects.placed(), by=alice)
+    webhook = WebhookEndpoint.objects.create(address="https://erp.example.com/hooks", seed="s", position=1)
+    for entry in FeedEntry.objects.order_by("position")[:2]:
+        webhook.deliveries.create(entry=entry, subject="product 1").log.create(code=500, seconds=0.1)
 
 
 def constraints():

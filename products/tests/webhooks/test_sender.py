@@ -436,6 +436,7 @@ def test_the_command_delivers_what_is_due_and_ends(receiver, an_endpoint, order_
 def test_the_command_stops_when_it_is_told_to(receiver, an_endpoint, order_of, capsys):
     an_endpoint(receiver)
     order_of()
+
     def terminate(handler):
         os.kill(os.getpid(), signal.SIGTERM)
         handler.send_response(204)
