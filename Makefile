@@ -35,7 +35,7 @@ DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-sqlite test-postgres coverage clients contract postman fuzz chaos chaos-control chaos-parts chaos-feed chaos-table steady bench bench-quick bench-growth bench-path bench-profile bench-large bench-admin check openapi lock clean screenshots bench-import bench-cost
+.PHONY: help install run test test-sqlite test-postgres coverage clients contract postman fuzz chaos chaos-control chaos-parts chaos-feed chaos-webhooks chaos-table steady bench bench-quick bench-growth bench-path bench-profile bench-large bench-admin check openapi lock clean screenshots bench-import bench-cost
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -155,6 +155,9 @@ chaos-parts: install ## orders in parts by 16 processes that are killed, for 30 
 
 chaos-feed: install ## let readers follow the events of 20 processes for 30 s, of which the feed's misses none (SECS=30 SEED=1)
 	@$(BIN)/python -m chaos.feed $(if $(SEED),--seed $(SEED)) $(if $(SECS),--seconds $(SECS))
+
+chaos-webhooks: install ## deliver 2,000 events to a flaky receiver while workers are killed, then beside a dead one (SEED=1)
+	@$(BIN)/python -m chaos.webhooks $(if $(SEED),--seed $(SEED))
 
 chaos-table: install ## several runs, as one Markdown table (SEEDS=10 SECS=60; SQLITE=1)
 	@$(CHAOS) --seeds $(or $(SEEDS),10) --seconds $(or $(SECS),60) $(if $(FAULTS),--faults $(FAULTS)) \

@@ -32,7 +32,7 @@ class ObjectAction(forms.Form, Generic[Object]):
     is_replay = False
     """Whether the same form was executed before, so that nothing was done now."""
 
-    note = ""
+    confidential = ""
     """What execute() has to say to whoever pressed the button, and to no log; such as a secret."""
 
     do_not_call_in_templates = True  # the buttons are made from the class itself
@@ -153,8 +153,8 @@ class ObjectActionAdmin(admin.ModelAdmin):
         if not form.is_replay:
             self.log_change(request, form.obj, done)
         self.message_user(request, done, messages.SUCCESS)
-        if form.note:
-            self.message_user(request, form.note, messages.WARNING)
+        if form.confidential:
+            self.message_user(request, form.confidential, messages.WARNING)
         return True
 
     def _domain_error_as_message(

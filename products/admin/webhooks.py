@@ -91,7 +91,7 @@ class Rotate(WebhookAction):
     explanation = "A new secret is made. For a day, the previous one signs as well."
 
     def execute(self, by: Any) -> str:
-        self.note = SECRET.format(rotate(self.obj))
+        self.confidential = SECRET.format(rotate(self.obj))
         record(SecurityEvent.WEBHOOK_ROTATED, None, user=by.pk, webhook=self.obj.pk)
         return "The secret was rotated."
 

@@ -2,9 +2,10 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import products.validators
 from django.conf import settings
 from django.db import migrations, models
+
+import products.validators
 
 
 class Migration(migrations.Migration):

@@ -159,12 +159,10 @@ def test_what_is_still_to_be_sent_by_mail_stays_and_the_other_mails_go_with_thei
 def an_old_event(a_product, settings):
     """An event past its retention, and its entry of the feed."""
     settings.EVENT_RETENTION = timedelta(days=100)
-    old = Event.objects.create(kind="product.changed", product=a_product(), at=ago(days=101), facts=NO_CHANGE)
+    facts = {"fields": [], "old": {}, "new": {}}
+    old = Event.objects.create(kind="product.changed", product=a_product(), at=ago(days=101), facts=facts)
     number_all_events()
     return FeedEntry.objects.get(event=old)
-
-
-NO_CHANGE = {"fields": [], "old": {}, "new": {}}
 
 
 @pytest.mark.parametrize("is_pending", [True, False])

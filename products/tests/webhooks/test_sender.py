@@ -15,6 +15,7 @@ from django.utils import timezone
 import shop.settings
 from products.feed.sequencer import number_all_events
 from products.models import FeedEntry, FeedState, Order, WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from products.tests.side_by_side import on_postgresql, side_by_side
 from products.webhooks import deliveries, sender
 from products.webhooks.deliveries import lease, make_deliveries, pause_after, redeliver, redeliver_after
 from products.webhooks.endpoints import change_endpoint, rotate
@@ -466,3 +467,23 @@ def test_leasing_and_writing_take_as_many_statements_for_many_as_for_one(
         deliveries.record(outcomes, worker)
 
     assert len(runs) == 5
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_at_once_deliver_every_event_once_and_each_order_in_order(receiver, an_endpoint, order_of):
+    endpoint, secret = an_endpoint(receiver, types=["order.placed", "order.paid", "order.shipped"])
+    for _ in range(20):
+        order = order_of()
+        order.pay()
+        order.ship()
+    number_all_events()
+    make_deliveries()
+
+    side_by_side(*[lambda: Sender(4).run(once=True)] * 3)
+
+    by_order = {}
+    for payload in receiver.verified(secret):
+        by_order.setdefault(payload["data"]["order"], []).append(payload["type"])
+    assert list(by_order.values()) == [["order.placed", "order.paid", "order.shipped"]] * 20
+    assert states(endpoint) == [("DELIVERED", 1)] * 60
