@@ -378,6 +378,46 @@ def moves() -> list[Row]:
     ]
 
 
+def webhooks() -> list[Row]:
+    address = "https://erp.shop.example/hooks"
+
+    def new(what: str, code: str | None, *, status: int = 400, **members: Any) -> Row:
+        return ask(what, "POST /api/webhooks", status, code, body={"address": address} | members, who="staff")
+
+    return [
+        new("a webhook without TLS", "not_https", address="http://erp.shop.example/"),
+        new("a webhook by FTP", "not_https", address="ftp://erp.shop.example/"),
+        new("a webhook to a file", "not_https", address="file:///etc/passwd"),
+        new("a webhook to this machine", "private_address", address="https://localhost/"),
+        new("a webhook to loopback", "private_address", address="https://127.0.0.1/"),
+        new("a webhook to loopback in IPv6", "private_address", address="https://[::1]/"),
+        new("a webhook to loopback mapped into IPv6", "private_address", address="https://[::ffff:127.0.0.1]/"),
+        new("a webhook to loopback as a number", "private_address", address="https://2130706433/"),
+        new("a webhook to the metadata service", "private_address", address="https://169.254.169.254/latest/"),
+        new("a webhook to another port", "invalid_port", address="https://erp.shop.example:22/"),
+        new("a webhook with a password", "invalid_address", address="https://a:b@erp.shop.example/"),
+        new("a webhook to nowhere", "invalid_address", address="https://"),
+        new("a webhook to half an address in IPv6", "invalid_address", address="https://[::1"),
+        new("a webhook with a line end", "control_character", address=address + "\r\nX: y"),
+        new("a webhook with a NUL", "nul_character", address=address + "\0"),
+        new("a webhook too long", "max_length", address=address + "x" * 500),
+        new("a webhook that is a number", "invalid", address=7),
+        new("a webhook for an unknown type", "unknown_type", types=["order.lost"]),
+        new("a webhook for types in a text", "not_a_list", types="order.placed"),
+        new("a webhook for 1,000 types", "max_length", types=["order.placed"] * 1_000),
+        new("a webhook from a negative position", "out_of_range", after=-1),
+        new("a webhook from a position past 2^63", "out_of_range", after=2**63),
+        new("a webhook with a secret of one's own", "unknown", secret="whsec_AAAA"),
+        ask("a webhook of a customer's", "POST /api/webhooks", 403, "permission_denied", body={"address": address}),
+        ask("a webhook that is not there", "GET /api/webhooks/99999999", 404, "not_found", who="staff"),
+        ask("a webhook past 2^63", "GET /api/webhooks/99999999999999999999", 404, "not_found", who="staff"),
+        ask("a test of a webhook that is not there", "POST /api/webhooks/99999999/test", 404, "not_found", who="staff"),
+        ask("redelivery of nothing", "POST /api/webhooks/99999999/redeliver", 400, "required", body={}, who="staff"),
+        ask("deliveries in an unknown state", "GET /api/webhooks/99999999/deliveries?state=LOST", 400, "invalid_choice",
+            who="staff"),
+    ]
+
+
 ROWS = [
     *quantities(),
     *products_in_orders(),
@@ -387,4 +427,5 @@ ROWS = [
     *stock(),
     *carts_and_quotes(),
     *moves(),
+    *webhooks(),
 ]

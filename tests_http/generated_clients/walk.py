@@ -35,6 +35,16 @@ from shop_client.api.orders import (
 from shop_client.api.products import products_create, products_list, products_partial_update, products_prices_list
 from shop_client.api.stock import stock_move, stock_move_in_bulk
 from shop_client.api.tokens import tokens_create, tokens_revoke_current
+from shop_client.api.webhooks import (
+    webhooks_create,
+    webhooks_deliveries,
+    webhooks_destroy,
+    webhooks_list,
+    webhooks_partial_update,
+    webhooks_redeliver,
+    webhooks_rotate,
+    webhooks_test,
+)
 from shop_client.models import (
     Address,
     AddressRequest,
@@ -53,6 +63,7 @@ from shop_client.models import (
     LinesRequest,
     NewCategory,
     NewProduct,
+    NewWebhook,
     Order,
     OrderById,
     OrderBySku,
@@ -68,6 +79,7 @@ from shop_client.models import (
     ProductChange,
     ProductPage,
     Quote,
+    RedeliveryRequest,
     Refund,
     RefundOfAmount,
     RefundOfLines,
@@ -87,6 +99,12 @@ from shop_client.models import (
     StockRowResults,
     StockRows,
     TrackingCorrection,
+    Webhook,
+    WebhookChange,
+    WebhookDeliveryPage,
+    WebhookPage,
+    WebhookTest,
+    WebhookWithSecret,
 )
 from shop_client.types import UNSET, Response
 
@@ -308,6 +326,26 @@ def correct_return_and_refund(client: AuthenticatedClient, order: Order) -> None
     assert [each.amount for each in refunds.results] == ["12.50", "0.50"]
 
 
+def post_to_another_system(client: AuthenticatedClient) -> None:
+    """Add a webhook, test it, rotate its secret, switch it off, and take it away again."""
+    new = NewWebhook(address="https://erp.shop.example/hooks", types=["order.placed"])
+    made = body_of(webhooks_create.sync_detailed(client=client, body=new), WebhookWithSecret, 201)
+    assert made.secret.startswith("whsec_")
+    [listed] = body_of(webhooks_list.sync_detailed(client=client), WebhookPage).results
+    assert (listed.id, listed.types, listed.is_active) == (made.id, ["order.placed"], True)
+    tested = body_of(webhooks_test.sync_detailed(made.id, client=client), WebhookTest)
+    assert (tested.ok, tested.code, tested.error) == (False, None, "erp.shop.example does not resolve.")
+    rotated = body_of(webhooks_rotate.sync_detailed(made.id, client=client), WebhookWithSecret)
+    assert rotated.secret != made.secret
+    assert rotated.previous_secret_until is not None
+    again = body_of(webhooks_redeliver.sync_detailed(made.id, client=client, body=RedeliveryRequest(after=0)), Webhook)
+    assert again.position == 0
+    assert body_of(webhooks_deliveries.sync_detailed(made.id, client=client), WebhookDeliveryPage).results == []
+    off = webhooks_partial_update.sync_detailed(made.id, client=client, body=WebhookChange(is_active=False))
+    assert body_of(off, Webhook).off_reason == "Switched off by staff."
+    assert webhooks_destroy.sync_detailed(made.id, client=client).status_code == HTTPStatus.NO_CONTENT
+
+
 def log_out(client: AuthenticatedClient) -> None:
     assert tokens_revoke_current.sync_detailed(client=client).status_code == HTTPStatus.NO_CONTENT
     assert problem_of(products_list.sync_detailed(client=client), 401).code == "invalid_token"
@@ -325,6 +363,7 @@ def main(url: str) -> None:
     order_at_prices_of_its_own(staff, ids)
     pay_and_ship(staff, order)
     correct_return_and_refund(staff, order)
+    post_to_another_system(staff)
     log_out(alice)
 
 

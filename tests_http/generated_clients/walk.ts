@@ -293,6 +293,30 @@ async function orderAtPricesOfItsOwn(shop: Shop, idOf: (sku: string) => number):
     assert.equal(bodyOf(history, 200).lowest, "12.50");
 }
 
+/** Add a webhook, test it, rotate its secret, switch it off, and take it away again. */
+async function postToAnotherSystem(shop: Shop): Promise<void> {
+    const body: Schemas["NewWebhook"] = { address: "https://erp.shop.example/hooks", types: ["order.placed"] };
+    const made = bodyOf(await shop.call("post", "/api/webhooks", { body }), 201);
+    assert.match(made.secret, /^whsec_/);
+    const path = { id: made.id };
+    const listed = bodyOf(await shop.call("get", "/api/webhooks"), 200).results;
+    assert.deepEqual(
+        listed.map((each) => [each.id, each.types, each.is_active]),
+        [[made.id, ["order.placed"], true]],
+    );
+    const tested = bodyOf(await shop.call("post", "/api/webhooks/{id}/test", { path }), 200);
+    assert.deepEqual([tested.ok, tested.code, tested.error], [false, null, "erp.shop.example does not resolve."]);
+    const rotated = bodyOf(await shop.call("post", "/api/webhooks/{id}/rotate", { path }), 200);
+    assert.notEqual(rotated.secret, made.secret);
+    const again = await shop.call("post", "/api/webhooks/{id}/redeliver", { path, body: { after: 0 } });
+    assert.equal(bodyOf(again, 200).position, 0);
+    const deliveries = await shop.call("get", "/api/webhooks/{id}/deliveries", { path });
+    assert.deepEqual(bodyOf(deliveries, 200).results, []);
+    const off = await shop.call("patch", "/api/webhooks/{id}", { path, body: { is_active: false } });
+    assert.equal(bodyOf(off, 200).off_reason, "Switched off by staff.");
+    bodyOf(await shop.call("delete", "/api/webhooks/{id}", { path }), 204);
+}
+
 async function logOut(shop: Shop): Promise<void> {
     bodyOf(await shop.call("delete", "/api-token-auth"), 204);
     assert.equal(bodyOf(await shop.call("get", "/api/products"), 401).code, "invalid_token");
@@ -323,4 +347,5 @@ await arrangeTheCatalog(staff);
 await orderAtPricesOfItsOwn(staff, idOf);
 await payAndShip(staff, order);
 await correctReturnAndRefund(staff, order);
+await postToAnotherSystem(staff);
 await logOut(alice);
