@@ -23,6 +23,8 @@ from products.webhooks import addresses
 MAX_READ = 65_536
 """How many bytes of an answer are read."""
 
+CHUNK = 16_384
+
 MAX_TRIED = 3
 """How many of a host's IP addresses are tried."""
 
@@ -73,7 +75,7 @@ def post(address: str, body: bytes, headers: Mapping[str, str], *, timeout: floa
         response = connection.getresponse()
         retry_after = _retry_after(response.headers.get("Retry-After", ""))
         code = response.status
-        while len(content) < MAX_READ and (chunk := response.read1(MAX_READ - len(content), decode_content=False)):
+        while len(content) < MAX_READ and (chunk := response.read1(CHUNK, decode_content=False)):
             content += chunk
     except FAILURES as error:
         # What the status says counts, even if the rest of the answer did not come.

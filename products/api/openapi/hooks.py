@@ -32,6 +32,7 @@ TAGS = {
     "stock": "The stock of products, and the ledger of its movements; for staff.",
     "addresses": "The addresses that you keep, to have orders shipped to.",
     "events": "What happened in the shop, for other systems.",
+    "webhooks": "The addresses of other systems that what happens is posted to; for staff.",
     "customers": "The customers; for staff.",
     "cart": "The customer's cart. It reserves no stock and fixes no price.",
     "orders": "Customers see their own orders; staff with the permission to view orders see all.",

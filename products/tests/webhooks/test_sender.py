@@ -405,6 +405,19 @@ def test_a_slow_endpoint_has_one_thread_and_the_others_go_on(receiver, another_r
     assert len(receiver.posts) == 1
 
 
+def test_an_endpoint_has_one_post_at_a_time_until_it_has_answered_quickly(receiver, an_endpoint, order_of):
+    an_endpoint(receiver, types=["order.placed"])
+    for _ in range(6):
+        order_of()
+    receiver.answers = [lambda handler: time.sleep(1)] * 6
+    worker = Sender(4)
+    threading.Timer(0.5, worker.stop.set).start()
+
+    worker.run()
+
+    assert len(receiver.posts) == 1
+
+
 def test_a_worker_that_is_stopped_finishes_what_it_is_posting_and_gives_back_the_rest(receiver, an_endpoint, mug):
     endpoint, _ = an_endpoint(receiver, types=["stock.received"])
     for _ in range(3):
