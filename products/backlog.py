@@ -1,4 +1,4 @@
-"""Gauges of what waits: events without a position and mails. They are read from the database when Prometheus asks.
+"""Gauges of what waits: events without a position, mails and webhooks. Prometheus asks, and the database is asked.
 
 Every server gives the same values, so alerts take the maximum. A count ends at LIMIT, which keeps a scrape cheap.
 """
@@ -9,13 +9,13 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import Error
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, Min, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from products.models import Event, FeedEntry, FeedState, Mail, MailCursor
+from products.models import Event, FeedEntry, FeedState, Mail, MailCursor, WebhookDelivery, WebhookEndpoint
 from products.models.feed import unnumbered
 
 logger = logging.getLogger(__name__)
@@ -29,22 +29,31 @@ class Backlog(Collector):
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """Return the gauges without values, by which the registry knows their names."""
-        return self._gauges({})
+        return self._gauges({}, [])
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Return the gauges."""
         try:
-            values = self._values()
+            values, webhooks = self._values(), _webhooks()
         except Error as error:
             logger.warning("The backlog is unknown: %s.", type(error).__name__)
             return []
-        return self._gauges(values)
+        return self._gauges(values, webhooks)
 
-    def _gauges(self, values: dict[str, float]) -> list[GaugeMetricFamily]:
+    def _gauges(self, values: dict[str, float], webhooks: list[tuple[str, int, int]]) -> list[GaugeMetricFamily]:
         mails = GaugeMetricFamily("shop_mails", f"Mails that wait or were given up, {LIMIT} at most.", labels=["state"])
         for state in ("waiting", "failed"):
             if state in values:
                 mails.add_metric([state], values[state])
+        lags = GaugeMetricFamily(
+            "shop_webhook_lag", "Entries of the feed from the oldest that a webhook has not got on.", labels=["webhook"]
+        )
+        failures = GaugeMetricFamily(
+            "shop_webhook_failures", "Failed attempts since the last success.", labels=["webhook"]
+        )
+        for webhook, lag, failed in webhooks:
+            lags.add_metric([webhook], lag)
+            failures.add_metric([webhook], failed)
         return [
             GaugeMetricFamily("shop_feed_position", "The newest position of the feed.", values.get("position")),
             GaugeMetricFamily(
@@ -56,6 +65,8 @@ class Backlog(Collector):
                 "shop_feed_oldest_unnumbered_seconds", "The age of the oldest of them.", values.get("unnumbered_age")
             ),
             mails,
+            lags,
+            failures,
             GaugeMetricFamily(
                 "shop_mail_oldest_waiting_seconds",
                 "How long the oldest mail, or entry of the feed that was not read for mail, has waited.",
@@ -90,6 +101,17 @@ def _oldest_unread() -> datetime | None:
     if cursor is None:
         return None
     return FeedEntry.objects.after(cursor.position).values_list("event__at", flat=True).first()
+
+
+def _webhooks() -> list[tuple[str, int, int]]:
+    """Return id, lag and failures of each active webhook."""
+    newest = FeedState.objects.values_list("position", flat=True).first() or 0
+    pending = WebhookDelivery.objects.pending().filter(endpoint=OuterRef("pk")).order_by("entry").values("entry")
+    rows = WebhookEndpoint.objects.active().annotate(oldest=Subquery(pending[:1]))
+    return [
+        (str(pk), max(0, newest - (position if oldest is None else min(oldest - 1, position))), failures)
+        for pk, position, failures, oldest in rows.values_list("pk", "position", "failures", "oldest")
+    ]
 
 
 def _age(moment: datetime | None, now: datetime) -> float:

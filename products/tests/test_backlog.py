@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from products import backlog
 from products.feed.sequencer import number_all_events
-from products.models import Event, FeedState, Mail, MailCursor, Order
+from products.models import Event, FeedEntry, FeedState, Mail, MailCursor, Order, WebhookEndpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +53,28 @@ def test_events_without_a_position_are_counted_until_they_have_one(order):
     assert after["shop_feed_position"] == FeedState.objects.get().position > 0
 
 
+def test_each_active_webhook_tells_how_far_behind_it_is_and_how_often_it_has_failed(order):
+    number_all_events()
+    newest = FeedState.objects.get().position
+    values = {"address": "https://erp.example.com/", "seed": "s"}
+    ready = WebhookEndpoint.objects.create(position=newest, **values)
+    behind = WebhookEndpoint.objects.create(position=1, **values)
+    failing = WebhookEndpoint.objects.create(position=newest, failures=3, failing_since=timezone.now(), **values)
+    failing.deliveries.create(entry=FeedEntry.objects.get(position=2), subject="product 1")
+    WebhookEndpoint.objects.create(is_active=False, off_reason="Switched off.", **values)
+
+    told = {name: value for name, value in gauges().items() if name.startswith("shop_webhook")}
+
+    assert told == {
+        f"shop_webhook_lag {ready.pk}": 0,
+        f"shop_webhook_lag {behind.pk}": newest - 1,
+        f"shop_webhook_lag {failing.pk}": newest - 1,
+        f"shop_webhook_failures {ready.pk}": 0,
+        f"shop_webhook_failures {behind.pk}": 0,
+        f"shop_webhook_failures {failing.pk}": 3,
+    }
+
+
 def test_mails_that_wait_and_that_failed_are_counted(order):
     event = order.events.get()
     ago = timezone.now() - timedelta(minutes=10)
@@ -85,7 +107,7 @@ def test_a_count_ends_at_its_limit_and_a_scrape_costs_few_statements(order, monk
     for _ in range(3):
         Event.objects.create(kind="order.delivered", order=order)
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(8):
         told = gauges()
 
     assert told["shop_feed_unnumbered_events"] == 2
