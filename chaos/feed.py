@@ -9,6 +9,7 @@ the oldest open transaction (`pg_snapshot_xmin`). Exits with 0 if the reader of 
 """
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -30,10 +31,12 @@ from django.db import connections
 
 from products.tests.postgres import PostgresServer
 
+LATE = "FEED-LATE"
+"""The product that the open transaction moves; nobody else does, as they would wait for it."""
 SKUS = tuple(f"FEED-{number:02}" for number in range(12))
 POLL = 0.05
 """Seconds between two requests of a reader."""
-PATIENCE = 30
+PATIENCE = 120
 """Seconds for a process or a reader to end."""
 
 
@@ -102,7 +105,7 @@ class FeedReader:
         """Read what is new; return the number of entries."""
         from products.feed.reading import read_page  # noqa: PLC0415 - needs Django to be set up
 
-        page = read_page(self.position, 100)
+        page = read_page(self.position, 500)
         for entry in page.payloads:
             self._check(entry)
         return len(page.payloads)
@@ -209,6 +212,8 @@ def run(*, seconds: float, processes: int, seed: int) -> dict[str, Told]:
                 stop.set()
                 for thread in threads:
                     thread.join(PATIENCE)
+                    if thread.is_alive():
+                        raise RuntimeError("A reader does not come to an end.")
                 return compared(feed, by_id, by_xmin)
         finally:
             for writer in writers:
@@ -219,7 +224,7 @@ def run(*, seconds: float, processes: int, seed: int) -> dict[str, Told]:
 def prepare() -> None:
     call_command("migrate", verbosity=0)
     apps.get_model("auth", "User").objects.create_user("alice")
-    for sku in SKUS:
+    for sku in (*SKUS, LATE):
         apps.get_model("products", "Product").objects.create(sku=sku, name=sku, price="4.50").receive(500)
     connections.close_all()
 
@@ -237,11 +242,18 @@ def autocommit(url: str) -> Any:
 
 
 def leave_open(connection: Any) -> None:
-    """Write an event, and leave the transaction open."""
+    """Receive a piece with all that it brings, and leave the transaction open."""
     with connection.cursor() as cursor:
+        cursor.execute("UPDATE products_product SET stock = stock + 1 WHERE sku = %s RETURNING id, stock", [LATE])
+        product, stock = cursor.fetchone()
         cursor.execute(
-            "INSERT INTO products_event (kind, product_id, facts, at)"
-            " SELECT 'product.changed', id, '{}', now() FROM products_product LIMIT 1"
+            "INSERT INTO products_stockmovement (product_id, delta, reason, note, at) VALUES (%s, 1, 'RECEIVED', '', now())",
+            [product],
+        )
+        facts = json.dumps({"delta": 1, "reason": "RECEIVED", "stock": stock})
+        cursor.execute(
+            "INSERT INTO products_event (kind, product_id, facts, at) VALUES ('product.stock_moved', %s, %s, now())",
+            [product, facts],
         )
 
 
