@@ -247,7 +247,8 @@ def leave_open(connection: Any) -> None:
         cursor.execute("UPDATE products_product SET stock = stock + 1 WHERE sku = %s RETURNING id, stock", [LATE])
         product, stock = cursor.fetchone()
         cursor.execute(
-            "INSERT INTO products_stockmovement (product_id, delta, reason, note, at) VALUES (%s, 1, 'RECEIVED', '', now())",
+            "INSERT INTO products_stockmovement (product_id, delta, reason, note, at)"
+            " VALUES (%s, 1, 'RECEIVED', '', now())",
             [product],
         )
         facts = json.dumps({"delta": 1, "reason": "RECEIVED", "stock": stock})
