@@ -149,6 +149,8 @@ def test_the_list_is_filtered_by_a_period(staff, client_of, wanted, another):
     ("term", "in_part", "index"),
     [
         ("PO 4711", False, "orders_by_reference"),
+        ("10248", False, "an_order_is_imported_once"),
+        ("Alice@SHOP.example", False, "orders_by_email"),
         ("00341B", False, "shipments_by_tracking"),
         ("00341B", False, "orders_by_tracking"),
         ("transfer-17", False, "orders_by_payment_reference"),

@@ -6,7 +6,6 @@ import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -248,37 +247,6 @@ def test_an_order_s_page_shows_its_details(staff, client_of, alice, a_product):
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite's LIKE uses no index of an upper case")
-def test_an_email_is_searched_through_its_index(rf, staff, alice, a_product):
-    Order.objects.create(customer=alice, items=[(a_product(stock=1), 1)], email="alice@shop.example")
-    request = rf.get("/")
-    request.user = staff
-
-    found, _ = OrderAdmin(Order, admin.site).get_search_results(request, Order.objects.order_by(), "Alice@SHOP.example")
-
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-    assert "orders_by_email" in found.explain()
-    assert [order.email for order in found] == ["alice@shop.example"]
-
-
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="the plan is that of PostgreSQL")
-def test_an_imported_order_is_found_by_its_number_there_through_an_index(rf, staff, tmp_path, a_product):
-    a_product(sku="MUG")
-    file = tmp_path / "orders.csv"
-    file.write_text(
-        "number,customer,placed_at,status,sku,quantity,unit_price\n10248,bob,2019-03-01,PLACED,MUG,1,4.50\n"
-    )
-    call_command("import_orders", file, create_customers=True)
-    request = rf.get("/")
-    request.user = staff
-
-    found, _ = OrderAdmin(Order, admin.site).get_search_results(request, Order.objects.order_by(), " 10248 ")
-
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-    assert {"an_order_is_imported_once", "orders_by_reference"} <= set(re.findall(r"\w+", found.explain()))
-    assert [order.imported_number for order in found] == ["10248"]
-
 
 # Parts
 

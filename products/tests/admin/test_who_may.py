@@ -16,8 +16,21 @@ from django.db import transaction
 from django.test import Client, RequestFactory
 from django.urls import URLResolver, get_resolver, reverse
 
+from products.feed.sequencer import number_all_events
 from products.management import roles
-from products.models import Address, ApiToken, BulkJob, Event, Mail, Order, ProductImport, StockCheck
+from products.models import (
+    Address,
+    ApiToken,
+    BulkJob,
+    Event,
+    FeedEntry,
+    Mail,
+    Order,
+    ProductImport,
+    StockCheck,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 
 WHO = ("nobody", "customer", "trainee", "viewer", "clerk", "keeper", "manager", "superuser")
 """`nobody` has not logged in, a `customer` has without being staff, and a `trainee` is staff without a permission."""
@@ -26,149 +39,172 @@ WHO = ("nobody", "customer", "trainee", "viewer", "clerk", "keeper", "manager", 
 # the page, POST is refused; do: neither is refused; post: there is no GET. Anything else is the two statuses.
 # The POST of a list is that of its actions, which are below. Of pages with an object, the customer's are asked for.
 PAGES = """
-page                                  nobody  customer   trainee    viewer     clerk    keeper   manager superuser
-second_factor                          login     login        do        do        do        do        do        do
-index                                  login     login        do        do        do        do        do        do
-login                                     do        do        do        do        do        do        do        do
-logout                                    do        do      post      post      post      post      post      post
-password_change                        login     login        do        do        do        do        do        do
-password_change_done                   login     login       see       see       see       see       see       see
-autocomplete                           login     login   403/405   403/405       see   403/405       see       see
-jsi18n                                 login     login       see       see       see       see       see       see
-view_on_site                           login     login   404/404   404/404   404/404   404/404   404/404   404/404
-products_address_changelist            login     login         -         -        do         -        do        do
-products_address_add                   login     login         -         -         -         -         -         -
-products_address_history               login     login         -         -        do         -        do        do
-products_address_delete                login     login         -         -         -         -        do        do
-products_address_change                login     login         -         -        do         -        do        do
-products_bulkjob_start                 login     login         -         -      post         -         -         -
-products_bulkjob_batch                 login     login         -         -      post         -         -         -
-products_bulkjob_refusals              login     login         -         -        do         -        do        do
-products_bulkjob_changelist            login     login         -         -        do         -        do        do
-products_bulkjob_add                   login     login         -         -         -         -         -         -
-products_bulkjob_history               login     login         -         -        do         -        do        do
-products_bulkjob_delete                login     login         -         -         -         -         -         -
-products_bulkjob_change                login     login         -         -        do         -        do        do
-products_order_packing_slips           login     login         -   404/404   404/404   404/404   404/404   404/404
-products_order_pick_list               login     login         -   404/404   404/404   404/404   404/404   404/404
-products_order_packing_slip            login     login         -        do        do        do        do        do
-products_order_shipment_slip           login     login         -   404/404   404/404   404/404   404/404   404/404
-products_order_customers               login     login         -         -        do         -        do        do
-products_order_reports                 login     login   403/405       see       see       see       see       see
-products_order_report                  login     login   403/405       see       see       see       see       see
-products_order_exports                 login     login   403/405       see       see       see       see       see
-products_order_export                  login     login   403/405       see       see       see       see       see
-products_order_pay                     login     login         -         -        do         -        do        do
-products_order_pay-late                login     login         -         -        do         -        do        do
-products_order_ship                    login     login         -         -        do         -        do        do
-products_order_deliver                 login     login         -         -        do         -        do        do
-products_order_cancel                  login     login         -         -        do         -        do        do
-products_order_return                  login     login         -         -        do         -        do        do
-products_order_refund                  login     login         -         -        do         -        do        do
-products_order_tracking                login     login         -         -        do         -        do        do
-products_order_changelist              login     login         -        do        do        do        do        do
-products_order_add                     login     login         -         -        do         -        do        do
-products_order_history                 login     login         -        do        do        do        do        do
-products_order_delete                  login     login         -         -         -         -         -         -
-products_order_change                  login     login         -       see       see       see       see       see
-products_event_changelist              login     login         -        do        do        do        do        do
-products_event_add                     login     login         -         -         -         -         -         -
-products_event_history                 login     login         -        do        do        do        do        do
-products_event_delete                  login     login         -         -         -         -         -         -
-products_event_change                  login     login         -       see       see       see       see       see
-products_mail_changelist                login     login         -         -        do         -        do        do
-products_mail_add                       login     login         -         -         -         -         -         -
-products_mail_history                   login     login         -         -        do         -        do        do
-products_mail_delete                    login     login         -         -         -         -         -         -
-products_mail_change                    login     login         -         -       see         -       see       see
-products_productimport_apply           login     login   405/403   405/403   405/403      post      post      post
-products_productimport_undo            login     login   405/403   405/403   405/403      post      post      post
-products_productimport_bad             login     login         -         -         -        do        do        do
-products_productimport_changelist      login     login         -         -         -        do        do        do
-products_productimport_add             login     login         -         -         -        do        do        do
-products_productimport_history         login     login         -         -         -        do        do        do
-products_productimport_delete          login     login         -         -         -         -         -         -
-products_productimport_change          login     login         -         -         -        do        do        do
-products_stockmovement_changelist      login     login         -        do        do        do        do        do
-products_stockmovement_add             login     login         -         -         -         -         -         -
-products_stockmovement_history         login     login         -        do        do        do        do        do
-products_stockmovement_delete          login     login         -         -         -         -         -         -
-products_stockmovement_change          login     login         -       see       see       see       see       see
-products_category_changelist           login     login         -        do        do        do        do        do
-products_category_add                  login     login         -         -         -         -        do        do
-products_category_history              login     login         -        do        do        do        do        do
-products_category_delete               login     login         -         -         -         -        do        do
-products_category_change               login     login         -       see       see       see        do        do
-products_product_sheet                 login     login         -         -         -        do        do        do
-products_product_sheet_lookup          login     login         -         -         -        do        do        do
-products_product_ledger                login     login         -        do        do        do        do        do
-products_product_receive               login     login         -         -         -        do        do        do
-products_product_correct               login     login         -         -         -        do        do        do
-products_product_count                 login     login         -         -         -        do        do        do
-products_product_retire                login     login         -         -         -         -        do        do
-products_product_bring_back            login     login         -         -         -         -        do        do
-products_product_changelist            login     login         -        do        do        do        do        do
-products_product_add                   login     login         -         -         -         -        do        do
-products_product_history               login     login         -        do        do        do        do        do
-products_product_delete                login     login         -         -         -         -         -         -
-products_product_change                login     login         -       see       see       see        do        do
-products_stockcheck_changelist         login     login         -        do        do        do        do        do
-products_stockcheck_add                login     login         -         -         -         -         -         -
-products_stockcheck_history            login     login         -        do        do        do        do        do
-products_stockcheck_delete             login     login         -         -         -         -         -         -
-products_stockcheck_change             login     login         -       see       see       see       see       see
-products_apitoken_changelist           login     login         -         -         -         -        do        do
-products_apitoken_add                  login     login         -         -         -         -        do        do
-products_apitoken_history              login     login         -         -         -         -        do        do
-products_apitoken_delete               login     login         -         -         -         -         -        do
-products_apitoken_change               login     login         -         -         -         -        do        do
-auth_user_reset_second_factor          login     login         -         -         -         -        do        do
-auth_user_password_change              login     login         -         -         -         -        do        do
-auth_user_changelist                   login     login         -         -        do         -        do        do
-auth_user_add                          login     login         -         -         -         -        do        do
-auth_user_history                      login     login         -         -        do         -        do        do
-auth_user_delete                       login     login         -         -         -         -         -        do
-auth_user_change                       login     login         -         -       see         -        do        do
-auth_group_changelist                  login     login         -         -         -         -         -        do
-auth_group_add                         login     login         -         -         -         -         -        do
-auth_group_history                     login     login         -         -         -         -         -        do
-auth_group_delete                      login     login         -         -         -         -         -        do
-auth_group_change                      login     login         -         -         -         -         -        do
-app_list                               login     login   404/404        do        do        do        do        do
+page                                    nobody  customer   trainee    viewer     clerk    keeper   manager superuser
+second_factor                            login     login        do        do        do        do        do        do
+index                                    login     login        do        do        do        do        do        do
+login                                       do        do        do        do        do        do        do        do
+logout                                      do        do      post      post      post      post      post      post
+password_change                          login     login        do        do        do        do        do        do
+password_change_done                     login     login       see       see       see       see       see       see
+autocomplete                             login     login   403/405   403/405       see   403/405       see       see
+jsi18n                                   login     login       see       see       see       see       see       see
+view_on_site                             login     login   404/404   404/404   404/404   404/404   404/404   404/404
+products_address_changelist              login     login         -         -        do         -        do        do
+products_address_add                     login     login         -         -         -         -         -         -
+products_address_history                 login     login         -         -        do         -        do        do
+products_address_delete                  login     login         -         -         -         -        do        do
+products_address_change                  login     login         -         -        do         -        do        do
+products_bulkjob_start                   login     login         -         -      post         -         -         -
+products_bulkjob_batch                   login     login         -         -      post         -         -         -
+products_bulkjob_refusals                login     login         -         -        do         -        do        do
+products_bulkjob_changelist              login     login         -         -        do         -        do        do
+products_bulkjob_add                     login     login         -         -         -         -         -         -
+products_bulkjob_history                 login     login         -         -        do         -        do        do
+products_bulkjob_delete                  login     login         -         -         -         -         -         -
+products_bulkjob_change                  login     login         -         -        do         -        do        do
+products_order_packing_slips             login     login         -   404/404   404/404   404/404   404/404   404/404
+products_order_pick_list                 login     login         -   404/404   404/404   404/404   404/404   404/404
+products_order_packing_slip              login     login         -        do        do        do        do        do
+products_order_shipment_slip             login     login         -   404/404   404/404   404/404   404/404   404/404
+products_order_customers                 login     login         -         -        do         -        do        do
+products_order_reports                   login     login   403/405       see       see       see       see       see
+products_order_report                    login     login   403/405       see       see       see       see       see
+products_order_exports                   login     login   403/405       see       see       see       see       see
+products_order_export                    login     login   403/405       see       see       see       see       see
+products_order_pay                       login     login         -         -        do         -        do        do
+products_order_pay-late                  login     login         -         -        do         -        do        do
+products_order_ship                      login     login         -         -        do         -        do        do
+products_order_deliver                   login     login         -         -        do         -        do        do
+products_order_cancel                    login     login         -         -        do         -        do        do
+products_order_return                    login     login         -         -        do         -        do        do
+products_order_refund                    login     login         -         -        do         -        do        do
+products_order_tracking                  login     login         -         -        do         -        do        do
+products_order_changelist                login     login         -        do        do        do        do        do
+products_order_add                       login     login         -         -        do         -        do        do
+products_order_history                   login     login         -        do        do        do        do        do
+products_order_delete                    login     login         -         -         -         -         -         -
+products_order_change                    login     login         -       see       see       see       see       see
+products_event_changelist                login     login         -        do        do        do        do        do
+products_event_add                       login     login         -         -         -         -         -         -
+products_event_history                   login     login         -        do        do        do        do        do
+products_event_delete                    login     login         -         -         -         -         -         -
+products_event_change                    login     login         -       see       see       see       see       see
+products_productimport_apply             login     login   405/403   405/403   405/403      post      post      post
+products_productimport_undo              login     login   405/403   405/403   405/403      post      post      post
+products_productimport_bad               login     login         -         -         -        do        do        do
+products_productimport_changelist        login     login         -         -         -        do        do        do
+products_productimport_add               login     login         -         -         -        do        do        do
+products_productimport_history           login     login         -         -         -        do        do        do
+products_productimport_delete            login     login         -         -         -         -         -         -
+products_productimport_change            login     login         -         -         -        do        do        do
+products_mail_changelist                 login     login         -         -        do         -        do        do
+products_mail_add                        login     login         -         -         -         -         -         -
+products_mail_history                    login     login         -         -        do         -        do        do
+products_mail_delete                     login     login         -         -         -         -         -         -
+products_mail_change                     login     login         -         -       see         -       see       see
+products_stockmovement_changelist        login     login         -        do        do        do        do        do
+products_stockmovement_add               login     login         -         -         -         -         -         -
+products_stockmovement_history           login     login         -        do        do        do        do        do
+products_stockmovement_delete            login     login         -         -         -         -         -         -
+products_stockmovement_change            login     login         -       see       see       see       see       see
+products_category_changelist             login     login         -        do        do        do        do        do
+products_category_add                    login     login         -         -         -         -        do        do
+products_category_history                login     login         -        do        do        do        do        do
+products_category_delete                 login     login         -         -         -         -        do        do
+products_category_change                 login     login         -       see       see       see        do        do
+products_product_sheet                   login     login         -         -         -        do        do        do
+products_product_sheet_lookup            login     login         -         -         -        do        do        do
+products_product_ledger                  login     login         -        do        do        do        do        do
+products_product_receive                 login     login         -         -         -        do        do        do
+products_product_correct                 login     login         -         -         -        do        do        do
+products_product_count                   login     login         -         -         -        do        do        do
+products_product_retire                  login     login         -         -         -         -        do        do
+products_product_bring_back              login     login         -         -         -         -        do        do
+products_product_changelist              login     login         -        do        do        do        do        do
+products_product_add                     login     login         -         -         -         -        do        do
+products_product_history                 login     login         -        do        do        do        do        do
+products_product_delete                  login     login         -         -         -         -         -         -
+products_product_change                  login     login         -       see       see       see        do        do
+products_stockcheck_changelist           login     login         -        do        do        do        do        do
+products_stockcheck_add                  login     login         -         -         -         -         -         -
+products_stockcheck_history              login     login         -        do        do        do        do        do
+products_stockcheck_delete               login     login         -         -         -         -         -         -
+products_stockcheck_change               login     login         -       see       see       see       see       see
+products_apitoken_changelist             login     login         -         -         -         -        do        do
+products_apitoken_add                    login     login         -         -         -         -        do        do
+products_apitoken_history                login     login         -         -         -         -        do        do
+products_apitoken_delete                 login     login         -         -         -         -         -        do
+products_apitoken_change                 login     login         -         -         -         -        do        do
+auth_user_reset_second_factor            login     login         -         -         -         -        do        do
+auth_user_password_change                login     login         -         -         -         -        do        do
+auth_user_changelist                     login     login         -         -        do         -        do        do
+auth_user_add                            login     login         -         -         -         -        do        do
+auth_user_history                        login     login         -         -        do         -        do        do
+auth_user_delete                         login     login         -         -         -         -         -        do
+auth_user_change                         login     login         -         -       see         -        do        do
+auth_group_changelist                    login     login         -         -         -         -         -        do
+auth_group_add                           login     login         -         -         -         -         -        do
+auth_group_history                       login     login         -         -         -         -         -        do
+auth_group_delete                        login     login         -         -         -         -         -        do
+auth_group_change                        login     login         -         -         -         -         -        do
+products_webhookendpoint_switch_on       login     login         -         -         -         -         -        do
+products_webhookendpoint_switch_off      login     login         -         -         -         -         -        do
+products_webhookendpoint_test            login     login         -         -         -         -         -        do
+products_webhookendpoint_rotate          login     login         -         -         -         -         -        do
+products_webhookendpoint_redeliver       login     login         -         -         -         -         -        do
+products_webhookendpoint_changelist      login     login         -         -         -         -         -        do
+products_webhookendpoint_add             login     login         -         -         -         -         -        do
+products_webhookendpoint_history         login     login         -         -         -         -         -        do
+products_webhookendpoint_delete          login     login         -         -         -         -         -        do
+products_webhookendpoint_change          login     login         -         -         -         -         -        do
+products_webhookdelivery_redeliver       login     login         -         -         -         -         -        do
+products_webhookdelivery_changelist      login     login         -         -         -         -         -        do
+products_webhookdelivery_add             login     login         -         -         -         -         -         -
+products_webhookdelivery_history         login     login         -         -         -         -         -        do
+products_webhookdelivery_delete          login     login         -         -         -         -         -         -
+products_webhookdelivery_change          login     login         -         -         -         -         -       see
+app_list                                 login     login   404/404        do        do        do        do        do
 """
 
 # The actions that a list offers for selected rows, and those that a page offers for its object.
 ACTIONS = """
-action                             nobody  customer   trainee    viewer     clerk    keeper   manager superuser
-address: delete_selected                -         -         -         -         -         -        do        do
-category: delete_selected               -         -         -         -         -         -        do        do
-product/receive                         -         -         -         -         -        do        do        do
-product/correct                         -         -         -         -         -        do        do        do
-product/count                           -         -         -         -         -        do        do        do
-product/retire                          -         -         -         -         -         -        do        do
-product/bring_back                      -         -         -         -         -         -        do        do
-product: retire_selected                -         -         -         -         -         -        do        do
-product: bring_back_selected            -         -         -         -         -         -        do        do
-order/pay                               -         -         -         -        do         -        do        do
-order/pay-late                          -         -         -         -        do         -        do        do
-order/ship                              -         -         -         -        do         -        do        do
-order/deliver                           -         -         -         -        do         -        do        do
-order/cancel                            -         -         -         -        do         -        do        do
-order/return                            -         -         -         -        do         -        do        do
-order/refund                            -         -         -         -        do         -        do        do
-order/tracking                          -         -         -         -        do         -        do        do
-order: print_pick_list                  -         -         -        do        do        do        do        do
-order: print_packing_slips              -         -         -        do        do        do        do        do
-order: pay_selected                     -         -         -         -        do         -        do        do
-order: ship_selected                    -         -         -         -        do         -        do        do
-order: deliver_selected                 -         -         -         -        do         -        do        do
-order: cancel_selected                  -         -         -         -        do         -        do        do
-mail: send_selected_again               -         -         -         -        do         -        do        do
-apitoken: revoke_selected               -         -         -         -         -         -        do        do
-apitoken: delete_selected               -         -         -         -         -         -         -        do
-group: delete_selected                  -         -         -         -         -         -         -        do
-user/reset_second_factor                -         -         -         -         -         -        do        do
-user: delete_selected                   -         -         -         -         -         -         -        do
+action                               nobody  customer   trainee    viewer     clerk    keeper   manager superuser
+address: delete_selected                  -         -         -         -         -         -        do        do
+category: delete_selected                 -         -         -         -         -         -        do        do
+mail: send_selected_again                 -         -         -         -        do         -        do        do
+webhookendpoint/switch_on                 -         -         -         -         -         -         -        do
+webhookendpoint/switch_off                -         -         -         -         -         -         -        do
+webhookendpoint/test                      -         -         -         -         -         -         -        do
+webhookendpoint/rotate                    -         -         -         -         -         -         -        do
+webhookendpoint/redeliver                 -         -         -         -         -         -         -        do
+webhookendpoint: delete_selected          -         -         -         -         -         -         -        do
+webhookdelivery/redeliver                 -         -         -         -         -         -         -        do
+product/receive                           -         -         -         -         -        do        do        do
+product/correct                           -         -         -         -         -        do        do        do
+product/count                             -         -         -         -         -        do        do        do
+product/retire                            -         -         -         -         -         -        do        do
+product/bring_back                        -         -         -         -         -         -        do        do
+product: retire_selected                  -         -         -         -         -         -        do        do
+product: bring_back_selected              -         -         -         -         -         -        do        do
+order/pay                                 -         -         -         -        do         -        do        do
+order/pay-late                            -         -         -         -        do         -        do        do
+order/ship                                -         -         -         -        do         -        do        do
+order/deliver                             -         -         -         -        do         -        do        do
+order/cancel                              -         -         -         -        do         -        do        do
+order/return                              -         -         -         -        do         -        do        do
+order/refund                              -         -         -         -        do         -        do        do
+order/tracking                            -         -         -         -        do         -        do        do
+order: print_pick_list                    -         -         -        do        do        do        do        do
+order: print_packing_slips                -         -         -        do        do        do        do        do
+order: pay_selected                       -         -         -         -        do         -        do        do
+order: ship_selected                      -         -         -         -        do         -        do        do
+order: deliver_selected                   -         -         -         -        do         -        do        do
+order: cancel_selected                    -         -         -         -        do         -        do        do
+apitoken: revoke_selected                 -         -         -         -         -         -        do        do
+apitoken: delete_selected                 -         -         -         -         -         -         -        do
+group: delete_selected                    -         -         -         -         -         -         -        do
+user/reset_second_factor                  -         -         -         -         -         -        do        do
+user: delete_selected                     -         -         -         -         -         -         -        do
 """
 
 ARGUMENTS: dict[str, dict[str, object]] = {
@@ -236,6 +272,9 @@ def shop(db, a_product, a_category):
         Mail.objects.create(event=order.events.get(), kind="refund", state="failed", recipient="a@example.com"),
         StockCheck.objects.create(seconds=1, products=1, orders=1, differences=0),
     ]
+    number_all_events()
+    endpoint = WebhookEndpoint.objects.create(address="https://10.0.0.1/hooks", seed="seed", position=0)
+    rows += [endpoint, WebhookDelivery.objects.create(endpoint=endpoint, entry=FeedEntry.objects.first())]
     objects = {f"{row._meta.app_label}/{row._meta.model_name}": row.pk for row in rows}
     return SimpleNamespace(people=people, clients=clients, objects=objects, customer=customer)
 
