@@ -7,8 +7,10 @@ is read row by row, within limits: it comes from whoever may log in.
 import csv
 import html
 import io
+import lzma
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -140,7 +142,7 @@ def read(data: bytes, *, format: str | None = None, encoding: str = "utf-8") -> 
     if len(data) > MAX_BYTES:
         raise UnreadableFile(f"The file is larger than {MAX_BYTES // 1024**2} MB.")
     rows = _xlsx_rows(data) if data.startswith(b"PK\x03\x04") else _csv_rows(data, encoding, format)
-    header = [name.strip() for name in next(rows, (1, []))[1]]
+    header = [_storable(name).strip() for name in next(rows, (1, []))[1]]
     found = format_of(header)
     if found is None or format not in (None, found):
         raise UnreadableFile(
@@ -229,8 +231,11 @@ def _xlsx_rows(data: bytes) -> Iterator[tuple[int, list[str]]]:
             yield line, cells
     except UnreadableFile:
         raise
-    except (InvalidFileException, zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError) as error:
+    except (InvalidFileException, zipfile.BadZipFile, zipfile.LargeZipFile, RuntimeError) as error:
+        # A RuntimeError is an entry that needs a password, or is packed in a way that Python does not know.
         raise UnreadableFile(f"This is no XLSX file: {error}") from None
+    except (zlib.error, lzma.LZMAError) as error:
+        raise UnreadableFile(f"This XLSX file is damaged: {error}.") from None
     except (KeyError, IndexError, ValueError, TypeError, AttributeError, SyntaxError, EOFError, OSError) as error:
         # What openpyxl and its XML parser raise for the parts of a damaged workbook (ParseError is a SyntaxError).
         raise UnreadableFile(f"This XLSX file is damaged: {type(error).__name__}.") from None
@@ -249,10 +254,15 @@ def _text_of(value: Any) -> str:
     return str(value)
 
 
+def _storable(text: str) -> str:
+    """Return the text without NUL, which no column of PostgreSQL holds, and no JSON in one."""
+    return text.replace("\0", "\ufffd")
+
+
 def _limited(header: Sequence[str], rows: Iterable[tuple[int, list[str]]]) -> Iterator[_Row]:
     taken = 0
     for line, raw in rows:
-        cells = [cell.replace("\0", "\ufffd") for cell in raw]
+        cells = [_storable(cell) for cell in raw]
         if not any(cell.strip() for cell in cells):
             continue
         taken += 1

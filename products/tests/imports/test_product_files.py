@@ -111,6 +111,38 @@ def test_a_workbook_that_lacks_its_parts_is_damaged():
         texts_of(file.getvalue())
 
 
+def packed(*, flags=None, first_byte=None):
+    """Return an archive of one packed entry, of which some bytes are others."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+    data = bytearray(file.getvalue())
+    if flags is not None:
+        data[6] = data[data.index(b"PK\x01\x02") + 8] = flags
+    if first_byte is not None:
+        data[30 + len("[Content_Types].xml")] = first_byte
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (packed(first_byte=0x07), "This XLSX file is damaged: .*invalid block type"),
+        (packed(flags=0x01), "This is no XLSX file: .*is encrypted"),
+    ],
+    ids=["damaged while packed", "encrypted"],
+)
+def test_a_workbook_that_cannot_be_unpacked_is_refused(data, sentence):
+    with pytest.raises(UnreadableFile, match=sentence):
+        texts_of(data)
+
+
+def test_the_name_of_a_column_can_be_stored():
+    file = read(b"Handle,Variant SKU,Variant Price,Extra\0\nmug,MUG,4.50,1\n")
+
+    assert (file.header[3], file.ignored) == ("Extra\ufffd", ["Extra\ufffd"])
+
+
 def test_a_row_that_is_too_long_is_bad():
     [product] = read(b"sku,name\nMUG,Mug,4.50\n").products
 
