@@ -16,6 +16,7 @@ from products import currencies
 PRICE_UNITS = 10**currencies.MAX_DECIMALS
 
 PIECES = Cast("quantity", BigIntegerField())
+GONE = Cast(F("cancelled") + F("returned"), BigIntegerField())
 KEPT = Cast(F("quantity") - F("cancelled") - F("returned"), BigIntegerField())
 """The pieces that were sold and have not come back; those of an expired order are cancelled."""
 
@@ -45,11 +46,11 @@ def _subtotal() -> Any:
 
 
 def _share_of(whole: Any) -> Expression:
-    """The kept pieces' share of an amount, rounded half up."""
+    """The kept pieces' share of an amount: what is left of it when the others' share, rounded half up, is off."""
     # In two steps, because the product of a large amount and a number of pieces does not fit into a column.
     each = whole / PIECES
     rest = whole - each * PIECES
-    return Case(When(cancelled=0, returned=0, then=whole), default=each * KEPT + _half_up(rest * KEPT, PIECES))
+    return Case(When(cancelled=0, returned=0, then=whole), default=each * KEPT + rest - _half_up(rest * GONE, PIECES))
 
 
 def _half_up(dividend: Any, divisor: Any) -> Any:
