@@ -69,23 +69,23 @@ class NotPermitted(Exception):
 class Catalogue:
     """What the cells of a file refer to: the categories by their slugs and paths."""
 
-    by_name: dict[str, list[int]] = field(default_factory=dict)
+    by_slug: dict[str, int] = field(default_factory=dict)
+    by_path: dict[str, list[int]] = field(default_factory=dict)
 
     @classmethod
     def load(cls) -> "Catalogue":
         categories = {pk: (slug, name, parent) for pk, slug, name, parent in _category_rows()}
         catalogue = cls()
-        for pk, (slug, _, _) in categories.items():
-            catalogue.by_name.setdefault(slug, []).append(pk)
+        catalogue.by_slug = {slug: pk for pk, (slug, _, _) in categories.items()}
         for pk, path in _paths(categories).items():
-            known = catalogue.by_name.setdefault(_path_key(path), [])
-            if pk not in known:
-                known.append(pk)
+            catalogue.by_path.setdefault(_path_key(path), []).append(pk)
         return catalogue
 
     def category(self, text: str) -> int:
-        """Return the category with this slug, or this path of names in any case. Raises ValueError."""
-        found = self.by_name.get(text) or self.by_name.get(_path_key(text), [])
+        """Return the category with this slug, or else this path of names in any case. Raises ValueError."""
+        if text in self.by_slug:  # As our own export names it, whatever others are called.
+            return self.by_slug[text]
+        found = self.by_path.get(_path_key(text), [])
         if len(found) != 1:
             raise ValueError(f"there is no category {text!r}." if not found else f"{text!r} are several categories.")
         return found[0]

@@ -93,6 +93,15 @@ def test_a_preview_is_the_difference(an_import, a_product, a_category):
     assert mug.refreshed().name == "Mug"
 
 
+def test_a_slug_names_its_category_whatever_others_are_called(an_import, a_product, a_category):
+    Category.objects.create(slug="other-kitchen", name="kitchen")
+    a_product(sku="MUG")
+
+    batch = an_import("sku,category\nMUG,kitchen\n")
+
+    assert told(batch)["MUG"] == (RowKind.CHANGED, RowState.WAITING, {"category": [None, a_category.pk]}, [])
+
+
 def test_every_bad_row_is_named_with_all_its_reasons(an_import, a_product, monkeypatch):
     monkeypatch.setattr(products, "SET", 2)
     a_product(sku="MUG", price="4.50", stock=5)
