@@ -49,7 +49,7 @@ def _products(period: Period) -> Iterator[Cells]:
     `expected` is the stock again: an import of this file leaves alone whatever has been sold or counted meanwhile.
     """
     columns = ("pk", "retired_at", *PRODUCT_TEXTS, "category__slug", "weight", "tags", "images", *PRODUCT_PRICES)
-    for row in _in_parts(Product.objects.all(), "pk", columns=(*columns, "stock")):
+    for row in _in_parts(Product.objects.all(), "pk", columns=(*columns, "low_stock", "stock")):
         yield (
             *(row[name] for name in PRODUCT_TEXTS),
             row["category__slug"],
@@ -57,6 +57,7 @@ def _products(period: Period) -> Iterator[Cells]:
             ", ".join(row["tags"]),
             " ".join(row["images"]),
             *(row[name] for name in PRODUCT_PRICES),
+            row["low_stock"],
             row["retired_at"] is not None,
             row["stock"],
             row["stock"],
@@ -168,6 +169,7 @@ EXPORTS = {
                 "tags",
                 "images",
                 *PRODUCT_PRICES,
+                "low_stock",
                 "retired",
                 "stock",
                 "expected",

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from openpyxl import load_workbook
 
+from products.imports.product_files import COLUMNS
 from products.models import Category, Order
 from products.reports.definitions import REPORTS
 from products.reports.exports import EXPORTS
@@ -232,11 +233,13 @@ def test_an_export_of_products_has_the_columns_that_an_import_reads(a_shop, staf
         "price": "10.00",
         "list_price": "",
         "tax_class": "standard",
+        "low_stock": "",
         "retired": "no",
         "stock": "3",
         "expected": "3",
     }
     assert lamp["name"] == "'=1+1"
+    assert {*mug} == {*COLUMNS}
 
 
 def test_a_workbook_has_numbers_as_numbers_and_no_formula(a_shop, staff, client_of):
