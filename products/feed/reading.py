@@ -11,6 +11,14 @@ MAX_PASSES = 4
 """How many batches a reader numbers itself at most, where no sequencer runs or is behind."""
 
 
+class AheadOfFeed(Exception):
+    """A position after the newest one, which nobody was told by this feed as it is; `newest` is that."""
+
+    def __init__(self, newest: int) -> None:
+        self.newest = newest
+        super().__init__(f"The newest position is {newest}. Was the database restored from a backup?")
+
+
 class Page(NamedTuple):
     """A page of the feed; the next one begins after `position`."""
 
@@ -20,12 +28,17 @@ class Page(NamedTuple):
 
 
 def read_page(after: int, limit: int, *, types: Collection[str] | None = None) -> Page:
-    """Return what follows the position `after`: at most `limit` entries, of these types only if any are given."""
+    """Return what follows the position `after`: at most `limit` entries, of these types only if any are given.
+
+    Raises AheadOfFeed: who waited there would be told nothing until the feed has come so far, and miss all of it.
+    """
     for _ in range(MAX_PASSES):
         if not number_events():
             break
     # Read first: what gets a position from here on may or may not be among the entries.
     newest = FeedState.objects.values_list("position", flat=True).first() or 0
+    if after > newest:
+        raise AheadOfFeed(newest)
     entries = FeedEntry.objects.after(after).filter(position__lte=newest)
     if types is not None:
         entries = entries.filter(type__in=types)
@@ -36,4 +49,4 @@ def read_page(after: int, limit: int, *, types: Collection[str] | None = None) -
     # Those of other types are passed, too. Very many lines end a page early, before the newest position.
     if told and entries.after(told[-1]["position"]).exists():
         return Page(told, told[-1]["position"], has_more=True)
-    return Page(told, max(after, newest), has_more=False)
+    return Page(told, newest, has_more=False)

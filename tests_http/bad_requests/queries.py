@@ -184,6 +184,8 @@ STRANGE = [
     ask("a parameter of the emptying of the cart", "DELETE /api/cart?x=1", 400, "unknown"),
     ask("a parameter of an order's events", "GET /api/orders/{order}/events?x=1", 400, "unknown"),
     ask("a cursor for an order's events", "GET /api/orders/{order}/events?cursor=x", 400, "invalid_cursor"),
+    ask("a position that the feed has not reached", "GET /api/events?after=9223372036854775807", 400, "ahead_of_feed",
+        who="staff"),
     ask("a parameter of the revoking of all tokens", "DELETE /api/tokens?id=1", 400, "unknown", who="spare"),
     ask("a parameter of the schema", "GET /api/schema?nonsense=1", 400, "unknown", who=None),
     ask("a parameter of the schema that is not UTF-8", "GET /api/schema?%FF=1", 400, "not_utf8", who=None),

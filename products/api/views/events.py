@@ -9,15 +9,17 @@ from django.conf import settings
 from django.db import connections
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import ErrorDetail
 from rest_framework.views import APIView
 
+from products.api.errors import InvalidQuery
 from products.api.http.etags import respond
 from products.api.http.query_params import read_query
 from products.api.http.request import ApiRequest
 from products.api.permissions import staff_with
 from products.api.schemas.events import MAX_LIMIT, EventTypesResponse, FeedQuery, FeedResponse, type_body
 from products.api.schemas.pages import NoQuery
-from products.feed.reading import Page, read_page
+from products.feed.reading import AheadOfFeed, Page, read_page
 from products.feed.types import TYPES
 from products.policies import VIEW_EVENTS
 
@@ -70,7 +72,10 @@ class EventTypesView(APIView):
 
 
 def _read(query: Mapping[str, Any]) -> Page:
-    return read_page(query.get("after", 0), query.get("limit", MAX_LIMIT), types=query.get("type"))
+    try:
+        return read_page(query.get("after", 0), query.get("limit", MAX_LIMIT), types=query.get("type"))
+    except AheadOfFeed as error:
+        raise InvalidQuery({"after": [ErrorDetail(str(error), "ahead_of_feed")]}) from error
 
 
 def _wait_for_page(query: Mapping[str, Any], seconds: float) -> Page:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from products.feed.reading import read_page
+from products.feed.reading import AheadOfFeed, read_page
 from products.feed.types import TYPES
 
 LIMIT = 100
@@ -37,5 +37,7 @@ class Command(BaseCommand):
                     if once:
                         return
                     time.sleep(POLL)
+        except AheadOfFeed as error:
+            raise CommandError(str(error)) from None
         except KeyboardInterrupt:
             self.stderr.write(f"Stopped after position {after}.")

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from products.api.views import events as views
@@ -97,6 +97,20 @@ def test_a_query_that_makes_no_sense_is_refused(api, follower, query, code):
 
     assert answer.status_code == 400
     assert [error["code"] for error in answer.json()["errors"]] == [code]
+
+
+def test_a_position_that_the_feed_has_not_reached_is_refused(api, follower, orders):
+    """Whoever has one knows more than a restored database, and would miss what it is told next."""
+    newest = api(follower).get("/api/events").json()["position"]
+
+    answer = api(follower).get(f"/api/events?after={newest + 1}")
+
+    assert answer.status_code == 400
+    assert [(error["parameter"], error["code"], error["detail"]) for error in answer.json()["errors"]] == [
+        ("after", "ahead_of_feed", f"The newest position is {newest}. Was the database restored from a backup?")
+    ]
+    with pytest.raises(CommandError, match=f"The newest position is {newest}"):
+        call_command("follow_events", "--once", "--after", str(newest + 1))
 
 
 def test_without_the_permission_nothing_is_told(api, alice, staff):
