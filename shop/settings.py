@@ -172,9 +172,9 @@ ORDER_REQUIRES = env.names(
 )
 LOW_STOCK = env.optional_integer("LOW_STOCK", maximum=1_000_000_000)
 TOKEN_LIFETIME = env.days("TOKEN_LIFETIME_DAYS", default=30, minimum=1, maximum=3_650)
-# The database itself refuses to delete events younger than 30 days.
 # Requests that wait for an event in each worker process; each occupies one of its threads.
 EVENT_WAITERS = env.integer("EVENT_WAITERS", default=1, minimum=0, maximum=256)
+# The database itself refuses to delete events younger than 30 days.
 EVENT_RETENTION = env.days("EVENT_RETENTION_DAYS", default=730, minimum=30, maximum=36_500)
 IMPORT_RETENTION = env.days("IMPORT_RETENTION_DAYS", default=90, minimum=1, maximum=36_500)
 BULK_JOB_RETENTION = env.days("BULK_JOB_RETENTION_DAYS", default=90, minimum=1, maximum=3_650)
