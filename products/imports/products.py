@@ -358,9 +358,10 @@ def _locked(batch: ProductImport, states: Collection[ImportState], verb: str) ->
 def _check_permissions(batch: ProductImport, by: Person, trusted: bool) -> None:
     may = _permissions(by, trusted)
     needed = {policies.ADJUST_STOCK: "stock" in batch.fields}
-    needed |= {policies.ADD_PRODUCTS: batch.new > 0, policies.CHANGE_PRODUCTS: batch.changed > 0}
-    if {*batch.fields} <= {"sku", "stock", "expected"}:
-        needed.pop(policies.CHANGE_PRODUCTS)
+    needed |= {policies.ADD_PRODUCTS: batch.new > 0}
+    if policies.CHANGE_PRODUCTS not in may:  # A file may have every column and change nothing but the stock.
+        changed = batch.rows.filter(kind=RowKind.CHANGED, changes__has_any_keys=FIELDS)
+        needed |= {policies.CHANGE_PRODUCTS: changed.exists()}
     if any(is_needed and name not in may for name, is_needed in needed.items()):
         raise NotPermitted("You may not do all that this import does.")
 

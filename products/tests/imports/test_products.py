@@ -351,3 +351,24 @@ def test_who_may_not_add_change_or_count_imports_none_of_it(an_import, bob, a_pr
     with pytest.raises(NotPermitted, match="You may not do all that this import does"):
         apply_set(batch, type(bob).objects.get(pk=bob.pk))
     assert ProductImportRow.objects.filter(state=RowState.APPLIED).count() == 0
+
+
+def test_who_may_adjust_stock_may_import_a_file_that_changes_nothing_else(an_import, a_product, bob):
+    mug = a_product(sku="MUG", name="Mug", price="4.50", stock=1)
+    bob.is_staff = True
+    bob.user_permissions.set(Permission.objects.filter(codename="add_stockmovement"))
+
+    batch = an_import("sku,name,price,stock\nMUG,Mug,4.50,5\n", by=bob)
+    apply_all(batch, bob)
+
+    assert (batch.bad, batch.state, mug.refreshed().stock) == (0, ImportState.APPLIED, 5)
+
+
+def test_who_may_adjust_stock_only_applies_nothing_that_others_have_read(an_import, a_product, bob):
+    a_product(sku="MUG", name="Mug", price="4.50", stock=1)
+    bob.is_staff = True
+    bob.user_permissions.set(Permission.objects.filter(codename="add_stockmovement"))
+    batch = an_import("sku,name,stock\nMUG,Cup,5\n")
+
+    with pytest.raises(NotPermitted, match="You may not do all that this import does"):
+        apply_set(batch, bob)
