@@ -105,7 +105,7 @@ def _order_data(
         "to": facts.get("to"),
         "currency": order.currency,
         "total": str(order.total),
-        "lines": list(_told_lines(event, lines, stocks)),
+        "lines": list(_told_lines(event, order, lines, stocks)),
     }
     if event.kind == "order.placed":
         data |= {
@@ -118,6 +118,8 @@ def _order_data(
             "note": order.note,
             "ship_to": order.ship_to,
         }
+    if event.kind == "order.paid":
+        data["amount"] = str(order.paid)  # Which is written once: an order is paid once, and as a whole.
     data |= {name: facts[name] for name in ("shipment", "cancellation", "return", "refund", "amount") if name in facts}
     if event.kind == "order.tracking_corrected":
         corrected = {name: facts[name] for name in ("carrier", "tracking_number") if name in facts}
@@ -128,12 +130,17 @@ def _order_data(
 
 
 def _told_lines(
-    event: Event, lines: Mapping[str, OrderLine], stocks: Mapping[tuple[int, int], int | None]
+    event: Event, order: Order, lines: Mapping[str, OrderLine], stocks: Mapping[tuple[int, int], int | None]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the lines that the event is about: those of a part, or all of the order."""
+    """Yield the lines that the event is about: those of a part, or all of the order; of a cart, which has none yet."""
     parts = event.facts.get("lines")
-    if parts is None:
-        parts = [{"line": pk, "product": line.product_id, "quantity": line.quantity} for pk, line in lines.items()]
+    if order.placed_at is None:
+        parts = []
+    elif event.kind == "order.delivered":
+        # Nothing is shipped after that, so these are the pieces of then.
+        parts = [_whole(pk, line, line.shipped) for pk, line in lines.items() if line.shipped]
+    elif parts is None:
+        parts = [_whole(pk, line, line.quantity) for pk, line in lines.items()]
     for part in parts:
         line = lines[part["line"]]
         told = {
@@ -156,6 +163,10 @@ def _told_lines(
         if (event.pk, part["product"]) in stocks:
             told["stock"] = stocks[event.pk, part["product"]]
         yield told
+
+
+def _whole(pk: str, line: OrderLine, quantity: int) -> dict[str, Any]:
+    return {"line": pk, "product": line.product_id, "quantity": quantity}
 
 
 def _stock_data(row: FeedEntry, orders: Mapping[Any, Order]) -> dict[str, Any]:

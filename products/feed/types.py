@@ -209,7 +209,13 @@ TYPES = {
     each.name: each
     for each in (
         _placed(),
-        _of_order("order.paid", "An order was paid.", "PLACED", "PAID"),
+        _of_order(
+            "order.paid",
+            "An order was paid: `amount`, which is its total without what was cancelled before.",
+            "PLACED",
+            "PAID",
+            amount=(AMOUNT, "19.80"),
+        ),
         _of_order("order.partly_shipped", "Some pieces were shipped.", "PAID", "PAID", **SHIPMENT),
         # A cancellation of the rest of an order ships it, too.
         _of_order("order.shipped", "All that remained was shipped.", "PAID", "SHIPPED", **CANCELLATION, **SHIPMENT),
@@ -223,7 +229,7 @@ TYPES = {
             tracking_number=(TEXT, "321"),
             old=(OLD_TRACKING, {"carrier": "DHL", "tracking_number": "123"}),
         ),
-        _of_order("order.delivered", "An order was delivered.", "SHIPPED", "DELIVERED"),
+        _of_order("order.delivered", "An order was delivered: the pieces that were shipped.", "SHIPPED", "DELIVERED"),
         _of_order(
             "order.partly_cancelled",
             "Some pieces were cancelled; they are back in stock.",
@@ -231,7 +237,13 @@ TYPES = {
             "PAID",
             **CANCELLATION,
         ),
-        _of_order("order.cancelled", "All that remained was cancelled.", "PLACED", "CANCELLED", **CANCELLATION),
+        _of_order(
+            "order.cancelled",
+            "All that remained was cancelled; of a cart, no lines.",
+            "PLACED",
+            "CANCELLED",
+            **CANCELLATION,
+        ),
         _of_order("order.expired", "An order was not paid in time; its stock is free again.", "PLACED", "EXPIRED"),
         _of_order(
             "order.partly_returned",

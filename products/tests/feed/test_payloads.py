@@ -12,13 +12,39 @@ from products.feed.payloads import payloads
 from products.feed.reading import read_page
 from products.feed.sequencer import number_all_events
 from products.feed.types import TYPES
-from products.models import Event, FeedEntry, Order, Product
+from products.models import Event, FeedEntry, Order, OrderLine, Product
 
 pytestmark = pytest.mark.django_db
 
 
 def everything():
     return read_page(0, 1_000).payloads
+
+
+def told(type):
+    [entry] = [entry for entry in everything() if entry["type"] == type]
+    return entry["data"]
+
+
+def test_what_was_cancelled_before_was_neither_paid_nor_delivered(alice, a_product):
+    mug, lamp = a_product(sku="MUG", stock=9, price="4.00"), a_product(sku="LAMP", stock=9, price="9.00")
+    order = Order.objects.create(customer=alice, items=[(mug, 3), (lamp, 1)])
+    order.cancel(lines=[(mug, 1), (lamp, 1)])
+    order.pay()
+    order.ship()
+    order.deliver()
+
+    assert (told("order.paid")["total"], told("order.paid")["amount"]) == ("21.00", "8.00")
+    assert [(line["sku"], line["quantity"]) for line in told("order.delivered")["lines"]] == [("MUG", 2)]
+
+
+def test_a_cart_that_is_given_up_has_no_lines(alice, a_product):
+    cart = Order.objects.cart_of(alice)
+    OrderLine.objects.create(order=cart, product=a_product(), quantity=2)
+
+    cart.cancel()
+
+    assert told("order.cancelled")["lines"] == []
 
 
 def test_whatever_happens_in_a_shop_is_told_as_its_schema_says(alice, staff, a_product, settings):
