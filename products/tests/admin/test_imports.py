@@ -187,3 +187,11 @@ def test_who_may_only_change_products_applies_no_stock(client_of, staff_with, ba
     assert "which you may not adjust" in refused
     assert clerk.post(page_of(batch, "apply")).status_code == 403
     assert clerk.get(reverse("admin:products_productimport_changelist")).status_code == 200
+
+
+def test_a_parameter_that_no_column_holds_is_a_bad_request(client_of, staff):
+    lists = [reverse(f"admin:products_{name}_changelist") for name in ("productimport", "order", "product")]
+
+    answers = [client_of(staff).get(path, {"state": "\0"}) for path in lists]
+
+    assert [answer.status_code for answer in answers] == [400, 400, 400]
