@@ -11,6 +11,9 @@ from typing import Any
 FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
 APOSTROPHE = "'"
 
+BYTE_ORDER_MARK = "\ufeff"
+"""The beginning of a CSV file. Without it, a spreadsheet takes UTF-8 for something else."""
+
 
 def defused(value: Any) -> Any:
     """Return a cell's value as a spreadsheet shows it but never runs it; only a text can be a formula.

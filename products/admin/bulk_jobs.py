@@ -20,7 +20,7 @@ from products.admin.actions import ReadOnlyMixin
 from products.models import BulkJob, BulkJobItem, Order
 from products.models.bulk_jobs import MAX_ORDERS, State, Verb
 from products.order_numbers import format_number, parse_number
-from products.spreadsheets import defused
+from products.spreadsheets import BYTE_ORDER_MARK, defused
 from products.validators import validators_of
 
 MAX_PREFILLED = 500
@@ -218,6 +218,7 @@ class BulkJobAdmin(ReadOnlyMixin, admin.ModelAdmin):
         job = self._job(request, job_id)
         headers = {"Content-Disposition": f'attachment; filename="refused-{job.pk}.csv"'}
         response = HttpResponse(content_type="text/csv; charset=utf-8", headers=headers)
+        response.write(BYTE_ORDER_MARK)
         writer = csv.writer(response)
         writer.writerow(["number", "status", "code", "reason"])
         refused = job.items.filter(state=State.REFUSED)

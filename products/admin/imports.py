@@ -21,6 +21,7 @@ from products.imports import product_files, products, results
 from products.imports.cells import UnreadableFile
 from products.imports.products import NotPermitted, WrongState
 from products.models import ImportState, ProductImport, RowKind, RowState
+from products.spreadsheets import BYTE_ORDER_MARK
 
 MAY_IMPORT = (policies.ADD_PRODUCTS, policies.CHANGE_PRODUCTS, policies.ADJUST_STOCK)
 """Who has one of these may import; what a file does is compared with all three."""
@@ -176,6 +177,7 @@ class ProductImportAdmin(ReadOnlyMixin, admin.ModelAdmin):
         batch = get_object_or_404(ProductImport, pk=pk)
         response = HttpResponse(content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="import-{pk}-bad.csv"'
+        response.write(BYTE_ORDER_MARK)
         csv.writer(response).writerows(results.bad_rows(batch.header, batch.rows.with_reasons().iterator()))
         return response
 

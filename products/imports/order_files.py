@@ -123,7 +123,7 @@ def read(path: Path) -> OrderFile:
 def write_rejects(path: Path, file: OrderFile) -> None:
     """Write all rows of the orders that have faults, as they were read, each with its reasons in the first column."""
     kept = [position for position, name in enumerate(file.header) if name.strip() != REASONS]
-    with path.open("w", encoding="utf-8", newline="") as text:
+    with path.open("w", encoding="utf-8-sig", newline="") as text:
         writer = csv.writer(text)
         writer.writerow([REASONS, *(file.header[position] for position in kept)])
         for order in file.orders:

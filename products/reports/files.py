@@ -12,15 +12,12 @@ from openpyxl import Workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from products.currencies import scaled
-from products.spreadsheets import defused
+from products.spreadsheets import BYTE_ORDER_MARK, defused
 
 CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-
-BYTE_ORDER_MARK = "\ufeff"
-"""Without it, a spreadsheet takes UTF-8 for something else."""
 
 ROWS_AT_ONCE = 500
 

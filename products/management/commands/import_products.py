@@ -150,5 +150,5 @@ def kinds_of(counts: Mapping[str, int]) -> str:
 
 
 def write_bad(path: Path, header: Sequence[str], rows: Iterable[ProductImportRow]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as text:
+    with path.open("w", encoding="utf-8-sig", newline="") as text:
         csv.writer(text).writerows(bad_rows(header, rows))

@@ -98,7 +98,7 @@ def test_the_refused_orders_are_a_file(staff, client_of, some_orders):
     number = format_number(some_orders[3].number)
     assert answer.headers["Content-Disposition"] == f'attachment; filename="refused-{job.pk}.csv"'
     assert answer.content.decode().splitlines() == [
-        "number,status,code,reason",
+        "\ufeffnumber,status,code,reason",
         f"{number},CANCELLED,forbidden_move,An order that is CANCELLED cannot become DELIVERED.",
     ]
 

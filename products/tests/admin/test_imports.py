@@ -1,5 +1,6 @@
 """The pages for importing products: read a file, look at what it would change, apply it, undo it."""
 
+import codecs
 import csv
 import io
 
@@ -58,7 +59,8 @@ def test_the_bad_rows_come_first_and_as_a_file_to_mend(client, batch):
 
     assert "sku: it is missing." in page
     assert answer["Content-Disposition"] == f'attachment; filename="import-{batch.pk}-bad.csv"'
-    assert list(csv.reader(io.StringIO(answer.content.decode()))) == [
+    assert answer.content.startswith(codecs.BOM_UTF8)
+    assert list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig")))) == [
         ["reason", "sku", "name", "price", "stock"],
         ["sku: it is missing.", "", "Nameless", "1", "1"],
         ["price: 'x' is no number such as 12.50, without a sign and with a point.", "LAMP", "'=Lamp", "x", "1"],

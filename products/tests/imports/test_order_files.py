@@ -160,7 +160,7 @@ def test_rejected_rows_are_written_as_they_were_with_their_reasons(file_of, tmp_
     order_files.write_rejects(rejects, read)
 
     assert rejects.read_text(encoding="utf-8").splitlines() == [
-        "reasons,number,customer,placed_at,status,sku,quantity,unit_price",
+        "\ufeffreasons,number,customer,placed_at,status,sku,quantity,unit_price",
         "quantity: 'x' is no whole number of pieces.,2,alice,2019-03-01T10:00:00Z,PLACED,MUG,x,4.50",
         ",2,alice,2019-03-01T10:00:00Z,PLACED,LAMP,2,4.50",
     ]
@@ -173,7 +173,7 @@ def test_a_file_of_rejects_can_be_read_again_and_rejects_with_new_reasons(file_o
 
     order_files.write_rejects(second, order_files.read(first))
 
-    assert second.read_text().splitlines() == [
-        "reasons,number,customer,placed_at,status,sku,quantity,unit_price",
+    assert second.read_text(encoding="utf-8").splitlines() == [
+        "\ufeffreasons,number,customer,placed_at,status,sku,quantity,unit_price",
         "quantity: 'y' is no whole number of pieces.,10248,alice,2019-03-01T10:00:00Z,PLACED,MUG,y,4.50",
     ]

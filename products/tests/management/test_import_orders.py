@@ -50,7 +50,7 @@ def test_rejected_rows_are_mended_and_sent_again(orders, tmp_path, capsys):
 
     call_command("import_orders", rejects)
 
-    assert written == f"reasons,{HEADER}CUP: There is no such product.,{BAD}"
+    assert written == f"\ufeffreasons,{HEADER}CUP: There is no such product.,{BAD}"
     assert capsys.readouterr().out.endswith("Orders imported: 1. Imported before: 0. Rejected: 0. Customers made: 0.\n")
     assert set(Order.objects.values_list("imported_number", flat=True)) == {"10248", "10249"}
 

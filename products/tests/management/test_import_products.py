@@ -1,5 +1,7 @@
 """manage.py import_products: what it prints, its exit code, and the files that it writes."""
 
+import codecs
+
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -32,6 +34,7 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(file, tmp_path, ca
     assert capsys.readouterr().out == (
         "Line 2, MUG: changed. name: Mug → Stone mug; price: 4.50 → 5.00; stock: 5 → 7\n" + f"Line 3, BOWL: {REASON}\n"
     )
+    assert bad.read_bytes().startswith(codecs.BOM_UTF8)
     assert bad.read_text().splitlines()[1:] == [f'"{REASON}",{BAD.strip()}']
     assert (Product.objects.get().price, ProductImport.objects.count()) == (4.5, 0)
 
