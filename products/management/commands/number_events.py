@@ -1,3 +1,4 @@
+import signal
 import time
 from argparse import ArgumentParser
 from typing import Any
@@ -26,11 +27,15 @@ class Command(BaseCommand):
         if once:
             self.stdout.write(f"Events numbered: {number_all_events()}.")
             return
+        # As the first process of a container it would not hear SIGTERM otherwise.
+        former = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             while True:
                 time.sleep(self._number())
         except KeyboardInterrupt:
             self.stdout.write("Stopped.")
+        finally:
+            signal.signal(signal.SIGTERM, former)
 
     def _number(self) -> float:
         """Number the events, and return the seconds to wait."""
