@@ -25,9 +25,9 @@ def component(kind: str, name: str, version: str, licence: str | None = None) ->
 
 def python_packages() -> Iterator[dict[str, Any]]:
     for package in metadata.distributions():
-        about = package.metadata
-        licence = about.get("License-Expression") or (about.get("License") or "").partition("\n")[0].strip()
-        yield component("pypi", about["Name"].lower().replace("_", "-"), about["Version"], licence or None)
+        about: dict[str, Any] = package.metadata.json
+        licence = about.get("license_expression") or about.get("license", "").partition("\n")[0].strip()
+        yield component("pypi", about["name"].lower().replace("_", "-"), about["version"], licence or None)
 
 
 def debian_packages() -> Iterator[dict[str, Any]]:
