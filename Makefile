@@ -80,11 +80,12 @@ TOGETHER := products shop benchmarks $(APART:%=--ignore=%)
 # What has nothing to do with the database, or starts its own, is tested once.
 ONLY_ON_SQLITE := chaos/tests/test_auditor.py chaos/tests/test_plan.py chaos/tests/test_report.py \
 	products/tests/test_postgres.py tests_http/test_ambiguous_requests.py tests_http/test_generated_clients.py \
-	tests_http/test_nginx.py tests_http/test_prefix.py tests_http/test_proxy_headers.py tests_http/test_slow_clients.py \
+	tests_http/test_image.py tests_http/test_nginx.py tests_http/test_prefix.py tests_http/test_proxy_headers.py tests_http/test_slow_clients.py \
 	tests_http/test_systemd.py
 ONLY_ON_POSTGRES := benchmarks chaos/tests/test_docs.py chaos/tests/test_proxy.py products/tests/api/test_schema.py \
 	products/tests/browser products/tests/db/test_compatibility.py products/tests/security/test_https_only.py \
 	products/tests/test_adr_docs.py shop/tests/test_configuration_docs.py shop/tests/test_db_timeouts.py \
+	products/tests/management/test_number_events.py shop/tests/test_manifests.py \
 	shop/tests/test_env.py shop/tests/test_logging.py shop/tests/test_monitoring.py shop/tests/test_security_docs.py \
 	shop/tests/test_settings.py shop/tests/test_starts.py shop/tests/test_static_files.py \
 	tests_http/test_database_faults.py tests_http/test_schemathesis.py tests_http/test_watched.py
