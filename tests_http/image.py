@@ -171,7 +171,7 @@ def running(engine: Engine, environment: list[str], port: int) -> Iterator[None]
             time.sleep(0.05)
         tell(f"It is ready after {time.monotonic() - began:.1f} s.")
         yield
-        execute(*engine.program, "stop", "--time=30", CONTAINER, stdout=subprocess.DEVNULL)
+        execute(*engine.program, "stop", "-t", "30", CONTAINER, stdout=subprocess.DEVNULL)
         log = subprocess.run([*engine.program, "logs", CONTAINER], check=True, capture_output=True, text=True)
         lines = [json.loads(line) for line in (log.stdout + log.stderr).splitlines()]
         orders = [line["status"] for line in lines if line.get("route") == "api/orders"]
