@@ -9,6 +9,7 @@ Without either it says so, and ends well. The container has a read-only root, no
 
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -34,6 +35,7 @@ BASE, IMAGE, CONTAINER = "localhost/shop-base", "localhost/shop-test", "shop-tes
 LARGEST = 45_000_000
 """Bytes that the image may add to its base, compressed. python:3.12-slim has about as many, and the limit is 90 MB."""
 
+FROM_THE_PROXY = {"Host": NAME, "X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}
 RESTRICTED = ["--network=host", "--read-only", "--tmpfs=/tmp", "--cap-drop=all", "--security-opt=no-new-privileges"]
 
 
@@ -103,6 +105,7 @@ def main() -> None:
         port = free_port()
         with running(engine, [*environment, f"--env=PORT={port}"], port):
             place_order(port, token, int(product))
+            check_static_files(port)
             check_confinement(engine)
 
 
@@ -193,12 +196,10 @@ def place_order(port: int, token: str, product: int) -> None:
     """Place an order, and repeat it as a client does that has had no answer."""
     body = json.dumps({"product": product, "quantity": 2}).encode()
     headers = {
+        **FROM_THE_PROXY,
         "Authorization": f"Bearer {token}",
         "Content-Type": "application/json",
-        "Host": NAME,
         "Idempotency-Key": "image-test",
-        "X-Forwarded-For": "192.0.2.1",
-        "X-Forwarded-Proto": "https",
     }
     placed: list[dict[str, Any]] = []
     for _ in range(2):
@@ -210,6 +211,24 @@ def place_order(port: int, token: str, product: int) -> None:
             sys.exit(f"The order is refused: {error.status} {error.read().decode()}")
     demand(placed[0]["id"] == placed[1]["id"], "A retry is a second order.")
     tell(f"An order is placed: {placed[0]['number']}, {placed[0]['total']} {placed[0]['currency']}.")
+
+
+def check_static_files(port: int) -> None:
+    """Check that the pages' files are there, with hashes in their names: the image leaves some of them out."""
+    pages = [text_of(port, path).decode() for path in ("/api/docs", "/admin/login/")]
+    files = {path for page in pages for path in re.findall(r'(?:href|src)="(/static/[^"]+)"', page)}
+    demand(len(files) > 5, f"The pages have few static files: {sorted(files)}")
+    for path in sorted(files):
+        demand(re.search(r"\.[0-9a-f]{12}\.", path) is not None, f"{path} was not collected.")
+        demand(text_of(port, path) != b"", f"{path} is empty.")
+    tell(f"The docs and the admin have their {len(files)} static files.")
+
+
+def text_of(port: int, path: str) -> bytes:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=FROM_THE_PROXY)
+    with urllib.request.urlopen(request, timeout=10) as response:
+        text: bytes = response.read()
+        return text
 
 
 def check_confinement(engine: Engine) -> None:

@@ -268,8 +268,11 @@ def test_the_units_of_systemd_set_known_variables():
 @pytest.mark.parametrize("file", sorted(DEPLOY.glob("terraform/**/*.tf")), ids=lambda file: file.name)
 def test_terraform_sets_known_variables(file):
     text = file.read_text()
+    names = re.findall(r'\bname\s*=\s*"([A-Z][A-Z_]+)"', text) + re.findall(
+        r"^\s*([A-Z][A-Z_]+)\s*=", text, re.MULTILINE
+    )
 
-    assert unknown(re.findall(r"\b([A-Z][A-Z_]+)\s*=\s", text) + re.findall(r'"([A-Z]+_[A-Z_]+)"', text)) == set()
+    assert unknown(names) == set()
 
 
 def test_every_command_in_a_manifest_is_there():
