@@ -41,6 +41,8 @@ class StartForm(forms.Form):
     def __init__(self, job: BulkJob, data: Any = None) -> None:
         self.job = job
         super().__init__(data)
+        for field in list(self.fields.values())[:1]:
+            field.widget.attrs["autofocus"] = True
 
     def arguments(self) -> dict[str, str]:
         """Return the columns of the job that the form sets."""
@@ -210,7 +212,9 @@ class BulkJobAdmin(ReadOnlyMixin, admin.ModelAdmin):
         by: Any = request.user
         job.run_batch(by=by)
         if request.get_preferred_type(["text/html", "application/json"]) == "application/json":
-            return JsonResponse({**job.progress()._asdict(), "finished": job.finished_at is not None})
+            progress = job.progress()
+            finished = job.finished_at is not None
+            return JsonResponse({**progress._asdict(), "total": progress.total, "finished": finished})
         return redirect(address_of(job))
 
     def refusals_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:

@@ -1,5 +1,5 @@
 "use strict";
-// Takes one step of an import after the other. Without this script the button "Continue" takes one.
+// Does one batch of a bulk job or of an import after the other. Without this script the button "Continue" does one.
 {
   const form = document.getElementById("next-batch");
   const bar = document.getElementById("batch-progress");
@@ -10,7 +10,7 @@
       cell.textContent = counts[cell.dataset.count];
     }
     bar.max = counts.total;
-    bar.value = counts.done;
+    bar.value = counts.total - counts.waiting;
   };
 
   const run = async () => {

@@ -156,7 +156,7 @@ def test_a_job_that_was_not_started_does_nothing(staff, client_of, some_orders):
 
     answer = browser.post(f"{JOBS}{job.pk}/batch/", headers={"Accept": "application/json"})
 
-    assert answer.json() == {"waiting": 4, "done": 0, "refused": 0, "finished": False}
+    assert answer.json() == {"waiting": 4, "done": 0, "refused": 0, "total": 4, "finished": False}
     assert statuses(some_orders[:2]) == ["PLACED", "PLACED"]
 
 
