@@ -40,6 +40,14 @@ class ObjectAction(forms.Form, Generic[Object]):
     def __init__(self, obj: Object, data: Any = None) -> None:
         self.obj = obj
         super().__init__(data)
+        self.begin_at(next((name for name, field in self.fields.items() if not field.widget.is_hidden), None))
+
+    def begin_at(self, name: str | None) -> None:
+        """Let this field, and no other one, have the focus when the page opens."""
+        for each, field in self.fields.items():
+            field.widget.attrs.pop("autofocus", None)
+            if each == name:
+                field.widget.attrs["autofocus"] = True
 
     @classmethod
     def is_permitted(cls, user: Any) -> bool:

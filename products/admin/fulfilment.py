@@ -60,7 +60,7 @@ class PartsAction(ObjectAction[Order]):
                 )
         self.positions: list[int] = []
         if (first := next((name for name in self.fields if self._is_shown(name)), None)) is not None:
-            self.fields[first].widget.attrs["autofocus"] = True
+            self.begin_at(first)
 
     def read_lines(self) -> None:
         """Read the lines as they are now."""

@@ -134,13 +134,14 @@ class ProductAdmin(StockSheetMixin, LedgerMixin, ProductHistoryMixin, VersionedA
         "tax_class",
         "low_stock",
     ]
-    readonly_fields = ["shown_stock", "retired_at", "created_at", "updated_at"]
+    fields_of_record = ["retired_at", "created_at", "updated_at"]
+    readonly_fields = ["shown_stock", *fields_of_record]
     autocomplete_fields = ["category"]
 
     shown_price = money_column("price")
 
     def get_fields(self, request: HttpRequest, obj: Product | None = None) -> Any:
-        return [*self.fields, *self.readonly_fields] if obj else self.fields
+        return ["shown_stock", *self.fields, *self.fields_of_record] if obj else self.fields
 
     def summary(self, obj: Product) -> str:
         return f"In stock: {stock_of(obj)}."

@@ -1,5 +1,6 @@
 "use strict";
-// Names, for those who hear a page, of what Django's admin leaves without one.
+// Names, for those who hear a page, of what Django's admin leaves without one; and a place in the order of the keyboard
+// for boxes that scroll and have nothing in them to go to.
 {
     const name = (element, text) => element && text && element.setAttribute("aria-label", text);
 
@@ -16,6 +17,11 @@
         }
         for (const icon of document.querySelectorAll(".help-tooltip[aria-label]")) {
             icon.setAttribute("role", "img");
+        }
+        for (const box of document.querySelectorAll(".inline-group .tabular, .results, .table-box, #change-history")) {
+            if (box.scrollWidth > box.clientWidth && !box.querySelector("a, button, input, select, textarea")) {
+                box.tabIndex = 0;
+            }
         }
     };
 
