@@ -36,6 +36,7 @@ DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-sqlite test-postgres coverage clients contract postman fuzz chaos chaos-control chaos-parts chaos-feed chaos-webhooks chaos-table steady bench bench-quick bench-growth bench-path bench-profile bench-large bench-admin check openapi lock clean screenshots bench-import bench-cost image image-test image-scan image-push sbom deploy
+.PHONY: help install run test test-sqlite test-postgres coverage clients contract postman fuzz chaos chaos-control chaos-parts chaos-feed chaos-webhooks chaos-table steady bench bench-quick bench-growth bench-path bench-profile bench-large bench-admin check openapi lock clean accessibility screenshots bench-import bench-cost
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -193,11 +194,16 @@ bench-large: install ## place orders of 1 to 2,000 lines on each database, and p
 
 bench-admin: install ## measure the back office's pages with 100,000 orders (ARGS='--rounds 9 --orders 100000')
 	@$(BIN)/python -m products.tests.postgres $(BIN)/python -m benchmarks.admin_pages $(ARGS)
+
+accessibility: install clients ## let axe-core examine the admin's pages in light and dark, wide and narrow, on PostgreSQL
+	@EVERY_LOOK=yes $(BIN)/python -m products.tests.postgres $(PYTEST) --quiet products/tests/browser/test_accessibility.py
+
 screenshots: install ## photograph the admin on demo data into build/screenshots/ (ONLY=front,order; needs chromium)
 	@$(NO_DATABASE) ONLY=$(ONLY) $(BIN)/python -m pytest --quiet products/tests/browser/screenshots.py
 
 bench-import: install ## read, apply and undo a file of 10,000 products while orders are placed, on PostgreSQL
 	@$(BIN)/python -m products.tests.postgres $(BIN)/python -m benchmarks.product_import $(ARGS)
+
 bench-cost: install ## measure the CPU of orders, a page and a history, in process and in PostgreSQL (ARGS='--beside ../other')
 	@$(BIN)/python -m benchmarks.order_cost $(ARGS)
 
