@@ -156,7 +156,7 @@ def _figure(
     )
     return format_html(
         '<figure class="chart"><figcaption>{title}</figcaption>'
-        '<p class="chart-scale" aria-hidden="true">{high}</p>'
+        '<p class="chart-scale" aria-hidden="true">Up to {high}</p>'
         '<svg role="img" aria-labelledby="{name}-title" aria-describedby="{name}-desc" viewBox="0 0 {width} {height}" '
         'preserveAspectRatio="none"><title id="{name}-title">{title}</title><desc id="{name}-desc">{description}</desc>'
         "{drawing}</svg>"

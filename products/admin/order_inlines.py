@@ -19,15 +19,15 @@ from products.models.order_lines import COUNTERS
 class LineInline(ReadOnlyMixin, admin.TabularInline):
     model = OrderLine
     fields = readonly_fields = (
-        "product",
+        "quantity",
         "sku",
         "name",
-        "quantity",
         "shown_price",
         "discounts",
         "amount",
         "shown_tax",
         "done",
+        "product",
     )
     shown_price = money_column("unit_price")
     verbose_name_plural = "lines"

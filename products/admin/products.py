@@ -112,7 +112,7 @@ class ProductAdmin(StockSheetMixin, LedgerMixin, ProductHistoryMixin, VersionedA
     object_actions = [Receive, Correct, Count, Retire, BringBack]
     actions = ["retire_selected", "bring_back_selected"]
 
-    list_display = ["sku", "name", "category", "shown_price", "shown_stock", "on_sale"]
+    list_display = ["sku", "name", "shown_stock", "shown_price", "category", "on_sale"]
     list_display_links = ["sku", "name"]
     list_filter = [StateFilter, BranchFilter]
     list_select_related = ["category"]
