@@ -198,8 +198,8 @@ bench-admin: install ## measure the back office's pages with 100,000 orders (ARG
 accessibility: install clients ## let axe-core examine the admin's pages in light and dark, wide and narrow, on PostgreSQL
 	@EVERY_LOOK=yes $(BIN)/python -m products.tests.postgres $(PYTEST) --quiet products/tests/browser/test_accessibility.py
 
-screenshots: install ## photograph the admin on demo data into build/screenshots/ (ONLY=front,order; needs chromium)
-	@$(NO_DATABASE) ONLY=$(ONLY) $(BIN)/python -m pytest --quiet products/tests/browser/screenshots.py
+screenshots: install ## photograph the admin on demo data into build/screenshots/ (ONLY=front,order README=yes; needs chromium)
+	@$(NO_DATABASE) ONLY=$(ONLY) README=$(README) $(BIN)/python -m pytest --quiet products/tests/browser/screenshots.py
 
 bench-import: install ## read, apply and undo a file of 10,000 products while orders are placed, on PostgreSQL
 	@$(BIN)/python -m products.tests.postgres $(BIN)/python -m benchmarks.product_import $(ARGS)

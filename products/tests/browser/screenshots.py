@@ -18,6 +18,9 @@ from products.tests.browser import pages
 
 FOLDER = Path(settings.BASE_DIR, "build/screenshots")
 
+IN_README = {("front", pages.LIGHT), ("import-preview", pages.LIGHT), ("sheet", pages.PHONE)}
+README_FOLDER = Path(settings.BASE_DIR, "docs/screenshots")
+
 SCANNED = ["mug-stone", Keys.ENTER, "48", Keys.ENTER, "kettle-15", Keys.ENTER, "12", Keys.ENTER]
 """What is typed into the stock sheet."""
 
@@ -35,8 +38,15 @@ def test_photograph(demo_admin, tmp_path):
                 if name == "sheet":
                     for keys in SCANNED:
                         demo_admin.switch_to.active_element.send_keys(keys)
-                image = demo_admin.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
-                (FOLDER / f"{name}-{look}.png").write_bytes(base64.b64decode(image["data"]))
+                photograph(demo_admin, FOLDER / f"{name}-{look}.png")
+                if os.environ.get("README") and (name, look) in IN_README:
+                    photograph(demo_admin, README_FOLDER / f"{name}.png", whole=False)
+
+
+def photograph(browser, file, *, whole=True):
+    """Write an image of the whole page, or of what fits on the screen."""
+    image = browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": whole})
+    file.write_bytes(base64.b64decode(image["data"]))
 
 
 def bring_a_month_of_orders(file):
