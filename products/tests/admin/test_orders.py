@@ -304,3 +304,14 @@ def test_a_late_payment_is_accepted_from_the_page(staff, client_of, alice, a_pro
 
     assert (refreshed(order).status, refreshed(order).payment_reference) == ("PAID", "INV-7")
     assert mug.refreshed().stock == 1
+
+
+@pytest.mark.parametrize("action", ["pay", "ship", "cancel", "refund"])
+def test_the_page_of_an_action_has_the_focus_in_one_place(staff, client_of, an_order, action):
+    order = an_order()
+    if action != "pay":
+        order.pay()
+
+    page = client_of(staff).get(f"/admin/products/order/{order.pk}/{action}/").content.decode()
+
+    assert page.count(" autofocus") == 1

@@ -343,3 +343,12 @@ def test_every_stock_action_is_in_the_ledger(staff, client_of, a_product):
 
     assert [movement.delta for movement in mug.movements.all()] == [5, 10, -4, -2]
     assert list(Product.objects.out_of_balance()) == []
+
+
+@pytest.mark.parametrize("action", ["receive", "correct", "count", "retire"])
+def test_the_page_of_an_action_has_the_focus_in_one_place(staff, client_of, a_product, action):
+    product = a_product()
+
+    page = client_of(staff).get(f"/admin/products/product/{product.pk}/{action}/").content.decode()
+
+    assert page.count(" autofocus") == 1
