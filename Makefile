@@ -35,7 +35,10 @@ DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-sqlite test-postgres coverage clients contract postman fuzz chaos chaos-control chaos-parts chaos-feed chaos-webhooks chaos-table steady bench bench-quick bench-growth bench-path bench-profile bench-large bench-admin check openapi lock clean screenshots bench-import bench-cost image image-test image-scan image-push sbom deploy
+.PHONY: help install run test test-sqlite test-postgres coverage clients contract postman fuzz chaos chaos-control \
+	chaos-parts chaos-feed chaos-webhooks chaos-table steady bench bench-quick bench-growth bench-path \
+	bench-profile bench-large bench-admin check openapi lock clean screenshots bench-import bench-cost image \
+	image-test image-scan image-push sbom deploy
 .PHONY: help install run test test-sqlite test-postgres coverage clients contract postman fuzz chaos chaos-control chaos-parts chaos-feed chaos-webhooks chaos-table steady bench bench-quick bench-growth bench-path bench-profile bench-large bench-admin check openapi lock clean accessibility screenshots bench-import bench-cost
 
 help: ## list what make can do
