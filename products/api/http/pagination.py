@@ -87,7 +87,8 @@ class KeysetPage:
         self.query, self.limit = query, query.get("limit") or DEFAULT_LIMIT
         self.names = tuple(name.lstrip("-") for name in ordering)
         self.fields: list[Field[Any, Any]] = [model._meta.get_field(name) for name in self.names]  # type: ignore[misc]
-        self.signer = cursor_signer(model, tuple(ordering), settings.SECRET_KEY)
+        keys = settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS
+        self.signer = cursor_signer(model, tuple(ordering), keys)
         self.backward, self.after = self._read_cursor(query.get("cursor"))
         self.descending = ordering[0].startswith("-") != self.backward
 
@@ -133,9 +134,13 @@ def sign_cursor(signer: signing.Signer, backward: bool, *values: str) -> str:
 
 
 @functools.lru_cache(MAX_SIGNERS)
-def cursor_signer(model: type[Model], ordering: tuple[str, ...], key: str) -> signing.Signer:
-    """Return the signer of the cursors for this model and ordering, which accepts no other cursors."""
-    return signing.Signer(key=key, salt=f"page of {model.__name__} by {','.join(ordering)}")
+def cursor_signer(model: type[Model], ordering: tuple[str, ...], keys: tuple[str, ...]) -> signing.Signer:
+    """Return the signer of the cursors for this model and ordering, which accepts no other cursors.
+
+    It signs with the first of the keys, and accepts what any of them has signed.
+    """
+    key, *former = keys
+    return signing.Signer(key=key, fallback_keys=former, salt=f"page of {model.__name__} by {','.join(ordering)}")
 
 
 def keyset_slice(
