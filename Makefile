@@ -40,6 +40,7 @@ DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u
 	bench-profile bench-large bench-admin check openapi lock clean screenshots bench-import bench-cost image \
 	image-test image-scan image-push sbom deploy
 .PHONY: help install run test test-sqlite test-postgres coverage clients contract postman fuzz chaos chaos-control chaos-parts chaos-feed chaos-webhooks chaos-table steady bench bench-quick bench-growth bench-path bench-profile bench-large bench-admin check openapi lock clean accessibility screenshots bench-import bench-cost
+.PHONY: restore-drill previous-release-test scale-test bench-disk
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -168,6 +169,10 @@ chaos-webhooks: install ## deliver 2,000 events to a flaky receiver while worker
 chaos-table: install ## several runs, as one Markdown table (SEEDS=10 SECS=60; SQLITE=1)
 	@$(CHAOS) --seeds $(or $(SEEDS),10) --seconds $(or $(SECS),60) $(if $(FAULTS),--faults $(FAULTS)) \
 		$(if $(SQLITE),--sqlite)
+
+restore-drill: install ## sell, back up meanwhile, restore and check, on SQLite and on PostgreSQL (SECONDS=20)
+	@$(NO_DATABASE) $(BIN)/python -m tests_http.restore_drill --sqlite --seconds $(or $(SECONDS),20)
+	@$(NO_DATABASE) $(BIN)/python -m tests_http.restore_drill --seconds $(or $(SECONDS),20)
 
 steady: install ## load without faults, watching memory and connections (SECS=600)
 	@$(CHAOS) --steady --seconds $(or $(SECS),600) $(if $(SQLITE),--sqlite)

@@ -37,12 +37,13 @@ class SampleShop:
 def create(folder: Path) -> SampleShop:
     """Create the sample data in the empty database of DATABASE_URL, or in a new SQLite file if that is not set."""
     url = os.environ.get("DATABASE_URL") or f"sqlite:///{folder / 'shop.sqlite3'}"
-    _manage("migrate", "--verbosity=0", url=url)
-    token, product = _manage("shell", "--verbosity=0", f"--command={CREATE}", url=url).split()
+    manage("migrate", "--verbosity=0", url=url)
+    token, product = manage("shell", "--verbosity=0", f"--command={CREATE}", url=url).split()
     return SampleShop(url, token, int(product))
 
 
-def _manage(*arguments: str, url: str) -> str:
+def manage(*arguments: str, url: str) -> str:
+    """Run a command of manage.py with this database, and return what it prints."""
     environment = os.environ | {"DATABASE_URL": url}
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],

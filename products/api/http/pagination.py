@@ -139,8 +139,8 @@ def cursor_signer(model: type[Model], ordering: tuple[str, ...], keys: tuple[str
 
     It signs with the first of the keys, and accepts what any of them has signed.
     """
-    key, *former = keys
-    return signing.Signer(key=key, fallback_keys=former, salt=f"page of {model.__name__} by {','.join(ordering)}")
+    former: list[str | bytes] = list(keys[1:])
+    return signing.Signer(key=keys[0], fallback_keys=former, salt=f"page of {model.__name__} by {','.join(ordering)}")
 
 
 def keyset_slice(
