@@ -185,6 +185,13 @@ bench-quick: install ## the same in one short round, about two minutes (CASES=or
 	@$(BIN)/python -m benchmarks.environments drf fastapi
 	@$(BIN)/python -m benchmarks --quick $(if $(CASES),--cases $(CASES)) $(ARGS)
 
+# Not part of the tests: a ratio of two measurements needs the machine to itself.
+scale-test: install ## place orders by 60 threads on 5 connections of PgBouncer, beside direct ones (needs wrk and PgBouncer)
+	@if ! command -v wrk >/dev/null; then echo "Skipped: wrk is not installed (apt-get install wrk)"; \
+	elif ! PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null; then \
+		echo "Skipped: PgBouncer is not installed (apt-get install pgbouncer)"; \
+	else $(BIN)/python -m benchmarks.pooled $(ARGS); fi
+
 bench-growth: install ## measure what growth costs, in shops of a million products and orders (needs wrk and 5 GB of disk)
 	@$(BIN)/python -m benchmarks.growth $(ARGS)
 

@@ -106,12 +106,14 @@ def find_wrk() -> str:
     return wrk
 
 
-def run_wrk(address: Address, mix: RequestMix, seconds: float, *, keys: str, seed: int) -> Load:
-    """Run wrk for `seconds`, rounded up, on CONNECTIONS connections. Idempotency keys start with `keys`."""
+def run_wrk(
+    address: Address, mix: RequestMix, seconds: float, *, keys: str, seed: int, connections: int = CONNECTIONS
+) -> Load:
+    """Run wrk for `seconds`, rounded up. Idempotency keys start with `keys`."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         file.write(to_lua(mix, keys, seed))
         file.flush()
-        command = [find_wrk(), "--threads=1", f"--connections={CONNECTIONS}", f"--duration={math.ceil(seconds)}s"]
+        command = [find_wrk(), "--threads=1", f"--connections={connections}", f"--duration={math.ceil(seconds)}s"]
         command += [f"--timeout={TIMEOUT}s", f"--script={SCRIPT}", "http://{}:{}".format(*address), file.name]
         before = _cpu_of_children()
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -57,26 +57,38 @@ class LatencyProxy:
         return _round_trip(psycopg2.connect(self.postgres.url, host=host, port=port)) - direct
 
 
+class PgBouncerNotFound(RuntimeError):
+    """PgBouncer is not installed."""
+
+
+def find_pgbouncer() -> str:
+    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    if program is None:
+        raise PgBouncerNotFound("PgBouncer is not installed; on Debian: apt-get install pgbouncer")
+    return program
+
+
 class PgBouncer:
     """A context manager: PgBouncer in transaction mode in front of all databases, listening on `address`.
 
-    `database` is the address of PostgreSQL if it is to be reached by TCP instead of its socket.
+    `database` is the address of PostgreSQL if it is to be reached by TCP instead of its socket, and `pool_size` the
+    most connections to it.
     """
 
-    def __init__(self, postgres: PostgresServer, database: Address | None = None) -> None:
+    def __init__(
+        self, postgres: PostgresServer, database: Address | None = None, *, pool_size: int = POOL_SIZE
+    ) -> None:
         self.address: Address = ("127.0.0.1", free_port())
         host, port = database or (str(postgres.home), postgres.port)
         self.configuration = (
             f"[databases]\n* = host={host} port={port} user=shop\n"
             "[pgbouncer]\n"
             f"listen_addr = {self.address[0]}\nlisten_port = {self.address[1]}\nunix_socket_dir =\n"
-            f"auth_type = any\npool_mode = transaction\ndefault_pool_size = {POOL_SIZE}\nmax_client_conn = 200\n"
+            f"auth_type = any\npool_mode = transaction\ndefault_pool_size = {pool_size}\nmax_client_conn = 200\n"
         )
 
     def __enter__(self) -> Self:
-        program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
-        if program is None:
-            raise RuntimeError("PgBouncer is not installed; on Debian: apt-get install pgbouncer")
+        program = find_pgbouncer()
         self.folder = Path(tempfile.mkdtemp(prefix="shop-pgbouncer-"))
         configuration, self.log = self.folder / "pgbouncer.ini", self.folder / "pgbouncer.log"
         configuration.write_text(f"{self.configuration}logfile = {self.log}\n")

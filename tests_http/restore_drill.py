@@ -176,7 +176,7 @@ def orders_in(url: str) -> set[str]:
     with closing(sqlite3.connect(place) if url.startswith("sqlite") else psycopg2.connect(url)) as connection:
         cursor = connection.cursor()
         cursor.execute("SELECT id FROM products_order")
-        return {str(UUID(pk)) for (pk,) in cursor.fetchall()}
+        return {str(UUID(str(pk))) for (pk,) in cursor.fetchall()}
 
 
 def is_sold_by(url: str, shop: SampleShop) -> bool:

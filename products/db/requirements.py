@@ -22,6 +22,9 @@ PRIVILEGES = {
 }
 """The privileges that serving requests needs on a table, where it does not need ALL."""
 
+LIMITS = {"lock_timeout": "1s", "statement_timeout": "4s", "idle_in_transaction_session_timeout": "30s"}
+"""PostgreSQL's limits of time, each with the value that connections without a pool start with."""
+
 LACKING = """
     SELECT needed.name, needed.privilege FROM unnest(%s::text[], %s::text[]) AS needed (name, privilege)
     WHERE NOT has_table_privilege(to_regclass(quote_ident(needed.name)), needed.privilege)
@@ -64,7 +67,7 @@ def unmet_by_requests(connection: BaseDatabaseWrapper) -> list[Unmet]:
     """Return the requirements of serving requests that are not met. SQLite has none."""
     if connection.vendor != "postgresql":
         return []
-    return [*_encoding(_facts(connection)), *_privileges(connection)]
+    return [*_encoding(_facts(connection)), *_privileges(connection), *_limits(connection)]
 
 
 def unmet_by_migrations(connection: BaseDatabaseWrapper) -> list[Unmet]:
@@ -119,6 +122,26 @@ def _privileges(connection: BaseDatabaseWrapper) -> Iterator[Unmet]:
             f"The role {facts.role} lacks {privileges} on {len({table for table, _ in lacking})} tables, "
             f"such as {lacking[0][0]}.",
             f"As their owner: GRANT {', '.join(ALL)} ON ALL TABLES IN SCHEMA {facts.schema} TO {facts.role};",
+        )
+
+
+def _limits(connection: BaseDatabaseWrapper) -> Iterator[Unmet]:
+    # Elsewhere they are startup options, which a pool in transaction mode refuses.
+    if not connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_user, name FROM unnest(%s) AS name WHERE current_setting(name) = '0'", [[*LIMITS]]
+        )
+        unlimited = cursor.fetchall()
+    if unlimited:
+        role = unlimited[0][0]
+        yield Unmet(
+            "products.E008",
+            f"Behind PgBouncer, connections of the role {role} have no {', no '.join(name for _, name in unlimited)}: "
+            "one request could hold up all others.",
+            " ".join(f"ALTER ROLE {role} SET {name} = '{LIMITS[name]}';" for _, name in unlimited)
+            + " Then, in PgBouncer's console: RECONNECT;",
         )
 
 

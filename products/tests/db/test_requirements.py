@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import closing
@@ -12,7 +13,7 @@ import pytest
 from django.core.checks import run_checks
 from django.db import connection
 
-from products.db.requirements import has_all_migrations, unmet_by_migrations, unmet_by_requests
+from products.db.requirements import LIMITS, has_all_migrations, unmet_by_migrations, unmet_by_requests
 from products.tests.postgres import PostgresServer
 from products.tests.side_by_side import on_postgresql
 
@@ -187,3 +188,61 @@ def test_a_server_that_is_too_old_is_named_and_not_out_of_reach(server):
     assert "Not ready: the database is not usable: PostgreSQL 99 or later is required" in ready
     assert (code, refused) == (0, 1)
     assert said.startswith("The database is not usable: PostgreSQL 99 or later is required (found ")
+
+
+# Behind PgBouncer
+
+
+@pytest.fixture
+def behind_pgbouncer(monkeypatch):
+    monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
+
+
+@on_postgresql
+def test_behind_pgbouncer_a_role_without_limits_of_time_is_refused_and_told_how_to_get_them(db, behind_pgbouncer):
+    run(
+        "SET LOCAL lock_timeout = 0",
+        "SET LOCAL idle_in_transaction_session_timeout = 0",
+        "SET LOCAL statement_timeout = 9",
+    )
+
+    [sentence] = sentences(unmet_by_requests(connection))
+    errors = run_checks(databases=["default"])
+
+    assert sentence == (
+        "Behind PgBouncer, connections of the role shop have no lock_timeout, no idle_in_transaction_session_timeout:"
+        " one request could hold up all others. ALTER ROLE shop SET lock_timeout = '1s';"
+        " ALTER ROLE shop SET idle_in_transaction_session_timeout = '30s'; Then, in PgBouncer's console: RECONNECT;"
+    )
+    assert [error.id for error in errors] == ["products.E008"]
+
+
+@on_postgresql
+def test_behind_pgbouncer_a_server_without_limits_of_time_is_not_ready(db, behind_pgbouncer, client):
+    run("SET LOCAL lock_timeout = 0")
+
+    answer = client.get("/health/ready")
+
+    assert (answer.status_code, answer.json()["checks"]["database"]) == (503, "not usable")
+
+
+@on_postgresql
+def test_without_pgbouncer_limits_are_the_operators_choice(db):
+    run("SET LOCAL lock_timeout = 0", "SET LOCAL statement_timeout = 0")
+
+    assert unmet_by_requests(connection) == []
+
+
+def test_the_documented_statements_set_each_limit_for_the_next_connection():
+    page = (ROOT / "docs" / "operations" / "pgbouncer.md").read_text(encoding="utf-8")
+    statements = re.findall(r"^ *(ALTER ROLE .*;)$", page, flags=re.MULTILINE)
+    with PostgresServer() as server:
+        with closing(psycopg2.connect(server.url)) as owner:
+            owner.autocommit = True
+            for statement in statements:
+                owner.cursor().execute(statement)
+
+        with closing(psycopg2.connect(server.url)) as pooled, pooled.cursor() as cursor:
+            cursor.execute("SELECT name, current_setting(name) FROM unnest(%s) AS name", [[*LIMITS]])
+
+            assert dict(cursor.fetchall()) == LIMITS
