@@ -97,7 +97,11 @@ def main() -> None:
         postgres = stack.enter_context(PostgresServer(durable=True, settings=POSTGRES_SETTINGS))
         latency = stack.enter_context(LatencyProxy(postgres, arguments.latency)) if arguments.latency else None
         address = latency.address if latency else None
-        pgbouncer = stack.enter_context(PgBouncer(postgres, address)) if arguments.pgbouncer else None
+        pgbouncer = (
+            stack.enter_context(PgBouncer(address or (str(postgres.home), postgres.port)))
+            if arguments.pgbouncer
+            else None
+        )
         competitors = create_competitors(arguments, postgres, folder, latency, pgbouncer)
         for one in competitors:
             say(f"Preparing {one.title}")

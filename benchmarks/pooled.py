@@ -63,7 +63,7 @@ def main(words: Sequence[str] | None = None) -> int:
         direct = ManyThreads(postgres, folder, name="direct", title="Direct", database="bench_pooled")
         say("Preparing the shop")
         direct.prepare(Size(arguments.products, 0))
-        pgbouncer = stack.enter_context(PgBouncer(postgres, pool_size=POOL_SIZE))
+        pgbouncer = stack.enter_context(PgBouncer((str(postgres.home), postgres.port), pool_size=POOL_SIZE))
         pooled = ManyThreads(
             postgres, folder, name="pooled", title="PgBouncer", database="bench_pooled", pgbouncer=pgbouncer
         )
@@ -84,7 +84,7 @@ def limit_time(postgres: PostgresServer) -> None:
 
 def measure(shops: Sequence[ManyThreads], number: int, seconds: float) -> tuple[list[list[Load]], list[int]]:
     """Return the loads of each round in the order of `shops`, and how many connections each shop had."""
-    connections = []
+    connections: list[int] = []
     with ExitStack() as stack:
         for shop in shops:
             stack.enter_context(shop)

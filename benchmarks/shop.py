@@ -71,15 +71,13 @@ def find_pgbouncer() -> str:
 class PgBouncer:
     """A context manager: PgBouncer in transaction mode in front of all databases, listening on `address`.
 
-    `database` is the address of PostgreSQL if it is to be reached by TCP instead of its socket, and `pool_size` the
-    most connections to it.
+    `database` is the address of PostgreSQL, or the folder and port of its socket, and `pool_size` the most connections
+    to it.
     """
 
-    def __init__(
-        self, postgres: PostgresServer, database: Address | None = None, *, pool_size: int = POOL_SIZE
-    ) -> None:
+    def __init__(self, database: Address, *, pool_size: int = POOL_SIZE) -> None:
         self.address: Address = ("127.0.0.1", free_port())
-        host, port = database or (str(postgres.home), postgres.port)
+        host, port = database
         self.configuration = (
             f"[databases]\n* = host={host} port={port} user=shop\n"
             "[pgbouncer]\n"

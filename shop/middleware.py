@@ -152,6 +152,8 @@ class ApiMiddleware:
         is_cacheable = request.method in ("GET", "HEAD") and response.status_code in (200, 304)
         response.setdefault("Cache-Control", "private, no-cache" if is_cacheable else "no-store")
         patch_vary_headers(response, ["Authorization", "Accept"])
+        if response["Cache-Control"].startswith("public"):
+            return  # Whoever gets it from a cache would be told somebody else's rate limit.
         if rate_limit := rate_limit_of(request):
             for name, value in rate_limit.headers.items():
                 response[name] = value

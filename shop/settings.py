@@ -191,6 +191,9 @@ WEBHOOK_RETRIES = env.integers(
 )
 WEBHOOK_LOG_RETENTION = env.days("WEBHOOK_LOG_DAYS", default=30, minimum=1, maximum=3_650)
 CATALOGUE_IS_PUBLIC = env.boolean("CATALOGUE_IS_PUBLIC", default=False)
+CATALOGUE_MAX_AGE = env.integer("CATALOGUE_MAX_AGE_SECONDS", default=0, maximum=86_400)
+if CATALOGUE_MAX_AGE and not CATALOGUE_IS_PUBLIC:
+    env.add_error("CATALOGUE_MAX_AGE_SECONDS is for a public catalogue; write CATALOGUE_IS_PUBLIC=true, or remove it.")
 LIST_OUT_OF_STOCK = env.boolean("LIST_OUT_OF_STOCK", default=True)
 
 # --- Mail -----------------------------------------------------------------------------------------------------

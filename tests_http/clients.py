@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 Address = tuple[str, int]
 Job = tuple[str | None, dict[str, Any]]
@@ -28,11 +28,18 @@ class Answer:
 
 
 class Client:
-    """One customer's kept connection."""
+    """One customer's kept connection, which the end of a `with` closes."""
 
     def __init__(self, address: Address, token: str, patience: float = 30) -> None:
         self.address, self.token, self.patience = address, token, patience
         self.connection: http.client.HTTPConnection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.connection is not None:
+            self.connection.close()
 
     def place(self, job: Job) -> Answer:
         """Place one order."""
@@ -55,8 +62,8 @@ class Client:
 
 def place_all(address: Address, token: str, jobs: Sequence[Job]) -> list[Answer]:
     """Place every job, one after the other."""
-    client = Client(address, token)
-    return [client.place(job) for job in jobs]
+    with Client(address, token) as client:
+        return [client.place(job) for job in jobs]
 
 
 def place_each_twice(address: Address, token: str, jobs: Sequence[Job]) -> list[Answer]:

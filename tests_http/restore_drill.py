@@ -98,16 +98,14 @@ class Buyers:
         return {order for order, sent, _ in self.acknowledged if sent > moment}
 
     def _run(self) -> None:
-        client = Client(self.address, self.shop.token)
-        while not self.stopped.is_set():
-            sent = time.monotonic()
-            answer = client.place((None, {"product": self.shop.product, "quantity": 1}))
-            if answer.status == 201:
-                self.acknowledged.append((answer.body["id"], sent, time.monotonic()))
-            else:
-                self.failed += 1
-        if client.connection:
-            client.connection.close()
+        with Client(self.address, self.shop.token) as client:
+            while not self.stopped.is_set():
+                sent = time.monotonic()
+                answer = client.place((None, {"product": self.shop.product, "quantity": 1}))
+                if answer.status == 201:
+                    self.acknowledged.append((answer.body["id"], sent, time.monotonic()))
+                else:
+                    self.failed += 1
 
 
 def run(shop: SampleShop, folder: Path, seconds: float) -> Drill:
@@ -181,11 +179,8 @@ def orders_in(url: str) -> set[str]:
 
 def is_sold_by(url: str, shop: SampleShop) -> bool:
     """Return whether a server on this database takes an order."""
-    with Gunicorn(database_url=url, workers=1) as server:
-        client = Client(server.address, shop.token)
+    with Gunicorn(database_url=url, workers=1) as server, Client(server.address, shop.token) as client:
         answer = client.place((None, {"product": shop.product, "quantity": 1}))
-        if client.connection:
-            client.connection.close()
     return answer.status == 201
 
 

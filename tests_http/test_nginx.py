@@ -106,6 +106,21 @@ def test_an_order_over_https_is_placed(proxy, tokens, a_product):
     assert Order.objects.count() == 1
 
 
+def test_how_long_the_catalogue_may_be_kept_reaches_the_client_as_the_shop_says(tmp_path, tokens, a_product):
+    path, [token] = f"/api/products/{a_product().pk}", tokens(1)
+    public = PRODUCTION | {"CATALOGUE_IS_PUBLIC": "true", "CATALOGUE_MAX_AGE_SECONDS": "30"}
+
+    with Gunicorn(workers=1, threads=2, **public) as shop, Nginx(tmp_path, shop.address) as proxy:
+        anyone, headers, _ = ask(proxy.connect(), "GET", path)
+        again, _, text = ask(proxy.connect(), "GET", path, If_None_Match=headers["ETag"])
+        _, with_token, _ = ask(proxy.connect(), "GET", path, Authorization=f"Bearer {token}")
+
+    assert (anyone, headers["Cache-Control"]) == (200, "public, max-age=30")
+    assert "Authorization" in headers["Vary"]
+    assert (again, text) == (304, "")
+    assert with_token["Cache-Control"] == "private, no-cache"
+
+
 def test_the_api_is_refused_over_plain_http_and_pages_are_redirected(alone):
     for method, path in [("GET", "/api/orders"), ("POST", "/api/orders/"), ("POST", "/api-token-auth/"), ("GET", "/x")]:
         refused = ask(plain(alone), method, path, Authorization="Bearer shop_x")

@@ -84,7 +84,7 @@ def test_latency_applies_to_the_shop_and_to_the_other_checkout(tmp_path):
 
 
 def test_the_shop_is_told_that_it_is_behind_pgbouncer_and_its_migrations_are_not(tmp_path):
-    pgbouncer = PgBouncer(POSTGRES)
+    pgbouncer = PgBouncer(("/tmp/cluster", 5432))
 
     shop = Shop(POSTGRES, tmp_path, name="pgbouncer", pgbouncer=pgbouncer)
 
@@ -96,8 +96,9 @@ def test_the_shop_is_told_that_it_is_behind_pgbouncer_and_its_migrations_are_not
 
 
 def test_pgbouncer_reaches_a_distant_database_through_the_proxy():
-    direct, distant = PgBouncer(POSTGRES), PgBouncer(POSTGRES, ("127.0.0.1", 1234))
+    direct, distant = PgBouncer(("/tmp/cluster", 5432)), PgBouncer(("127.0.0.1", 1234), pool_size=5)
 
     assert "host=/tmp/cluster port=5432 " in direct.configuration
     assert "host=127.0.0.1 port=1234 " in distant.configuration
+    assert "default_pool_size = 5\n" in distant.configuration
     assert "pool_mode = transaction" in direct.configuration

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
+from products.api.http.caching import SharedCaching
 from products.api.http.etags import IF_MATCH, IF_MATCH_REQUIRED, check_if_match, etag_of, respond
 from products.api.http.pagination import KeysetPage
 from products.api.http.query_params import read_query
@@ -24,7 +25,7 @@ from products.policies import ADD_CATEGORIES, CHANGE_CATEGORIES, DELETE_CATEGORI
 LOOKUPS = {"slug": "slug", "parent": "parent__slug"}
 
 
-class CategoryViewSet(GenericViewSet):
+class CategoryViewSet(SharedCaching, GenericViewSet):
     """The categories of the catalog, a tree."""
 
     request: ApiRequest

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
+from products.api.http.caching import SharedCaching
 from products.api.http.changes import complete_until
 from products.api.http.etags import IF_MATCH, IF_MATCH_REQUIRED, check_if_match, etag_of, respond
 from products.api.http.query_params import read_query
@@ -50,7 +51,7 @@ STOCK_FIELDS = ("stock", "in_stock")
 """Fields that a PATCH cannot change. A sale must not make the ETag that a price change is based on stale."""
 
 
-class ProductViewSet(GenericViewSet):
+class ProductViewSet(SharedCaching, GenericViewSet):
     """The catalog."""
 
     request: ApiRequest

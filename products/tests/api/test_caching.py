@@ -74,6 +74,93 @@ def test_the_admins_pages_are_left_alone(client):
     assert "Authorization" not in client.get("/admin/login/")["Vary"]
 
 
+# A public catalogue
+
+
+SHARED = "public, max-age=30"
+CATALOGUE = [
+    "/api/products",
+    "/api/products/{}",
+    "/api/products?search=mug",
+    "/api/products/{}/prices",
+    "/api/categories",
+]
+
+
+@pytest.fixture
+def public_catalogue(settings):
+    settings.CATALOGUE_IS_PUBLIC, settings.CATALOGUE_MAX_AGE = True, 30
+
+
+@pytest.mark.parametrize("path", CATALOGUE)
+def test_a_public_catalogue_is_kept_by_anyone_for_as_long_as_the_shop_says(public_catalogue, a_product, path):
+    client, path = APIClient(), path.format(a_product(name="Mug").pk)
+
+    first = client.get(path)
+    again = client.get(path, HTTP_IF_NONE_MATCH=first["ETag"])
+    answers = [first, again, client.head(path)]
+
+    varies = {"Authorization", "Accept"}
+    assert [compile_once(answer) for answer in answers] == [
+        (200, SHARED, varies),
+        (304, SHARED, varies),
+        (200, SHARED, varies),
+    ]
+
+
+def test_what_anyone_may_keep_says_nothing_of_one_client(public_catalogue, settings, a_product):
+    settings.REQUESTS_PER_MINUTE = 100
+    a_product()
+
+    answer = APIClient().get("/api/products")
+
+    assert [name for name in ("RateLimit", "RateLimit-Policy", "Set-Cookie") if name in answer] == []
+
+
+@pytest.mark.parametrize("path", CATALOGUE)
+def test_whoever_shows_a_token_is_told_what_is(public_catalogue, api, alice, a_product, path):
+    answer = api(alice).get(path.format(a_product(name="Mug").pk))
+
+    assert compile_once(answer) == (200, ASK_AGAIN, {"Authorization", "Accept"})
+
+
+def test_nothing_but_the_catalogue_is_kept_by_anyone(public_catalogue, api, alice, staff, a_product):
+    mug = a_product(stock=1)
+
+    answers = [
+        APIClient().get("/api/products/999"),
+        APIClient().get("/api/products?limit=0"),
+        APIClient().get("/api/products", HTTP_AUTHORIZATION="Bearer unknown"),
+        APIClient().get("/api/orders"),
+        APIClient().get(f"/api/products/{mug.pk}/stock"),
+        api(staff).get(f"/api/products/{mug.pk}/stock"),
+        api(alice).get("/api/orders"),
+        APIClient().post("/api/products", {}),
+        APIClient().options("/api/products"),
+    ]
+
+    assert [answer["Cache-Control"] for answer in answers if answer["Cache-Control"].startswith("public")] == []
+
+
+def test_by_default_a_public_catalogue_is_asked_for_again(settings, a_product):
+    settings.CATALOGUE_IS_PUBLIC = True
+
+    answer = APIClient().get(f"/api/products/{a_product().pk}")
+
+    assert (settings.CATALOGUE_MAX_AGE, compile_once(answer)) == (0, (200, ASK_AGAIN, {"Authorization", "Accept"}))
+
+
+def test_an_order_is_placed_by_what_is_and_not_by_what_a_cache_kept(public_catalogue, api, alice, a_product):
+    mug = a_product(stock=1, price="4.50")
+    kept = APIClient().get(f"/api/products/{mug.pk}").json()
+    Order.objects.create(customer=alice, items=[(mug, 1)])
+
+    answer = api(alice).post("/api/orders", {"product": mug.pk, "quantity": 1})
+
+    assert (kept["stock"], answer.status_code) == (1, 409)
+    assert answer.json()["errors"][0]["available"] == 0
+
+
 # Proxies that compress
 
 
