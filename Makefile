@@ -170,6 +170,9 @@ chaos-table: install ## several runs, as one Markdown table (SEEDS=10 SECS=60; S
 	@$(CHAOS) --seeds $(or $(SEEDS),10) --seconds $(or $(SECS),60) $(if $(FAULTS),--faults $(FAULTS)) \
 		$(if $(SQLITE),--sqlite)
 
+previous-release-test: install ## run the last release's tests of orders and the API on this code's database (RELEASE=v1.4.0)
+	@$(NO_DATABASE) $(BIN)/python -m tests_http.previous_release $(if $(RELEASE),--release $(RELEASE)) $(ARGS)
+
 restore-drill: install ## sell, back up meanwhile, restore and check, on SQLite and on PostgreSQL (SECONDS=20)
 	@$(NO_DATABASE) $(BIN)/python -m tests_http.restore_drill --sqlite --seconds $(or $(SECONDS),20)
 	@$(NO_DATABASE) $(BIN)/python -m tests_http.restore_drill --seconds $(or $(SECONDS),20)
@@ -206,6 +209,9 @@ bench-profile: install ## show where the time of an order and of a product page 
 bench-large: install ## place orders of 1 to 2,000 lines on each database, and print statements and time (ARGS='--rounds 9')
 	@$(NO_DATABASE) $(BIN)/python -m benchmarks.large_orders $(ARGS)
 	@$(BIN)/python -m products.tests.postgres $(BIN)/python -m benchmarks.large_orders $(ARGS)
+
+bench-disk: install ## count the bytes that an order leaves on PostgreSQL's disk, table by table (ARGS='--orders 2000')
+	@$(NO_DATABASE) $(BIN)/python -m products.tests.postgres $(BIN)/python -m benchmarks.disk_growth $(ARGS)
 
 bench-admin: install ## measure the back office's pages with 100,000 orders (ARGS='--rounds 9 --orders 100000')
 	@$(BIN)/python -m products.tests.postgres $(BIN)/python -m benchmarks.admin_pages $(ARGS)

@@ -17,6 +17,7 @@ PROMETHEUS = ROOT / "deploy" / "prometheus"
 ALERTS = (PROMETHEUS / "alerts.yml").read_text(encoding="utf-8")
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "shop.json").read_text(encoding="utf-8"))
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+RUNBOOK = (ROOT / "docs" / "operations" / "alerts.md").read_text(encoding="utf-8")
 
 MADE_BY_PROMETHEUS = {"up", "ALERTS"}
 SUFFIXES = {"gauge": [""], "counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}
@@ -109,6 +110,14 @@ def test_every_alert_says_what_is_wrong_and_what_to_do_first():
 
     assert [alert.split()[0] for alert in alerts if "summary: " not in alert or "runbook: " not in alert] == []
     assert [alert.split()[0] for alert in alerts if f"`{alert.split()[0]}`" not in OPERATIONS] == []
+
+
+def test_every_alert_has_a_paragraph_of_what_to_do_under_its_name_and_severity():
+    alerts = re.findall(r"- alert: (\w+)\n(?:.*\n)*?.*severity: (\w+)", ALERTS)
+
+    explained = re.findall(r"^## `(\w+)`\n\n(\w+) · ", RUNBOOK, flags=re.MULTILINE)
+
+    assert explained == alerts
 
 
 def promtool(*arguments, **options):
