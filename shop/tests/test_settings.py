@@ -99,6 +99,25 @@ def test_production_refuses_orders_in_memory_hosts_that_are_addresses_and_origin
     ]
 
 
+def test_how_long_a_catalogue_may_be_kept_is_asked_of_a_public_one_only():
+    assert complaint_with(PRODUCTION | {"CATALOGUE_MAX_AGE_SECONDS": "30"}) == [
+        "CATALOGUE_MAX_AGE_SECONDS is for a public catalogue; write CATALOGUE_IS_PUBLIC=true, or remove it."
+    ]
+    assert (
+        settings_with(PRODUCTION | {"CATALOGUE_MAX_AGE_SECONDS": "30", "CATALOGUE_IS_PUBLIC": "true"})[
+            "CATALOGUE_MAX_AGE"
+        ]
+        == 30
+    )
+
+
+def test_a_key_that_is_replaced_is_accepted_beside_the_new_one():
+    settings = settings_with(PRODUCTION | {"SECRET_KEY_FALLBACKS": PRODUCTION["SECRET_KEY"][::-1]})
+
+    assert settings["SECRET_KEY"] == PRODUCTION["SECRET_KEY"]
+    assert settings["SECRET_KEY_FALLBACKS"] == [PRODUCTION["SECRET_KEY"][::-1]]
+
+
 def test_production_on_postgresql_waits_for_nothing_for_ever():
     settings = settings_with(PRODUCTION)
 
