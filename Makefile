@@ -91,9 +91,11 @@ ONLY_ON_POSTGRES := benchmarks chaos/tests/test_docs.py chaos/tests/test_proxy.p
 	products/tests/browser products/tests/db/test_compatibility.py products/tests/security/test_https_only.py \
 	products/tests/test_adr_docs.py shop/tests/test_configuration_docs.py shop/tests/test_db_timeouts.py \
 	products/tests/management/test_number_events.py shop/tests/test_manifests.py \
-	shop/tests/test_env.py shop/tests/test_logging.py shop/tests/test_monitoring.py shop/tests/test_security_docs.py \
+	shop/tests/test_env.py shop/tests/test_logging.py shop/tests/test_monitoring.py \
+	shop/tests/test_operations_docs.py shop/tests/test_security_docs.py \
 	shop/tests/test_settings.py shop/tests/test_starts.py shop/tests/test_static_files.py \
-	tests_http/test_database_faults.py tests_http/test_schemathesis.py tests_http/test_watched.py
+	tests_http/test_database_faults.py tests_http/test_pgbouncer.py tests_http/test_schemathesis.py \
+	tests_http/test_watched.py
 
 test-sqlite: install clients ## pass every test on SQLite (ARGS='-k cart' picks some)
 ifdef ARGS
