@@ -43,7 +43,7 @@ def test_every_command_exists(page):
     text = page.read_text(encoding="utf-8")
 
     commands = set(re.findall(r"manage\.py ([a-z_]+)", text))
-    targets = set(re.findall(r"`?make ([a-z]+(?:-[a-z]+)*)\b", text))
+    targets = set(re.findall(r"(?:`|^)make ([a-z]+(?:-[a-z]+)*)\b", text, flags=re.MULTILINE))
 
     assert commands - {*get_commands()} == set()
     assert [target for target in targets if f"\n{target}: " not in MAKEFILE] == []
