@@ -38,9 +38,8 @@ DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u
 .PHONY: help install run test test-sqlite test-postgres coverage clients contract postman fuzz chaos chaos-control \
 	chaos-parts chaos-feed chaos-webhooks chaos-table steady bench bench-quick bench-growth bench-path \
 	bench-profile bench-large bench-admin check openapi lock clean screenshots bench-import bench-cost image \
-	image-test image-scan image-push sbom deploy
-.PHONY: help install run test test-sqlite test-postgres coverage clients contract postman fuzz chaos chaos-control chaos-parts chaos-feed chaos-webhooks chaos-table steady bench bench-quick bench-growth bench-path bench-profile bench-large bench-admin check openapi lock clean accessibility screenshots bench-import bench-cost
-.PHONY: restore-drill previous-release-test scale-test bench-disk
+	image-test image-scan image-push sbom deploy accessibility restore-drill previous-release-test scale-test \
+	bench-disk
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
