@@ -7,8 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.views import PasswordChangeView
-from django.core.exceptions import BadRequest
-from django.db import transaction
+from django.core.exceptions import BadRequest, ValidationError
+from django.db import DataError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -22,6 +22,9 @@ from products.admin.user_forms import OwnPasswordForm
 
 BEFORE_SECOND_FACTOR = ("second_factor", "logout", "jsi18n")
 """The pages for staff who need a second factor and have none yet."""
+
+UNFIT = (ValidationError, OverflowError, DataError)
+"""What Django's lists raise for a parameter made by hand, such as an id that is none or a year beyond all calendars."""
 
 
 class ShopAdminSite(admin.AdminSite):
@@ -56,7 +59,12 @@ class ShopAdminSite(admin.AdminSite):
                 raise BadRequest("A parameter has a NUL character.")
             if self._lacks_second_factor(request) and page not in BEFORE_SECOND_FACTOR:
                 return redirect("admin:second_factor")
-            return view(request, *args, **kwargs)
+            try:
+                return view(request, *args, **kwargs)
+            except UNFIT as error:
+                if page and page.endswith("_changelist"):
+                    raise BadRequest("A parameter does not fit its column.") from error
+                raise
 
         return super().admin_view(after_second_factor, cacheable)
 

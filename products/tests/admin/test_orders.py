@@ -6,6 +6,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
+from django.urls import reverse
 from django.utils import timezone
 
 from products.admin import OrderAdmin
@@ -315,3 +316,19 @@ def test_the_page_of_an_action_has_the_focus_in_one_place(staff, client_of, an_o
     page = client_of(staff).get(f"/admin/products/order/{order.pk}/{action}/").content.decode()
 
     assert page.count(" autofocus") == 1
+
+
+# Requests made by hand
+
+
+@pytest.mark.parametrize("query", [{"placed_at__year": 10**30}, {"customer__id__exact": 10**30}])
+def test_a_filter_that_fits_no_column_is_no_error_of_the_server(staff, client_of, query):
+    answer = client_of(staff).get(reverse("admin:products_order_changelist"), query)
+
+    assert answer.status_code in (200, 302, 400)
+
+
+def test_an_action_for_what_is_no_id_is_a_bad_request(staff, client_of):
+    form = {"action": "deliver_selected", "_selected_action": "x", "index": "0"}
+
+    assert client_of(staff).post(reverse("admin:products_order_changelist"), form).status_code == 400
