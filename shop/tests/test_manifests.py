@@ -13,12 +13,14 @@ import pytest
 import yaml
 from django.core.management import get_commands
 
+from products.api import urls as api
 from shop.tests.test_configuration_docs import code, rows
 from shop.tests.test_settings import PRODUCTION, settings_with
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 BASE = DEPLOY / "k8s" / "base"
+TERRAFORM = DEPLOY / "terraform"
 OVERLAYS = ["staging", "production"]
 RENDER = [["kubectl", "kustomize"], ["kustomize", "build"]]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -213,9 +215,22 @@ def test_the_public_reaches_neither_health_nor_metrics(objects):
     assert [(path["pathType"], path["path"]) for path in rule["http"]["paths"]] == [
         ("Exact", "/"),
         ("Prefix", "/api"),
+        ("Prefix", "/api-token-auth"),
         ("Prefix", "/static"),
         ("Prefix", "/admin"),
     ]
+
+
+def test_the_public_reaches_every_path_of_the_api():
+    [ingress] = yaml.safe_load_all((BASE / "ingress.yaml").read_text())
+    balancer = (TERRAFORM / "balancer.tf").read_text()
+
+    beginnings = {str(route.pattern).partition("/")[0] for route in api.urlpatterns}
+
+    assert beginnings == {"api", "api-token-auth"}
+    [rule] = ingress["spec"]["rules"]
+    assert {path["path"].removeprefix("/") for path in rule["http"]["paths"]} >= beginnings
+    assert {path for path in beginnings if f'"/{path}"' in balancer and f'"/{path}/*"' in balancer} == beginnings
 
 
 def test_compose_starts_each_service_after_what_it_needs():
@@ -265,7 +280,7 @@ def test_the_units_of_systemd_set_known_variables():
     assert len(units) == 3
 
 
-@pytest.mark.parametrize("file", sorted(DEPLOY.glob("terraform/**/*.tf")), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", sorted(TERRAFORM.glob("**/*.tf")), ids=lambda file: file.name)
 def test_terraform_sets_known_variables(file):
     text = file.read_text()
     names = re.findall(r'\bname\s*=\s*"([A-Z][A-Z_]+)"', text) + re.findall(
@@ -273,6 +288,15 @@ def test_terraform_sets_known_variables(file):
     )
 
     assert unknown(names) == set()
+
+
+def test_terraform_sets_what_is_required_and_runs_every_command():
+    text = "\n".join(file.read_text() for file in sorted(TERRAFORM.glob("*.tf")))
+    keys = set(re.findall(r"\b([A-Za-z_]+) *= ", text))
+
+    assert keys >= REQUIRED | {"EMAIL_URL", "TRUSTED_PROXIES"}
+    assert commands_in(text) == {"migrate", "create_roles"}
+    assert keys & set(get_commands()) == {"check_stock", "number_events", "purge", "send_mail_notices", "send_webhooks"}
 
 
 def test_every_command_in_a_manifest_is_there():
