@@ -29,9 +29,21 @@ resource "google_compute_backend_service" "web" {
   }
 }
 
+locals {
+  admin = lookup(local.settings, "ADMIN_URL", "admin/")
+}
+
 resource "google_compute_url_map" "shop" {
-  name            = "shop"
-  default_service = google_compute_backend_service.web.id
+  name = "shop"
+
+  # Any other host name.
+  default_url_redirect {
+    host_redirect          = var.domain
+    https_redirect         = true
+    path_redirect          = "/"
+    redirect_response_code = "FOUND"
+    strip_query            = true
+  }
 
   host_rule {
     hosts        = [var.domain]
@@ -49,9 +61,18 @@ resource "google_compute_url_map" "shop" {
       strip_query            = true
     }
 
-    # /admin is ADMIN_URL.
     path_rule {
-      paths   = ["/", "/api", "/api/*", "/static/*", "/admin", "/admin/*", "/health/ready"]
+      paths = [
+        "/",
+        "/api",
+        "/api/*",
+        "/api-token-auth",
+        "/api-token-auth/*",
+        "/static/*",
+        "/${trimsuffix(local.admin, "/")}",
+        "/${local.admin}*",
+        "/health/ready",
+      ]
       service = google_compute_backend_service.web.id
     }
   }

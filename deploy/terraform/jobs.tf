@@ -60,10 +60,11 @@ resource "google_cloud_run_v2_job" "migrate" {
   depends_on = [google_secret_manager_secret_iam_member.migrate]
 }
 
+# In UTC. A purge ends before the next one begins, which goes on where it stopped.
 locals {
   chores = {
-    purge       = { schedule = "*/10 * * * *", memory = "512Mi" }
-    check_stock = { schedule = "17 2 * * *", memory = "1Gi" }
+    purge       = { schedule = "*/10 * * * *", memory = "512Mi", timeout = "540s" }
+    check_stock = { schedule = "17 2 * * *", memory = "1Gi", timeout = "7200s" }
   }
 }
 
@@ -80,7 +81,7 @@ resource "google_cloud_run_v2_job" "chores" {
       service_account = google_service_account.shop.email
       # The next time comes by itself, and a check that failed is to be looked at.
       max_retries = 0
-      timeout     = "7200s"
+      timeout     = each.value.timeout
 
       vpc_access {
         egress = "PRIVATE_RANGES_ONLY"

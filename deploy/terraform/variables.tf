@@ -30,11 +30,12 @@ variable "domain" {
 }
 
 variable "image" {
-  description = "The image to run, by its digest, so that every instance runs the same one."
+  description = "The image to run, by its digest, so that every instance runs the same one. Not needed for the first step."
   type        = string
+  default     = null
 
   validation {
-    condition     = can(regex("^[^@[:space:]]+@sha256:[0-9a-f]{64}$", var.image))
+    condition     = var.image == null ? true : can(regex("^[^@[:space:]]+@sha256:[0-9a-f]{64}$", var.image))
     error_message = "Write the image with its digest: …-docker.pkg.dev/project/shop/shop@sha256:…."
   }
 }
