@@ -3,10 +3,11 @@
 import pytest
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection, transaction
 from django.test import Client
+from django.urls import reverse
 from rest_framework.test import APIClient
 
 from products.db.errors import cause_of, is_unavailable, was_rolled_back
-from products.models import ApiToken, Order, Status
+from products.models import ApiToken, BulkJob, Order, Status
 from products.tests.side_by_side import on_postgresql
 
 pytestmark = pytest.mark.django_db
@@ -216,13 +217,14 @@ def test_an_outage_in_one_of_several_rows_changes_nothing_and_says_so(api, staff
 def test_a_page_says_whether_it_is_certain_that_nothing_was_changed(client, staff, alice, a_product, trigger):
     orders = [Order.objects.create(customer=alice, items=[(a_product(stock=1), 1)]) for _ in range(2)]
     client.force_login(staff)
-    trigger(CANCEL, when=f"NEW.order_id = '{orders[0].pk}'")
+    trigger(CANCEL, when=f"NEW.order_id = '{orders[1].pk}'")
 
     def pay(*orders):
-        selected = {"action": "pay_selected", "_selected_action": [order.pk for order in orders]}
-        return client.post("/admin/products/order/", selected)
+        job = BulkJob.objects.draw_up("pay", Order.objects.filter(pk__in=[order.pk for order in orders]), by=staff)
+        client.post(reverse("admin:products_bulkjob_start", args=[job.pk]))
+        return client.post(reverse("admin:products_bulkjob_batch", args=[job.pk]))
 
-    one, both = pay(orders[0]), pay(*orders)
+    one, both = pay(orders[1]), pay(*orders)
 
     assert (one.status_code, both.status_code) == (503, 503)
     assert f"{UNCHANGED} Try again." in one.content.decode()
