@@ -36,7 +36,7 @@ def to_be_refunded(orders: Orders) -> Orders:
     return orders.filter(status__in=[Status.CANCELLED, Status.RETURNED], refunded__lt=F("paid"))
 
 
-TODO: dict[str, tuple[str, Callable[[Orders], Orders]]] = {
+WORK_TO_DO: dict[str, tuple[str, Callable[[Orders], Orders]]] = {
     "to_be_paid": ("To be paid", to_be_paid),
     "overdue": ("Overdue", overdue),
     "to_be_shipped": ("To be shipped", to_be_shipped),
@@ -50,10 +50,10 @@ class TodoFilter(admin.SimpleListFilter):
     title, parameter_name = "to do", "todo"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
-        return [(name, title) for name, (title, _) in TODO.items()]
+        return [(name, title) for name, (title, _) in WORK_TO_DO.items()]
 
     def queryset(self, request: HttpRequest, orders: Any) -> Any:
-        found = TODO.get(self.value() or "")
+        found = WORK_TO_DO.get(self.value() or "")
         return found[1](orders) if found else orders
 
 
