@@ -74,7 +74,7 @@ def _number_under_lock() -> int:
         return 0
     state = FeedState.objects.first() or FeedState()
     before = vars(state).copy()
-    complete_to = _next_complete(state)
+    _watch_writers(state)
     events = list(unnumbered(Event.objects.all(), state.complete_to)[:BATCH])
     entries = list(_entries(events, state.position))
     if entries:
@@ -82,8 +82,8 @@ def _number_under_lock() -> int:
         state.newest_event = max(state.newest_event, events[-1].pk)
         execute_batch(*insert_many_sql(FeedEntry, entries))
     # Only a pass that was not cut short has numbered everything up to there.
-    if not state.waiting_for and len(events) < BATCH:
-        state.complete_to, state.candidate = complete_to, None
+    if state.candidate is not None and not state.waiting_for and len(events) < BATCH:
+        state.complete_to, state.candidate = state.candidate, None
     if vars(state) != before or state._state.adding:
         state.save()
     return len(events)
@@ -98,18 +98,17 @@ def _lock() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _next_complete(state: FeedState) -> int:
-    """Return the id up to which all events will have a position when this pass has numbered what it sees.
+def _watch_writers(state: FeedState) -> None:
+    """Note which transactions may still bring an event with an id up to `state.candidate`; begin with one if need be.
 
     An event with a smaller id than one that was visible before comes from a transaction that had its lock on the table
-    by then. When all of those transactions have ended, the events that this pass sees are all there will ever be.
+    by then. When all of those have ended, the events that this pass sees are all there will ever be up to that id.
     """
     writers = _writers()
     if state.candidate is None:
         state.candidate, state.waiting_for = state.newest_event, sorted(writers)
     else:
         state.waiting_for = sorted(writers.intersection(state.waiting_for))
-    return state.complete_to if state.waiting_for else state.candidate
 
 
 def _writers() -> set[str]:
