@@ -51,8 +51,8 @@ AS_THINGS_ARE = {
 IMAGES = "/images/"
 """Addresses, each of which Django checks too."""
 
-CHECKED_BY_DJANGO = ("/email", "/username", "/password", "/first_name", "/last_name")
-"""What Django's fields and validators have the last word on; no pattern says the same."""
+CHECKED_BY_DJANGO = ("/email", "/username", "/password")
+"""What Django's validators have the last word on; no pattern says the same."""
 
 
 @schemathesis.hook
@@ -88,8 +88,6 @@ def is_broken_http(response: Any) -> bool:
 def could_not_be_told(problem: dict[str, Any], body: Any) -> bool:
     """Whether a refusal is one that no schema could have told before."""
     pointer = problem.get("pointer", "")
-    if problem["code"] == "required" and not pointer:
-        return True  # One of two members; generators make nothing of conditions on `required`.
     if problem["code"] in AS_THINGS_ARE or pointer in CHECKED_BY_DJANGO or pointer.startswith(IMAGES):
         return True
     if problem["code"] == "quantity_out_of_range" and "delta" in body:

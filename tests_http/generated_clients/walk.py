@@ -79,7 +79,7 @@ from shop_client.models import (
     ProductChange,
     ProductPage,
     Quote,
-    RedeliveryRequest,
+    RedeliveryAfter,
     Refund,
     RefundOfAmount,
     RefundOfLines,
@@ -338,7 +338,7 @@ def post_to_another_system(client: AuthenticatedClient) -> None:
     rotated = body_of(webhooks_rotate.sync_detailed(made.id, client=client), WebhookWithSecret)
     assert rotated.secret != made.secret
     assert rotated.previous_secret_until is not None
-    again = body_of(webhooks_redeliver.sync_detailed(made.id, client=client, body=RedeliveryRequest(after=0)), Webhook)
+    again = body_of(webhooks_redeliver.sync_detailed(made.id, client=client, body=RedeliveryAfter(after=0)), Webhook)
     assert again.position == 0
     assert body_of(webhooks_deliveries.sync_detailed(made.id, client=client), WebhookDeliveryPage).results == []
     off = webhooks_partial_update.sync_detailed(made.id, client=client, body=WebhookChange(is_active=False))

@@ -13,10 +13,15 @@ from drf_spectacular.extensions import (
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction
 
+from products.validators import printable_line
+
 MAX_DIGITS = 19
 
 # What StrictTextField rejects, as a character class.
 CONTROL = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
+
+# What printable_line() rejects as well, so that the text is one line.
+CONTROL_AND_BREAKS = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
 
 # What drf-spectacular adds for text that may be blank. Our pattern allows for it, and with oneOf only one may match.
 BLANK = {"type": "string", "maxLength": 0}
@@ -78,8 +83,9 @@ class StrictTextExtension(OpenApiSerializerFieldExtension):
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
         schema: dict[str, Any] = {"type": "string", "maxLength": self.target.max_length}
         if not any(isinstance(validator, RegexValidator) for validator in self.target.validators):
-            not_blank = "" if self.target.allow_blank else rf"[^\s{CONTROL}][^{CONTROL}]*"
-            schema["pattern"] = f"^[^{CONTROL}]*{not_blank}$"
+            control = CONTROL_AND_BREAKS if printable_line in self.target.validators else CONTROL
+            not_blank = "" if self.target.allow_blank else rf"[^\s{control}][^{control}]*"
+            schema["pattern"] = f"^[^{control}]*{not_blank}$"
         return schema
 
 

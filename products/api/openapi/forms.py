@@ -108,6 +108,10 @@ FORMS: dict[str, dict[str, Form]] = {
             {"lines": {"type": "array", "items": PART, "minItems": 1, "maxItems": MAX_LINES}},
         ),
     },
+    "RedeliveryRequest": {
+        "RedeliveryOfOne": Form("One delivery once more.", ("delivery",)),
+        "RedeliveryAfter": Form("Everything after a position of the feed once more.", ("after",)),
+    },
     "OrderRequest": {
         "OrderById": Form("An order of one product, by its id.", ("product", "quantity"), ("unit_price", *DETAILS)),
         "OrderBySku": Form("An order of one product, by its SKU.", ("sku", "quantity"), ("unit_price", *DETAILS)),
