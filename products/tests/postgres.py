@@ -36,6 +36,7 @@ HOW_TO_STOP = {
 }
 FORGETFUL = {
     "fsync": "off",
+    "jit": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
     # Autovacuum gives way to a test's DDL after this time, which has to be less than the shop's lock_timeout of 1 s.
