@@ -34,10 +34,19 @@ database_errors = Counter(
     registry=REGISTRY,
 )
 
+replica_reads = Counter(
+    "shop_replica_reads",
+    "Requests that may read from the replica, by what became of that: replica, pinned, unavailable, failed.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+
 # Creating the labeled children here starts each series at 0, so that Prometheus sees the first increment.
 _refused = {reason: orders_refused.labels(reason) for reason in REJECTION_REASONS}
 _logins = {outcome: logins.labels(outcome) for outcome in ("succeeded", "failed", "locked_out")}
 _database_errors = {kind: database_errors.labels(kind) for kind in ("connection", "busy")}
+
+_replica_reads = {outcome: replica_reads.labels(outcome) for outcome in ("replica", "pinned", "unavailable", "failed")}
 
 
 def count_placed(units: int) -> None:
@@ -64,6 +73,11 @@ def count_login(outcome: str) -> None:
 def count_database_error(error: BaseException | None) -> None:
     """Count a request that failed because of the database."""
     _database_errors["connection" if is_connection_error(error) else "busy"].inc()
+
+
+def count_replica_read(outcome: str) -> None:
+    """Count a request that may read from the replica: "replica", "pinned", "unavailable" or "failed"."""
+    _replica_reads[outcome].inc()
 
 
 def is_connection_error(error: BaseException | None) -> bool:

@@ -124,6 +124,12 @@ class Environment:
         )
         return url.parse(self._read(name, default, _parse_database_url, expected, required=required, secret=True))
 
+    def optional_database(self, name: str) -> dict[str, Any] | None:
+        """Read the URL of a PostgreSQL; return None if the variable is not set."""
+        expected = "postgres://user:password@host:5432/name, with %40 for an @ in the password, or remove it"
+        text = self._read(name, "", _parse_postgresql_url, expected, secret=True)
+        return url.parse(text) if text else None
+
     def mail_server(self, name: str, *, default: str) -> email_url.MailServer:
         """Read the URL of a mail server."""
         return email_url.parse(self._read(name, default, _parse_mail_url, email_url.EXPECTED, secret=True))
@@ -255,6 +261,12 @@ def _parse_key(text: str) -> str:
 
 def _parse_database_url(text: str) -> str:
     url.parse(text.strip())
+    return text.strip()
+
+
+def _parse_postgresql_url(text: str) -> str:
+    if url.parse(text.strip())["ENGINE"] != url.POSTGRESQL:
+        raise ValueError("not PostgreSQL")
     return text.strip()
 
 

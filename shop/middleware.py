@@ -21,6 +21,9 @@ from products.api.errors import problem_response
 from products.api.http.request import ShopRequest
 from products.api.throttling import rate_limit_of
 from products.db.outcome import Outcome
+from products.db.replica import Reads, reads_of_request
+from products.metrics import count_replica_read
+from shop.db.replica import Replica
 from shop.db.timeouts import limit_wait
 from shop.observability.logging import request_id
 
@@ -33,6 +36,8 @@ SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 METHOD_OVERRIDES = ("HTTP_X_HTTP_METHOD_OVERRIDE", "HTTP_X_HTTP_METHOD", "HTTP_X_METHOD_OVERRIDE")
 BODILESS_METHODS = ("GET", "HEAD", "DELETE", "OPTIONS", "TRACE")
 BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+TELLING = (409, 412, 422)
+"""Refusals that tell of the state of something. A read after it must not show an older one."""
 HTTPS_REQUIRED = (
     "Use https://. This request crossed the network in the clear: revoke the token, or change the password, in it."
 )
@@ -185,6 +190,40 @@ def refusal_of(request: HttpRequest) -> tuple[str, str] | None:
     except UnicodeDecodeError:
         return "not_utf8", "The query string is not valid UTF-8."
     return None
+
+
+class ReplicaMiddleware:
+    """Let reads of the API go to the replica; the primary answers again where it fails.
+
+    After any other request, record how far the log of the database has come, so that the token's next read sees what
+    this one wrote or was told of.
+    """
+
+    def __init__(self, get_response: GetResponse, replica: Replica | None = None) -> None:
+        self.get_response, self.replica = get_response, replica or Replica()
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not is_api(request):
+            return self.get_response(request)
+        if request.method in ("GET", "HEAD"):
+            return self._read(request)
+        response = self.get_response(request)
+        token, outcome = cast(ShopRequest, request).auth, cast(ShopRequest, request).outcome
+        if token and (outcome.may_have_committed or response.status_code < 400 or response.status_code in TELLING):
+            token.note_write()
+        return response
+
+    def _read(self, request: HttpRequest) -> HttpResponse:
+        reads = Reads(self.replica.replayed)
+        with reads_of_request(reads):
+            response = self.get_response(request)
+        if reads.error is not None:
+            self.replica.note_failure(reads.error)
+            with limit_wait(settings.API_DEADLINE):  # Waiting for the replica may have used up the first one.
+                response = self.get_response(request)
+        if reads.outcome:
+            count_replica_read(reads.outcome)
+        return response
 
 
 # --- For pages only ---------------------------------------------------------------------------------------------

@@ -126,6 +126,8 @@ statement_timeout = env.integer("STATEMENT_TIMEOUT_SECONDS", default=4, maximum=
 API_DEADLINE = env.integer("API_DEADLINE_SECONDS", default=5, maximum=3_600)
 PAGE_DEADLINE = env.integer("PAGE_DEADLINE_SECONDS", default=30, maximum=3_600)
 behind_pgbouncer = env.boolean("BEHIND_PGBOUNCER", default=False)
+replica = env.optional_database("DATABASE_REPLICA_URL")
+REPLICA_MAX_LAG = env.integer("REPLICA_MAX_LAG_SECONDS", default=10, minimum=1, maximum=86_400)
 if 1 in (API_DEADLINE, PAGE_DEADLINE) or 2 in (API_DEADLINE, PAGE_DEADLINE):
     env.add_error("A deadline below 3 s has no time to connect to the database; write 3 or more, or 0 for none.")
 
@@ -144,6 +146,14 @@ DATABASES = {
     # SQLite's too: closing the last connection checkpoints the WAL, which takes longer than an order.
     "default": database | {"CONN_MAX_AGE": conn_max_age},
 }
+
+if replica:
+    if database["ENGINE"] == url.SQLITE:
+        env.add_error("DATABASE_REPLICA_URL is for PostgreSQL, and DATABASE_URL names SQLite; remove it.")
+    replica = engines.postgresql(replica, statement_timeout=statement_timeout, behind_pgbouncer=behind_pgbouncer)
+    DATABASES["replica"] = replica | {"CONN_MAX_AGE": conn_max_age, "TEST": {"MIRROR": "default"}}
+    DATABASE_ROUTERS = ["shop.db.replica.ReplicaRouter"]
+    MIDDLEWARE.insert(MIDDLEWARE.index("shop.middleware.ApiMiddleware") + 1, "shop.middleware.ReplicaMiddleware")
 
 # --- Business rules -------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from products.api.throttling import count_by_token
+from products.db.replica import current_reads, offer_replica
 from products.models import ApiToken
 
 CHALLENGE = 'Bearer realm="shop"'
@@ -30,12 +31,15 @@ class TokenAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
         header = request.META.get("HTTP_AUTHORIZATION", "")
         if not header.strip(" \t"):
+            offer_replica(None)
             return None
         secret = secret_in(header)
         token = ApiToken.objects.find(secret) if secret else None
         if token is None:
             raise InvalidToken
         count_by_token(request, token)
+        if current_reads() is not None:
+            offer_replica(token.last_write)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -21,6 +21,7 @@ from products.api import throttling
 from products.api.authentication import InvalidToken, TokenAuthentication
 from products.audit_log import SecurityEvent, record
 from products.db.errors import cause_of, is_unavailable, was_rolled_back
+from products.db.replica import is_replica_to_blame
 from products.models import (
     CategoryInUse,
     CustomerGone,
@@ -160,6 +161,8 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
         case DataError():
             # A value that exceeds its column is the client's mistake, although a field should have rejected it.
             status, body = 400, {"code": "value_out_of_range", "detail": "A value is too large or too long."}
+        case _ if is_replica_to_blame(exc):
+            status, body = 503, {}  # Nobody gets it: the middleware has the primary answer.
         case _ if is_unavailable(exc):
             status, body, headers = 503, {"detail": report_outage(exc, request)}, {"Retry-After": str(RETRY_AFTER)}
         case _:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connections
+from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Expression, Field, QuerySet
+from django.db.models import Expression, Field, Model, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 
 MAX_COMPILED = 1_000
@@ -44,13 +44,19 @@ class Param(Expression):
 class CompiledQuery:
     """SQL with its parameters, each a value or a Param, and the conversions that its columns need.
 
-    `compile` makes one of a queryset; `width` is the number of columns.
+    `compile` makes one of a queryset; `width` is the number of columns. The database is chosen when the query runs, as
+    Django chooses it for a read of `model`: another request may have to read from another one.
     """
 
     def __init__(
-        self, alias: str, sql: str, parameters: Sequence[Any], width: int, converters: Sequence[Converters] = ()
+        self,
+        model: type[Model],
+        sql: str,
+        parameters: Sequence[Any],
+        width: int,
+        converters: Sequence[Converters] = (),
     ) -> None:
-        self.alias, self.sql, self.parameters = alias, sql, list(parameters)
+        self.model, self.sql, self.parameters = model, sql, list(parameters)
         self.width, self.converters = width, list(converters)
 
     @classmethod
@@ -64,13 +70,13 @@ class CompiledQuery:
             sql = ""
         columns = [column for column, _, _ in compiler.select]
         # SQLite has no types for timestamps, decimals and UUIDs, so its columns are converted.
-        return cls(queryset.db, sql, parameters, len(columns), list(compiler.get_converters(columns).items()))
+        return cls(queryset.model, sql, parameters, len(columns), list(compiler.get_converters(columns).items()))
 
     def rows(self, values: Mapping[Any, Any]) -> list[Row]:
         """Run the query and return its rows. `values` maps the name of each Param to its value."""
         if not self.sql:
             return []
-        connection = connections[self.alias]
+        connection = connections[router.db_for_read(self.model)]
         return self.converted(fetch_all(connection, self.sql, self.bound(values, connection)), connection)
 
     def bound(self, values: Mapping[Any, Any], connection: BaseDatabaseWrapper) -> list[Any]:

@@ -10,9 +10,11 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import Error, connections, models, transaction
 from django.db.models import Q
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from products.db.compiled_queries import CompiledQuery, Param
+from products.db.replica import LogPosition, current_reads
 from products.validators import clean_values, printable_line, visible
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,8 @@ TOKEN_COLUMNS = ("id", "user_id", "digest", "password_digest", "last_used_on")
 USER_COLUMNS = ("id", "password", "is_superuser", "username", "is_staff", "is_active")
 """What a request needs of its token and user, in the models' order (from_db() expects it). The other columns are
 deferred: to load them would add a third to the lookup."""
+POSITION_COLUMN = "last_write"
+"""Of the token, what a request needs besides if it may read from a replica."""
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
@@ -81,9 +85,10 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         A token ends when it expires or is revoked, when its user is deactivated, and when the password changes.
         """
         values = {"token_digest": _digest(secret), "moment": timezone.now()}
-        for row in _active_token(self.db).rows(values):
-            token = ApiToken.from_db(self.db, TOKEN_COLUMNS, row[: len(TOKEN_COLUMNS)])
-            token.user = User.from_db(self.db, USER_COLUMNS, row[len(TOKEN_COLUMNS) :])
+        columns = TOKEN_COLUMNS if current_reads() is None else (*TOKEN_COLUMNS, POSITION_COLUMN)
+        for row in _active_token(self.db, columns).rows(values):
+            token = ApiToken.from_db(self.db, columns, row[: len(columns)])
+            token.user = User.from_db(self.db, USER_COLUMNS, row[len(columns) :])
             return token if token.is_issued_under(token.user.password) else None
         return None
 
@@ -111,6 +116,8 @@ class ApiToken(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     # A day rather than a timestamp, which would cost a write with every request.
     last_used_on = models.DateField(null=True, blank=True, editable=False)
+    # The position of PostgreSQL's log after the token's last write, where there is a replica.
+    last_write = models.BigIntegerField(null=True, blank=True, editable=False)
 
     objects = ApiTokenQuerySet.as_manager()
 
@@ -146,9 +153,18 @@ class ApiToken(models.Model):
         except Error as error:
             logger.info("Could not record the use of token %s: %s", self, error)
 
+    def note_write(self) -> None:
+        """Record where PostgreSQL's log is after a write, so that the token's reads see it. Never fails a request."""
+        try:
+            with transaction.atomic():
+                position = Greatest("last_write", LogPosition())  # on PostgreSQL, NULL is less than anything
+                ApiToken.objects.filter(pk=self.pk).update(last_write=position)
+        except Error as error:
+            logger.warning("Could not record the last write of token %s: %s", self, error)
+
 
 @functools.cache
-def _active_token(alias: str) -> CompiledQuery:
+def _active_token(alias: str, token_columns: tuple[str, ...]) -> CompiledQuery:
     """Return the query for an active token and its user, by `token_digest` and `moment`.
 
     On PostgreSQL that is a function (migration 0013), whose plan the server keeps: planning the join takes twice as
@@ -156,9 +172,17 @@ def _active_token(alias: str) -> CompiledQuery:
     """
     digest, moment = Param("token_digest", models.CharField()), Param("moment", models.DateTimeField())
     if connections[alias].vendor == "postgresql":
-        width = len(TOKEN_COLUMNS) + len(USER_COLUMNS)
-        return CompiledQuery(alias, f"SELECT * FROM {FUNCTION}(%s, %s)", [digest, moment], width)  # noqa: S608
-    columns = (*TOKEN_COLUMNS, *(f"user__{name}" for name in USER_COLUMNS))
+        width = len(token_columns) + len(USER_COLUMNS)
+        sql = f"SELECT * FROM {FUNCTION}(%s, %s)"  # noqa: S608
+        if token_columns != TOKEN_COLUMNS:
+            users = ", ".join(f"found.{name}" for name in ("owner_id", *USER_COLUMNS[1:]))
+            tokens = ", ".join(f"found.{name}" for name in TOKEN_COLUMNS)
+            sql = (
+                f"SELECT {tokens}, token.{POSITION_COLUMN}, {users} FROM {FUNCTION}(%s, %s) AS found"  # noqa: S608
+                " JOIN products_apitoken AS token ON token.id = found.id"
+            )
+        return CompiledQuery(ApiToken, sql, [digest, moment], width)
+    columns = (*token_columns, *(f"user__{name}" for name in USER_COLUMNS))
     return CompiledQuery.compile(
         ApiToken.objects.using(alias).active(moment).filter(digest=digest).order_by().values_list(*columns)
     )

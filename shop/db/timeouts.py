@@ -7,6 +7,7 @@ the server that enforces it.
 import select
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,13 +29,16 @@ class Budget(threading.local):
 
 
 class CircuitBreaker:
-    """Shared by all threads: fails fast after a timeout, so that a queue of requests does not wait one by one."""
+    """Shared by all threads: fails fast after a timeout, so that a queue of requests does not wait one by one.
+
+    Each server has its own: a replica that hangs says nothing of the primary.
+    """
 
     fails_fast_until = 0.0
 
 
 budget = Budget()
-breaker = CircuitBreaker()
+breakers: defaultdict[tuple[str | None, int | None], CircuitBreaker] = defaultdict(CircuitBreaker)
 
 
 @contextmanager
@@ -56,7 +60,8 @@ def wait(connection: extensions.connection) -> None:
     Raises OperationalError when the time is used up; psycopg2 then closes the connection.
     """
     began = time.monotonic()
-    limit = _limit(connection, began)
+    breaker = breakers[connection.info.host, connection.info.port]
+    limit = _limit(connection, breaker, began)
     try:
         while (state := connection.poll()) != extensions.POLL_OK:
             if state not in EVENTS:
@@ -65,14 +70,14 @@ def wait(connection: extensions.connection) -> None:
             poller.register(connection.fileno(), EVENTS[state])
             patience = None if limit is None else max(0.0, began + limit - time.monotonic()) * 1_000
             if not poller.poll(patience):
-                _time_out(time.monotonic() - began)
+                _time_out(breaker, time.monotonic() - began)
     finally:
         if budget.remaining is not None:
             budget.remaining -= time.monotonic() - began
     breaker.fails_fast_until = 0.0
 
 
-def _limit(connection: extensions.connection, now: float) -> float | None:
+def _limit(connection: extensions.connection, breaker: CircuitBreaker, now: float) -> float | None:
     """Return the seconds that this wait may take."""
     limits = [] if budget.remaining is None else [budget.remaining]
     if connection.status == extensions.STATUS_SETUP:
@@ -84,7 +89,7 @@ def _limit(connection: extensions.connection, now: float) -> float | None:
     return min(limits, default=None)
 
 
-def _time_out(waited: float) -> None:
+def _time_out(breaker: CircuitBreaker, waited: float) -> None:
     if waited > 1.0:  # A shorter wait says little, and must not keep requests failing fast.
         breaker.fails_fast_until = time.monotonic() + FAIL_FAST_SECONDS
     raise psycopg2.OperationalError("The database did not answer in time.")

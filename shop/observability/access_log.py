@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from time import perf_counter
 from typing import Any, cast
 
-from django.db import connection
+from django.db import connections
 from django.http import HttpRequest, HttpResponse
 
 from products.api.http.request import ShopRequest
@@ -47,7 +48,9 @@ class AccessLogMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         statements = StatementTimer()
         began = perf_counter()
-        with connection.execute_wrapper(statements):
+        with ExitStack() as stack:
+            for connection in connections.all():
+                stack.enter_context(connection.execute_wrapper(statements))
             response = self.get_response(request)
         seconds = perf_counter() - began
         route = route_of(request)

@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import psycopg2
 import pytest
@@ -55,9 +56,9 @@ def connect(server, django_db_blocker):
 
 @pytest.fixture(autouse=True)
 def _closed_circuit():
-    timeouts.breaker.fails_fast_until = 0.0
+    timeouts.breakers.clear()
     yield
-    timeouts.breaker.fails_fast_until = 0.0
+    timeouts.breakers.clear()
 
 
 @pytest.fixture
@@ -154,7 +155,7 @@ def test_a_connection_that_was_never_made_or_is_closed_is_not_usable(connect, co
 
 def test_a_state_that_psycopg2_does_not_document_ends_the_wait():
     class Confused:
-        status = extensions.STATUS_READY
+        status, info = extensions.STATUS_READY, SimpleNamespace(host="db.internal", port=5432)
 
         def poll(self):
             return extensions.POLL_ERROR
@@ -300,14 +301,22 @@ def test_after_a_timeout_requests_fail_fast_until_the_database_answers(server, c
         assert ask(other, "SELECT 1 FROM pg_sleep(1)") == 1
 
 
+def test_a_replica_that_hangs_does_not_make_requests_to_the_primary_fail_fast(server, connection):
+    timeouts.breakers["127.0.0.1", server.port + 1].fails_fast_until = time.monotonic() + 60
+
+    with limit_wait(5):
+        assert ask(connection, "SELECT 1 FROM pg_sleep(0.5)") == 1
+
+
 def test_failing_fast_does_not_prolong_itself_so_that_a_slow_database_gets_time_again(server, connection):
-    timeouts.breaker.fails_fast_until = soon = time.monotonic() + 1
+    breaker = timeouts.breakers["127.0.0.1", server.port]
+    breaker.fails_fast_until = soon = time.monotonic() + 1
 
     with frozen(server), limit_wait(5), pytest.raises(OperationalError):
         ask(connection)
 
     assert time.monotonic() < soon
-    assert timeouts.breaker.fails_fast_until == soon
+    assert breaker.fails_fast_until == soon
 
 
 def test_a_notice_and_a_server_side_cursor_pass_through_the_wait_callback(connection):

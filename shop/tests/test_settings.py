@@ -111,6 +111,36 @@ def test_how_long_a_catalogue_may_be_kept_is_asked_of_a_public_one_only():
     )
 
 
+def test_a_replica_is_connected_to_as_the_primary_is_and_read_by_way_of_the_router():
+    settings = settings_with(PRODUCTION | {"DATABASE_REPLICA_URL": "postgres://reader:secret@copy.example/shop"})
+
+    primary, replica = settings["DATABASES"]["default"], settings["DATABASES"]["replica"]
+    own = {"HOST": "copy.example", "PORT": "", "USER": "reader", "TEST": {"MIRROR": "default"}}
+    assert replica == primary | own
+    assert settings["DATABASE_ROUTERS"] == ["shop.db.replica.ReplicaRouter"]
+    assert "shop.middleware.ReplicaMiddleware" in settings["MIDDLEWARE"]
+
+
+def test_without_a_replica_there_is_nothing_of_it():
+    settings = settings_with(PRODUCTION)
+
+    assert [*settings["DATABASES"]] == ["default"]
+    assert "DATABASE_ROUTERS" not in settings
+    assert "shop.middleware.ReplicaMiddleware" not in settings["MIDDLEWARE"]
+
+
+def test_a_replica_is_a_postgresql_beside_another_one():
+    replica = {"DATABASE_REPLICA_URL": "postgres://shop:secret@copy.example/shop"}
+
+    assert complaint_with({**PRODUCTION, **replica, "DATABASE_URL": "sqlite:////data/shop.sqlite3"}) == [
+        "DATABASE_REPLICA_URL is for PostgreSQL, and DATABASE_URL names SQLite; remove it."
+    ]
+    assert complaint_with(PRODUCTION | {"DATABASE_REPLICA_URL": "sqlite:////data/shop.sqlite3"}) == [
+        "DATABASE_REPLICA_URL is not usable; write postgres://user:password@host:5432/name, with %40 for an @ in the"
+        " password, or remove it."
+    ]
+
+
 def test_a_key_that_is_replaced_is_accepted_beside_the_new_one():
     settings = settings_with(PRODUCTION | {"SECRET_KEY_FALLBACKS": PRODUCTION["SECRET_KEY"][::-1]})
 

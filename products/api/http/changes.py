@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from products.db.replica import stay_on_primary
 from products.db.visibility import ALLOWANCE, visible_until
 
 
@@ -13,9 +14,13 @@ def complete_until(query: Mapping[str, Any], parameter: str) -> dict[str, dateti
     """Return the member `complete_until` for a list since the moment in `parameter`; nothing for any other list.
 
     Call it before the list is read. Only for the first page: what changes while a client reads the pages may belong to
-    a page that it has read already, so the moment of a later page would be too late.
+    a page that it has read already, so the moment of a later page would be too late. Each page is read from the
+    primary, because a replica that is behind could miss a change from before that moment.
     """
-    if parameter not in query or "cursor" in query:
+    if parameter not in query:
+        return {}
+    stay_on_primary()
+    if "cursor" in query:
         return {}
     until = visible_until()
     # Where there is no telling, the client asks from the same moment again; not from one in the future.

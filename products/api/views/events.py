@@ -19,6 +19,7 @@ from products.api.http.request import ApiRequest
 from products.api.permissions import staff_with
 from products.api.schemas.events import MAX_LIMIT, EventTypesResponse, FeedQuery, FeedResponse, type_body
 from products.api.schemas.pages import NoQuery
+from products.db.replica import stay_on_primary
 from products.feed.reading import AheadOfFeed, Page, read_page
 from products.feed.types import TYPES
 from products.policies import VIEW_EVENTS
@@ -49,6 +50,7 @@ class FeedView(APIView):
         that is told of a product is its stock.
         """
         query = read_query(request, FeedQuery)
+        stay_on_primary()  # which numbers the events
         page = _read(query)
         if not page.payloads and query.get("wait") and _waiting.acquire(blocking=False):
             try:
