@@ -39,7 +39,7 @@ DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u
 	chaos-parts chaos-feed chaos-webhooks chaos-table steady bench bench-quick bench-growth bench-path \
 	bench-profile bench-large bench-admin check openapi lock clean screenshots bench-import bench-cost image \
 	image-test image-scan image-push sbom deploy accessibility restore-drill previous-release-test scale-test \
-	bench-disk
+	bench-disk replica-drill
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -177,6 +177,9 @@ previous-release-test: install ## run the last release's tests of orders and the
 restore-drill: install ## sell, back up meanwhile, restore and check, on SQLite and on PostgreSQL (SECONDS=20)
 	@$(NO_DATABASE) $(BIN)/python -m tests_http.restore_drill --sqlite --seconds $(or $(SECONDS),20)
 	@$(NO_DATABASE) $(BIN)/python -m tests_http.restore_drill --seconds $(or $(SECONDS),20)
+
+replica-drill: install ## sell with a replica that is behind, with and without positions, and kill it (SECONDS=10)
+	@$(NO_DATABASE) $(BIN)/python -m tests_http.replica_drill --seconds $(or $(SECONDS),10)
 
 steady: install ## load without faults, watching memory and connections (SECS=600)
 	@$(CHAOS) --steady --seconds $(or $(SECS),600) $(if $(SQLITE),--sqlite)

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from django.conf import settings
 from products.tests.freezing import frozen
 from products.tests.postgres import PostgresServer, Standby
 from products.tests.postgres_binaries import NoPostgres
+from tests_http import replica_drill
 from tests_http.server import Gunicorn
 
 WORKERS, THREADS = 2, 4
@@ -262,3 +264,18 @@ def test_a_shop_that_was_pointed_at_a_standby_is_not_ready_and_says_so(standby, 
         " Let DATABASE_URL name the primary, or promote this one."
     ]
     assert (read[0], write[0], write[2]["detail"]) == (200, 503, NOTHING_CHANGED)
+
+
+def test_nobody_reads_what_is_older_than_their_own_orders_and_a_replica_that_is_killed_costs_nothing(
+    database, django_db_setup, tmp_path
+):
+    log = tmp_path / "log"
+
+    try:
+        drill = replica_drill.run(database, 1.5, log)
+    except NoPostgres as missing:
+        pytest.skip(str(missing))
+
+    assert drill.is_good, str(drill)
+    reads = re.findall(r"GET /api/products/\d+ 200 in .* (\d+) queries", log.read_text())
+    assert min(int(queries) for queries in reads) >= 2  # of the token on the primary, and of the product
