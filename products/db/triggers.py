@@ -310,7 +310,24 @@ def remove(apps: object, schema_editor: BaseDatabaseSchemaEditor) -> None:
 def install_history(apps: object, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Create the triggers of the ledger and the events only, as the migrations before 0014 did."""
     connection = schema_editor.connection
-    _execute(connection, [*_drop_all(connection), *_create_rules(connection, HISTORY_RULES)])
+    _execute(connection, [*_drop_all(connection), *_create_history(connection, HISTORY_RULES)])
+
+
+def install_on_events(connection: BaseDatabaseWrapper) -> None:
+    """Create the triggers of the events, whose table has become a partitioned one (products.db.partitions)."""
+    rules = [rule for rule in HISTORY_RULES if rule.table == EVENTS]
+    _execute(connection, [*_create_truncates(connection, (EVENTS,)), *_create_rules(connection, rules)])
+
+
+def remove_from_events(connection: BaseDatabaseWrapper) -> None:
+    """Drop the triggers of the events, before their table becomes a partition of another one."""
+    names = [name for name, table in _names(connection) if table == EVENTS]
+    _execute(connection, [f"DROP TRIGGER IF EXISTS {name} ON {EVENTS}" for name in names])
+
+
+def install_on_partition(connection: BaseDatabaseWrapper, table: str) -> None:
+    """Create the trigger that a partition of the events does not get from its parent, unless it has it already."""
+    _execute(connection, [f"DROP TRIGGER IF EXISTS {EVENTS}_no_truncate ON {table}", _no_truncate(EVENTS, table)])
 
 
 @contextmanager
@@ -324,34 +341,62 @@ def lifted(connection: BaseDatabaseWrapper) -> Iterator[None]:
             _execute(connection, _create_all(connection))
 
 
-def _execute(connection: BaseDatabaseWrapper, statements: Iterable[str]) -> None:
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql" and connection.in_atomic_block:
-            # PostgreSQL changes no table for which a deferred check is still to be made.
+def settle(connection: BaseDatabaseWrapper) -> None:
+    """Make the deferred checks of this transaction now: PostgreSQL changes no table for which one is still to come."""
+    if connection.vendor == "postgresql" and connection.in_atomic_block:
+        with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
+def _execute(connection: BaseDatabaseWrapper, statements: Iterable[str]) -> None:
+    settle(connection)
+    with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
 
 
 def _create_all(connection: BaseDatabaseWrapper) -> Iterator[str]:
-    yield from _create_rules(connection, RULES)
+    yield from _create_history(connection, RULES)
     yield LATE_LINES_POSTGRESQL if connection.vendor == "postgresql" else LATE_LINES_SQLITE
     yield from _fulfilment_triggers(connection)
 
 
-def _create_rules(connection: BaseDatabaseWrapper, rules: list[Rule]) -> Iterator[str]:
+def _create_history(connection: BaseDatabaseWrapper, rules: list[Rule]) -> Iterator[str]:
     if connection.vendor == "postgresql":
         yield """
             CREATE OR REPLACE FUNCTION products_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'integrity_constraint_violation';
             END $$
         """
-        for table in (MOVEMENTS, EVENTS):
-            yield (
-                f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
-                f"EXECUTE FUNCTION products_refuse('{table}{APPEND_ONLY}')"
-            )
+        yield from _create_truncates(connection, (MOVEMENTS, EVENTS))
+    yield from _create_rules(connection, rules)
+
+
+def _create_truncates(connection: BaseDatabaseWrapper, tables: Iterable[str]) -> Iterator[str]:
+    """Yield the triggers against TRUNCATE, which a partition does not get from its parent as it gets those of rows."""
+    for table in tables:
+        yield _no_truncate(table, table)
+        for partition in _partitions_of(connection, table):
+            yield _no_truncate(table, partition)
+
+
+def _no_truncate(law_of: str, table: str) -> str:
+    return (
+        f"CREATE TRIGGER {law_of}_no_truncate BEFORE TRUNCATE ON {table} "
+        f"EXECUTE FUNCTION products_refuse('{law_of}{APPEND_ONLY}')"
+    )
+
+
+def _partitions_of(connection: BaseDatabaseWrapper, table: str) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = to_regclass(%s)", [table]
+        )
+        return [name for (name,) in cursor.fetchall()]
+
+
+def _create_rules(connection: BaseDatabaseWrapper, rules: list[Rule]) -> Iterator[str]:
     numbered = _existing_columns(connection, ORDERS, ["number"])
     conditions = {
         "thirty_days_ago": _AGO[connection.vendor],
@@ -393,14 +438,20 @@ def _tables_of(connection: BaseDatabaseWrapper) -> set[str]:
         return set(connection.introspection.table_names(cursor))
 
 
-def _drop_all(connection: BaseDatabaseWrapper) -> Iterator[str]:
-    postgresql = connection.vendor == "postgresql"
+def _names(connection: BaseDatabaseWrapper) -> list[tuple[str, str]]:
+    """Return (trigger, table) of all triggers."""
     tables = _tables_of(connection)
     names = [(rule.name, rule.table) for rule in RULES if rule.table in tables]
     names += [(LATE, LINES), (COUNTED, ORDERS), (BACK, MOVEMENTS)]
-    if postgresql:
-        names += [(f"{table}_no_truncate", table) for table in (MOVEMENTS, EVENTS)]
-    for name, table in names:
+    if connection.vendor == "postgresql":
+        for table in (MOVEMENTS, EVENTS):
+            names += [(f"{table}_no_truncate", each) for each in (table, *_partitions_of(connection, table))]
+    return names
+
+
+def _drop_all(connection: BaseDatabaseWrapper) -> Iterator[str]:
+    postgresql = connection.vendor == "postgresql"
+    for name, table in _names(connection):
         yield f"DROP TRIGGER IF EXISTS {name}" + (f" ON {table}" if postgresql else "")
     if postgresql:
         # The first was the function of the triggers before migration 0014.

@@ -5,14 +5,17 @@ from typing import Any
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core.management.base import BaseCommand
+from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from products.db import partitions
+from products.feed import months
 from products.feed.sequencer import number_all_events
 from products.models import ApiToken, BulkJob, Event, LoginCounter, Order, ProductImport, StockCheck, WebhookDelivery
 
 DUE: dict[str, Callable[[], "QuerySet[Any]"]] = {
-    "events": lambda: Event.objects.older_than(timezone.now() - settings.EVENT_RETENTION),
+    "events": lambda: months.deleted_by_row(Event.objects.older_than(timezone.now() - settings.EVENT_RETENTION)),
     "imports": lambda: ProductImport.objects.older_than(timezone.now() - settings.IMPORT_RETENTION),
     "bulk jobs": lambda: BulkJob.objects.older_than(timezone.now() - settings.BULK_JOB_RETENTION),
     "webhook deliveries": lambda: WebhookDelivery.objects.older_than(timezone.now() - settings.WEBHOOK_LOG_RETENTION),
@@ -34,12 +37,30 @@ class Command(BaseCommand):
         overdue = Order.objects.overdue()
         if dry_run:
             expired, deleted = overdue.count(), {name: rows().count() for name, rows in DUE.items()}
+            # Of the first month, which begins with the oldest event, they are among those already.
+            deleted["events"] += sum(months.events_of(each).count() for each in months.past_months() if each.start)
         else:
             number_all_events()  # An event without a position in the feed is kept.
-            expired, deleted = overdue.expire(), {name: _purge(rows()) for name, rows in DUE.items()}
+            expired = overdue.expire()
+            dropped = self._purge_months()
+            deleted = {name: _purge(rows()) for name, rows in DUE.items()}
+            deleted["events"] += dropped
         counts = ", ".join(f"{number} {name}" for name, number in deleted.items())
         before = "Dry run, nothing was changed. " if dry_run else ""
         self.stdout.write(f"{before}Orders expired: {expired}. Deleted: {counts}.")
+
+    def _purge_months(self) -> int:
+        """Drop the months of events that are past and make those to come, where there are months; return the events."""
+        if not partitions.is_partitioned(connection):
+            return 0
+        dropped = 0
+        for month in months.past_months():
+            try:
+                dropped += months.drop_month(month)
+            except months.MonthStays as reason:
+                self.stderr.write(f"{month.table} stays, as it {reason}.")
+        months.make_months()
+        return dropped
 
 
 def _purge(rows: "QuerySet[Any]") -> int:
