@@ -25,8 +25,8 @@ DEFAULT = f"{EVENTS}_default"
 REFERRING = (FEED, "products_mail")
 """The tables whose rows name an event, by foreign keys that become triggers, as a partitioned table's key has `at`."""
 
-REFERRED = ("auth_user", "products_product", ORDERS)
-"""The tables that a new partition's foreign keys name, in an order in which they can be locked."""
+REFERRED = ("products_product", ORDERS, "auth_user")
+"""The tables that the foreign keys of events name, in the order in which most transactions come to them."""
 
 PATIENCE = "200ms"
 """How long a statement that needs the table for itself waits before it makes way for those behind it, and retries."""
@@ -222,8 +222,12 @@ def _break_promise(cursor: CursorWrapper) -> None:
 
 
 def _lock(cursor: CursorWrapper) -> None:
+    """Lock all tables first that a change of the partitions touches, to be in nobody's way while it waits.
+
+    For itself, as a table that becomes a partition or ceases to be one has triggers on those its foreign keys name.
+    """
     for table in REFERRED:
-        cursor.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+        cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
     cursor.execute(f"LOCK TABLE ONLY {EVENTS} IN ACCESS EXCLUSIVE MODE")
 
 
