@@ -134,8 +134,7 @@ def split(connection: BaseDatabaseWrapper, now: datetime) -> None:
     end = next_month(now + MARGIN)
     concurrently = "" if connection.in_atomic_block else "CONCURRENTLY"
     try:
-        # What a try that was killed has left.
-        _alone(connection, lambda cursor: cursor.execute(f"DROP INDEX IF EXISTS {NEW_KEY}"))
+        _alone(connection, _undo)  # What a try that was killed has left.
         with connection.cursor() as cursor:
             cursor.execute("SET statement_timeout = 0")
             cursor.execute("SET lock_timeout = 0")  # It waits for transactions, and nobody waits for it.
@@ -147,11 +146,7 @@ def split(connection: BaseDatabaseWrapper, now: datetime) -> None:
     finally:
         if not connection.needs_rollback:
             if not is_partitioned(connection):
-                # It would refuse the events of that month.
-                _alone(
-                    connection,
-                    lambda cursor: cursor.execute(f"ALTER TABLE {EVENTS} DROP CONSTRAINT IF EXISTS {BEFORE}"),
-                )
+                _alone(connection, _undo)  # The promise would refuse the events of that month.
             with connection.cursor() as cursor:
                 cursor.execute("RESET statement_timeout")
                 cursor.execute("RESET lock_timeout")
@@ -213,12 +208,13 @@ def _refuse_strangers(connection: BaseDatabaseWrapper) -> None:
 
 def _promise(cursor: CursorWrapper, end: datetime) -> None:
     """Have the table take no event from `end` on, so that nobody has to look when it becomes a partition."""
-    _break_promise(cursor)
     cursor.execute(f"ALTER TABLE {EVENTS} ADD CONSTRAINT {BEFORE} CHECK (at < '{end.isoformat()}') NOT VALID")
 
 
-def _break_promise(cursor: CursorWrapper) -> None:
+def _undo(cursor: CursorWrapper) -> None:
+    """Remove what a try to split that has failed leaves."""
     cursor.execute(f"ALTER TABLE {EVENTS} DROP CONSTRAINT IF EXISTS {BEFORE}")
+    cursor.execute(f"DROP INDEX IF EXISTS {NEW_KEY}")
 
 
 def _lock(cursor: CursorWrapper) -> None:

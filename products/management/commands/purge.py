@@ -42,25 +42,30 @@ class Command(BaseCommand):
         else:
             number_all_events()  # An event without a position in the feed is kept.
             expired = overdue.expire()
-            dropped = self._purge_months()
+            dropped = self._drop_months()
             deleted = {name: _purge(rows()) for name, rows in DUE.items()}
             deleted["events"] += dropped
+            self._make_months()
         counts = ", ".join(f"{number} {name}" for name, number in deleted.items())
         before = "Dry run, nothing was changed. " if dry_run else ""
         self.stdout.write(f"{before}Orders expired: {expired}. Deleted: {counts}.")
 
-    def _purge_months(self) -> int:
-        """Drop the months of events that are past and make those to come, where there are months; return the events."""
-        if not partitions.is_partitioned(connection):
-            return 0
+    def _drop_months(self) -> int:
+        """Drop the months of events that are past, if events are by month; return how many events those were."""
         dropped = 0
         for month in months.past_months():
             try:
                 dropped += months.drop_month(month)
             except months.MonthStays as reason:
                 self.stderr.write(f"{month.table} stays, as it {reason}.")
-        months.make_months()
         return dropped
+
+    def _make_months(self) -> None:
+        try:
+            if partitions.is_partitioned(connection):
+                months.make_months()
+        except partitions.CannotSplit as error:
+            self.stderr.write(f"No month was made: {error}")
 
 
 def _purge(rows: "QuerySet[Any]") -> int:

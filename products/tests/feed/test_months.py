@@ -309,3 +309,19 @@ def test_the_months_are_listed(capsys):
     call_command("event_months")
 
     assert capsys.readouterr().out.splitlines()[0].startswith(f"{tables()[0]} from the beginning to before 20")
+
+
+def test_old_events_that_are_imported_later_do_not_keep_months_from_being_made(mug, capsys):
+    settled = Event.objects.create(kind="test.imported", product=mug, at=timezone.now() - timedelta(days=500))
+    execute("ALTER TABLE products_event DETACH PARTITION " + table_of(settled))
+    imported, far = (
+        Event.objects.create(kind="test", product=mug, at=timezone.now() + timedelta(days=days)) for days in (-500, 120)
+    )
+
+    with pytest.raises(CannotSplit, match="append-only"):
+        partitions.make_months(connection, far.at)
+    call_command("purge")
+    partitions.make_months(connection, far.at)
+
+    assert not Event.objects.filter(pk=imported.pk).exists()
+    assert table_of(far) != "products_event_default"
