@@ -1,5 +1,6 @@
 """The events by month: no event is lost on the way, the laws hold, and no month goes too early."""
 
+import os
 from datetime import timedelta
 
 import pytest
@@ -54,8 +55,9 @@ def execute(statement, *parameters):
 def before(a_product):
     """What the table of events was before it became partitioned, with an event."""
     Event.objects.create(kind="test.before", product=a_product())
-    execute("CREATE ROLE auditor")
-    execute("GRANT SELECT ON products_event TO auditor")
+    auditor = f"auditor_{os.getpid()}"  # Roles are those of the whole server, which other processes test on as well.
+    execute(f"CREATE ROLE {auditor}")
+    execute(f"GRANT SELECT ON products_event TO {auditor}")
     return list(Event.objects.order_by("id").values()), *(dict(query(each)) for each in (LAWS, INDEXES)), query(RIGHTS)
 
 
