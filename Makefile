@@ -42,6 +42,7 @@ DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u
 	bench-disk replica-drill
 	image-test image-scan image-push sbom deploy accessibility restore-drill months-drill previous-release-test scale-test \
 	bench-disk
+	bench-disk restart-drill
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -184,6 +185,11 @@ replica-drill: install ## sell with a replica that is behind, with and without p
 	@$(NO_DATABASE) $(BIN)/python -m tests_http.replica_drill --seconds $(or $(SECONDS),10)
 months-drill: install ## split the events by month, delete a month and drop another, while orders are placed (EVENTS=200000)
 	@$(NO_DATABASE) $(BIN)/python -m tests_http.months_drill $(if $(EVENTS),--events $(EVENTS))
+restart-drill: install ## restart two servers behind nginx under 3,000 requests, of which none may fail (ROUNDS=4; needs nginx)
+	@if ! PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null; then \
+		echo "Skipped: nginx is not installed (apt-get install nginx-light)"; \
+	else $(NO_DATABASE) $(BIN)/python -m products.tests.postgres $(BIN)/python -m tests_http.restarts --drill \
+		--setup sockets --rounds $(or $(ROUNDS),4) --requests 3000; fi
 
 steady: install ## load without faults, watching memory and connections (SECS=600)
 	@$(CHAOS) --steady --seconds $(or $(SECS),600) $(if $(SQLITE),--sqlite)

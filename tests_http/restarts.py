@@ -10,6 +10,10 @@ started again, in these setups:
     plain         two servers behind nginx, restarted without either
     lone          one server without a proxy
     lone-socket   the same with a socket that stays open
+
+With `--drill` it fails where a request has failed, or where the orders are not those that were acknowledged:
+
+    python -m tests_http.restarts --setup sockets --rounds 4 --requests 3000 --drill
 """
 
 import argparse
@@ -93,8 +97,11 @@ def is_closed(connection: http.client.HTTPConnection) -> bool:
     return connection.sock is not None and bool(select.select([connection.sock], [], [], 0)[0])
 
 
-def run(setup: str, shop: SampleShop, folder: Path, seconds: float) -> Load:
-    """Restart the servers of a setup under load, the last restart `seconds` / 4 before the end."""
+def run(setup: str, shop: SampleShop, folder: Path, seconds: float, *, rounds: int = 1, requests: int = 0) -> Load:
+    """Restart the servers of a setup under load, each `rounds` times, with `seconds` / 4 before and after each restart.
+
+    The load goes on until at least `requests` have been counted.
+    """
     with ExitStack() as stack:
         number = 1 if setup.startswith("lone") else 2
         servers = [
@@ -110,7 +117,7 @@ def run(setup: str, shop: SampleShop, folder: Path, seconds: float) -> Load:
 
         pause = seconds / 4
         with Load(connect, shop) as load:
-            for server in servers:
+            for server in servers * rounds:
                 time.sleep(pause)
                 if proxy and setup == "drained":
                     proxy.use(down=[server.address])
@@ -118,24 +125,42 @@ def run(setup: str, shop: SampleShop, folder: Path, seconds: float) -> Load:
                 if proxy and setup == "drained":
                     proxy.use(down=[])
             time.sleep(pause)
+            while load.results.total() < requests:
+                time.sleep(0.1)
         return load
+
+
+def orders_of(shop: SampleShop) -> int:
+    """Return how many orders the shop has."""
+    count = "from products.models import Order; print(Order.objects.count())"
+    return int(sample_shop.manage("shell", "--verbosity=0", f"--command={count}", url=shop.database_url))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--rounds", type=int, default=1, help="how often each server is restarted")
+    parser.add_argument("--requests", type=int, default=0, help="go on until so many requests are counted")
     parser.add_argument("--setup", choices=SETUPS, action="append")
+    parser.add_argument("--drill", action="store_true", help="fail where a request fails or an order is lost")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         shop = sample_shop.create(Path(name))
         for setup in arguments.setup or SETUPS:
-            load = run(setup, shop, Path(name), arguments.seconds)
+            before = orders_of(shop)
+            load = run(setup, shop, Path(name), arguments.seconds, rounds=arguments.rounds, requests=arguments.requests)
             failures = ", ".join(f"{number} × {' '.join(map(str, each))}" for each, number in load.failed.items())
             sys.stdout.write(
                 f"{setup}: {load.results.total()} requests, {sum(load.failed.values())} failed"
                 f"{' (' + failures + ')' if failures else ''}, longest answer {load.longest:.2f} s\n"
             )
             sys.stdout.flush()
+            if arguments.drill:
+                placed, acknowledged = orders_of(shop) - before, load.results["POST", 201]
+                sys.stdout.write(f"{placed} orders placed, {acknowledged} acknowledged; ")
+                sys.stdout.write(sample_shop.manage("check_stock", url=shop.database_url))
+                if load.failed or placed != acknowledged:
+                    sys.exit(f"{setup}: a restart was noticed")
 
 
 if __name__ == "__main__":
