@@ -97,7 +97,7 @@ ONLY_ON_POSTGRES := benchmarks chaos/tests/test_docs.py chaos/tests/test_proxy.p
 	shop/tests/test_operations_docs.py shop/tests/test_security_docs.py \
 	shop/tests/test_settings.py shop/tests/test_starts.py shop/tests/test_static_files.py \
 	tests_http/test_database_faults.py tests_http/test_pgbouncer.py tests_http/test_schemathesis.py \
-	tests_http/test_watched.py
+	tests_http/test_two_machines.py tests_http/test_watched.py
 
 test-sqlite: install clients ## pass every test on SQLite (ARGS='-k cart' picks some)
 ifdef ARGS
