@@ -39,7 +39,8 @@ FORGETFUL = {
     "jit": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-    # Autovacuum gives way to a test's DDL after this time, which has to be less than the shop's lock_timeout of 1 s.
+    # Autovacuum gives way to a test's DDL after this time, which has to be less than the lock_timeout: 1 s in the shop,
+    # and 0.3 s in its migrations.
     "deadlock_timeout": "200ms",
 }
 

@@ -3,6 +3,7 @@
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import migrations, models
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ModelState, ProjectState
 
 from products.db.compatibility import breaking_changes
@@ -38,6 +39,12 @@ def alter(name, field):
 
 
 IN_STATE = migrations.SeparateDatabaseAndState
+
+REPEATABLE = {
+    "0018_number_orders": "It numbers the orders that have no number yet.",
+    "0033_count_fulfilled_lines": "It counts the lines, and sets what was paid, where it is 0.",
+}
+"""Migrations that commit as they go, each with the reason why `manage.py migrate` may begin them again."""
 
 REFUSED = {
     "a required column, as Django makes it": (
@@ -163,6 +170,14 @@ def test_the_migrations_of_the_shop_pass(capsys):
     call_command("check_migrations")
 
     assert capsys.readouterr().out == "No migration breaks the running release.\n"
+
+
+def test_a_migration_that_is_not_undone_by_a_failure_is_known_to_be_repeatable():
+    nodes = MigrationLoader(None).graph.nodes
+
+    not_atomic = {name for (app, name), migration in nodes.items() if app == "products" and not migration.atomic}
+
+    assert not_atomic == set(REPEATABLE)
 
 
 def test_only_what_would_be_refused_is_exempt():

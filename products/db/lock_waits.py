@@ -1,0 +1,78 @@
+"""Who keeps a session of PostgreSQL waiting for a lock."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from threading import Event, Thread
+from typing import NamedTuple
+
+from django.db import Error, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+# No text of a query, which may hold a customer's data. LATERAL, because asking for the blocking pids locks PostgreSQL's
+# table of locks: only while the session does wait.
+BLOCKERS = """
+    SELECT DISTINCT blocking.pid, coalesce(nullif(activity.application_name, ''), activity.backend_type, ''),
+        round(extract(epoch FROM now() - activity.xact_start))::int, activity.query_start
+    FROM pg_stat_activity AS waiting
+    CROSS JOIN LATERAL unnest(pg_blocking_pids(waiting.pid)) AS blocking (pid)
+    LEFT JOIN pg_stat_activity AS activity ON activity.pid = blocking.pid
+    WHERE waiting.pid = %s AND waiting.wait_event_type = 'Lock'
+    ORDER BY blocking.pid
+"""
+
+
+class Blocker(NamedTuple):
+    """A session that holds a lock, or asked for it earlier. Only pg_read_all_stats sees what another role does."""
+
+    pid: int
+    """0 for a prepared transaction, which has no session."""
+    name: str
+    """Its application_name, or else what kind of process it is."""
+    age: int | None
+    """Seconds since its transaction began."""
+    statement_began_at: datetime | None
+
+    def __str__(self) -> str:
+        if not self.pid:
+            return "a prepared transaction (see pg_prepared_xacts)"
+        facts = [f"pid {self.pid} ({self.name or 'without a name'})"]
+        if self.age is not None:
+            facts.append(f"in a transaction for {self.age} s")
+        if self.statement_began_at is not None:
+            facts.append(f"last statement begun at {self.statement_began_at:%Y-%m-%d %H:%M:%S %Z}")
+        return ", ".join(facts)
+
+
+@contextmanager
+def blockers_of(connection: BaseDatabaseWrapper, *, every: float) -> Iterator[list[Blocker]]:
+    """Yield a list that is kept up to date, while the block runs, with who was last in this connection's way.
+
+    It is looked at every so many seconds by a thread with a connection of its own: a session that waits cannot look
+    itself, and once it has given up there is nothing to see. The list stays empty where this is impossible, as for
+    lack of connections.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        [pid] = cursor.fetchone()
+    found: list[Blocker] = []
+    is_over = Event()
+
+    def look() -> None:
+        observer = connections[connection.alias]  # Each thread has its own.
+        try:
+            with suppress(Error), observer.cursor() as cursor:
+                while not is_over.wait(every):
+                    cursor.execute(BLOCKERS, [pid])
+                    if rows := cursor.fetchall():
+                        found[:] = [Blocker(*row) for row in rows]
+        finally:
+            observer.close()
+
+    thread = Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield found
+    finally:
+        is_over.set()
+        thread.join()

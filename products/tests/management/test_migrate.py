@@ -1,0 +1,119 @@
+"""`manage.py migrate` while somebody reads the orders for long, and others place some."""
+
+import io
+import time
+
+import psycopg2
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from products.models import Order
+from products.tests.side_by_side import meanwhile, on_postgresql
+
+commits = pytest.mark.django_db(transaction=True)
+
+APP = "staticfiles"
+"""An app without migrations: for these tests it has one, which adds a column to products_order."""
+
+
+@pytest.fixture
+def a_migration(settings):
+    settings.MIGRATION_MODULES = {APP: "products.tests.management.made_up.migrations"}
+    yield
+    call_command("migrate", APP, "zero", verbosity=0)
+
+
+@pytest.fixture
+def reader(a_migration):
+    """A report that has read the orders, in a transaction that it leaves open."""
+    reader = psycopg2.connect(**connection.get_connection_params() | {"application_name": "report"})
+    reader.cursor().execute("SELECT count(*) FROM products_order WHERE payment_reference = 'secret'")
+    yield reader
+    reader.close()
+
+
+@pytest.fixture
+def place_order(alice, a_product):
+    """Place an order, and return the seconds that it took."""
+    mug = a_product(stock=1_000_000)
+
+    def place():
+        began = time.monotonic()
+        Order.objects.create(customer=alice, items=[(mug, 1)])
+        return time.monotonic() - began
+
+    place()
+    return place
+
+
+def migrated():
+    """Which parts of the migration are in the database: its table, its column, and that it is known as applied."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT to_regclass('made_up') IS NOT NULL, EXISTS (SELECT FROM pg_attribute WHERE attname = 'made_up' AND"
+            " attrelid = 'products_order'::regclass), EXISTS (SELECT FROM django_migrations WHERE app = %s)",
+            [APP],
+        )
+        return cursor.fetchone()
+
+
+@on_postgresql
+@commits
+def test_a_reader_in_the_way_of_a_migration_delays_it_and_hardly_any_order(reader, place_order):
+    said = io.StringIO()
+    migration = meanwhile(lambda: call_command("migrate", APP, verbosity=0, stderr=said))
+    leaves_at, seconds = time.monotonic() + 3, []
+
+    while time.monotonic() < leaves_at:
+        seconds.append(place_order())
+    still_migrating = migration.thread.is_alive()
+    reader.rollback()
+    while migration.thread.is_alive():
+        seconds.append(place_order())
+
+    assert still_migrating
+    assert migration.outcome() is None
+    assert migrated() == (True, True, True)
+    tries = said.getvalue().splitlines()
+    assert len(tries) >= 2
+    assert all(
+        f"{APP}.0001_a_column_of_orders got no lock in 0.3 s. In the way: pid {reader.info.backend_pid}"
+        " (report), in a transaction for " in line
+        for line in tries
+    )
+    # Who came right after a try waited for it, and nobody longer.
+    assert 0.1 < max(seconds) < 0.8
+
+
+@on_postgresql
+@commits
+def test_a_reader_who_stays_makes_the_migration_fail_with_nothing_half_done(reader):
+    with pytest.raises(CommandError) as failure:
+        call_command("migrate", APP, verbosity=0, lock_timeout=0.2, retry_for=0.5, stderr=io.StringIO())
+
+    sentence = str(failure.value)
+    assert failure.value.returncode == 1
+    assert migrated() == (False, False, False)
+    assert sentence.startswith(
+        f"{APP}.0001_a_column_of_orders got no lock in 0.2 s, although it was tried again for 0.5 s."
+        f" Nothing of it is left in the database. In the way: pid {reader.info.backend_pid} (report), in a transaction"
+    )
+    assert "secret" not in sentence
+    reader.rollback()
+
+
+@on_postgresql
+@commits
+def test_the_session_has_its_usual_lock_timeout_after_a_migration(a_migration):
+    call_command("migrate", APP, verbosity=0)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == ("1s",)
+
+
+@pytest.mark.parametrize("option", ["--lock-timeout=0", "--lock-timeout=soon", "--retry-for=-1", "--retry-for=nan"])
+def test_a_limit_that_is_none_is_refused(option):
+    with pytest.raises(CommandError, match=r"argument --(lock-timeout|retry-for)"):
+        call_command("migrate", option)
