@@ -39,10 +39,7 @@ DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u
 	chaos-parts chaos-feed chaos-webhooks chaos-table steady bench bench-quick bench-growth bench-path \
 	bench-profile bench-large bench-admin check openapi lock clean screenshots bench-import bench-cost image \
 	image-test image-scan image-push sbom deploy accessibility restore-drill previous-release-test scale-test \
-	bench-disk replica-drill
-	image-test image-scan image-push sbom deploy accessibility restore-drill months-drill previous-release-test scale-test \
-	bench-disk
-	bench-disk restart-drill
+	bench-disk replica-drill months-drill restart-drill
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
