@@ -180,8 +180,10 @@ restore-drill: install ## sell, back up meanwhile, restore and check, on SQLite 
 
 replica-drill: install ## sell with a replica that is behind, with and without positions, and kill it (SECONDS=10)
 	@$(NO_DATABASE) $(BIN)/python -m tests_http.replica_drill --seconds $(or $(SECONDS),10)
+
 months-drill: install ## split the events by month, delete a month and drop another, while orders are placed (EVENTS=200000)
 	@$(NO_DATABASE) $(BIN)/python -m tests_http.months_drill $(if $(EVENTS),--events $(EVENTS))
+
 restart-drill: install ## restart two servers behind nginx under 3,000 requests, of which none may fail (ROUNDS=4; needs nginx)
 	@if ! PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null; then \
 		echo "Skipped: nginx is not installed (apt-get install nginx-light)"; \

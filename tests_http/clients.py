@@ -17,6 +17,21 @@ Job = tuple[str | None, dict[str, Any]]
 NO_ANSWER = 0
 
 
+def ask(
+    address: Address, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str
+) -> tuple[int, http.client.HTTPMessage, str]:
+    """Send one request on a connection of its own; return (status, headers, text). `X_Y` is the header X-Y."""
+    connection = http.client.HTTPConnection(*address, timeout=30)
+    sent = {name.replace("_", "-"): value for name, value in headers.items()} | {"Content-Type": "application/json"}
+    if token:
+        sent["Authorization"] = f"Bearer {token}"
+    connection.request(method, path, body and json.dumps(body), sent)
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, answer.headers, text
+
+
 @dataclass(frozen=True)
 class Answer:
     """What became of one job. `status` is NO_ANSWER where the connection broke; `body` is the parsed JSON."""

@@ -3,7 +3,6 @@
 Each has a master, workers and a folder of figures of its own; nothing but the database connects them.
 """
 
-import http.client
 import json
 import secrets
 from collections import Counter
@@ -18,6 +17,7 @@ from django.contrib.auth.models import User
 from prometheus_client.parser import text_string_to_metric_families
 
 from products.models import ApiToken, Order
+from tests_http import clients
 from tests_http.server import Gunicorn
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,17 +34,9 @@ def machines() -> Iterator[tuple[Gunicorn, Gunicorn]]:
         yield one, other
 
 
-def ask(server, method, path, body=None, *, token=None, **headers):
-    """(status, headers, text) of the answer, on a connection of its own."""
-    connection = http.client.HTTPConnection(*server.address, timeout=30)
-    headers = {name.replace("_", "-"): value for name, value in headers.items()} | {"Content-Type": "application/json"}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
-    connection.request(method, path, body and json.dumps(body), headers)
-    answer = connection.getresponse()
-    text = answer.read().decode()
-    connection.close()
-    return answer.status, answer.headers, text
+def ask(server, *request, **named):
+    """(status, headers, text) of the answer."""
+    return clients.ask(server.address, *request, **named)
 
 
 def at_once(requests):

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from products.models import ApiToken, Product
 from products.tests.waiting import until
+from tests_http import clients
 from tests_http.server import Gunicorn
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,18 +33,11 @@ SAFE_LINE = re.compile(r"[ -~]+")
 NASTY = 'evil\n{"level":"CRITICAL"}\x1b[31m\u2028\u0085'
 
 
-def ask(server, method, path, body=None, *, token=None, **headers):
+def ask(server, *request, **named):
     """(status, text) of the answer, on a connection of its own: so that both workers get some."""
-    connection = http.client.HTTPConnection(*server.address, timeout=30)
-    headers = {name.replace("_", "-"): value for name, value in headers.items()}
-    headers |= {"Content-Type": "application/json", "X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
-    connection.request(method, path, body and json.dumps(body), headers)
-    answer = connection.getresponse()
-    text = answer.read().decode()
-    connection.close()
-    return answer.status, text
+    proxied = {"X_Forwarded_Proto": "https", "X_Forwarded_For": "203.0.113.9"}
+    status, _, text = clients.ask(server.address, *request, **named, **proxied)
+    return status, text
 
 
 def figures(server):

@@ -35,6 +35,15 @@ def past_months() -> list[Partition]:
     return [month for month in partitions.partitions(connection) if _is_past(month)]
 
 
+def drop_past_months() -> Iterator[tuple[Partition, int | MonthStays]]:
+    """Drop the months that are past; yield each with how many events it had, or with why it stays."""
+    for month in past_months():
+        try:
+            yield month, drop_month(month)
+        except MonthStays as reason:
+            yield month, reason
+
+
 def deleted_by_row(events: EventQuerySet) -> EventQuerySet:
     """Return those of these events that are deleted one by one: all, or those from before the months."""
     months = [month.start for month in partitions.partitions(connection) if month.start is not None]

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from products.db import partitions
 from products.db.partitions import CannotSplit
-from products.feed.months import MonthStays, drop_month, make_months, past_months
+from products.feed.months import MonthStays, drop_past_months, make_months
 from products.feed.sequencer import number_all_events
 
 
@@ -38,12 +38,12 @@ class Command(BaseCommand):
     def _drop(self) -> None:
         number_all_events()
         stay = False
-        for month in past_months():
-            try:
-                self.stdout.write(f"Dropped {month.table} with {drop_month(month)} events.")
-            except MonthStays as reason:
+        for month, result in drop_past_months():
+            if isinstance(result, MonthStays):
                 stay = True
-                self.stderr.write(f"{month.table} stays, as it {reason}.")
+                self.stderr.write(f"{month.table} stays, as it {result}.")
+            else:
+                self.stdout.write(f"Dropped {month.table} with {result} events.")
         if stay:
             raise CommandError("Not every month past its retention could be dropped.")
 

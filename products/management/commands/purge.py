@@ -53,11 +53,11 @@ class Command(BaseCommand):
     def _drop_months(self) -> int:
         """Drop the months of events that are past, if events are by month; return how many events those were."""
         dropped = 0
-        for month in months.past_months():
-            try:
-                dropped += months.drop_month(month)
-            except months.MonthStays as reason:
-                self.stderr.write(f"{month.table} stays, as it {reason}.")
+        for month, result in months.drop_past_months():
+            if isinstance(result, months.MonthStays):
+                self.stderr.write(f"{month.table} stays, as it {result}.")
+            else:
+                dropped += result
         return dropped
 
     def _make_months(self) -> None:
