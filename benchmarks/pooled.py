@@ -21,8 +21,7 @@ from benchmarks.cases import BY_NAME
 from benchmarks.load import Load, WrkNotFound, find_wrk, run_wrk
 from benchmarks.measurement import POSTGRES_SETTINGS, say
 from benchmarks.sample_data import Size
-from benchmarks.shop import PgBouncer, PgBouncerNotFound, Shop, find_pgbouncer
-from products.db.requirements import LIMITS
+from benchmarks.shop import LIMITS, PgBouncer, PgBouncerNotFound, Shop, find_pgbouncer
 from products.tests.postgres import PostgresServer
 from products.tests.postgres_binaries import NoPostgres
 
@@ -78,8 +77,7 @@ def limit_time(postgres: PostgresServer) -> None:
     """Give the role the limits of time that the shop asks for behind PgBouncer."""
     with closing(psycopg2.connect(postgres.url)) as connection:
         connection.autocommit = True
-        for name, value in LIMITS.items():
-            connection.cursor().execute(f"ALTER ROLE shop SET {name} = '{value}'")
+        connection.cursor().execute(LIMITS)
 
 
 def measure(shops: Sequence[ManyThreads], number: int, seconds: float) -> tuple[list[list[Load]], list[int]]:

@@ -1,5 +1,6 @@
 """The shop as a competitor: this checkout or another one, its database near or distant, with PgBouncer or without."""
 
+import configparser
 import json
 import os
 import secrets
@@ -28,6 +29,8 @@ SECRET = secrets.token_urlsafe(64)
 POOL_SIZE = 8
 """PgBouncer's connections to a database: one for each thread of the shop's two workers."""
 ROUND_TRIPS = 50
+LIMITS = (ROOT / "deploy" / "pgbouncer" / "limits.sql").read_text(encoding="utf-8")
+"""The shipped statements that give the role shop the limits of time that it needs behind PgBouncer."""
 
 
 class LatencyProxy:
@@ -69,27 +72,36 @@ def find_pgbouncer() -> str:
 
 
 class PgBouncer:
-    """A context manager: PgBouncer in transaction mode in front of all databases, listening on `address`.
+    """A context manager: PgBouncer as it is shipped, but in front of all databases, listening on `address`.
 
     `database` is the address of PostgreSQL, or the folder and port of its socket, and `pool_size` the most connections
-    to it.
+    to it. PostgreSQL has to trust it: the password is PgBouncer's own.
     """
 
     def __init__(self, database: Address, *, pool_size: int = POOL_SIZE) -> None:
         self.address: Address = ("127.0.0.1", free_port())
+        self.password = secrets.token_urlsafe(24)
         host, port = database
-        self.configuration = (
-            f"[databases]\n* = host={host} port={port} user=shop\n"
-            "[pgbouncer]\n"
-            f"listen_addr = {self.address[0]}\nlisten_port = {self.address[1]}\nunix_socket_dir =\n"
-            f"auth_type = any\npool_mode = transaction\ndefault_pool_size = {pool_size}\nmax_client_conn = 200\n"
+        self.configuration = configparser.ConfigParser(interpolation=None)
+        self.configuration.read(ROOT / "deploy" / "pgbouncer" / "pgbouncer.ini", encoding="utf-8")
+        self.configuration["databases"] = {"*": f"host={host} port={port}"}
+        self.configuration["pgbouncer"].update(
+            listen_addr=self.address[0], listen_port=str(self.address[1]), default_pool_size=str(pool_size)
         )
+
+    def url(self, database: str) -> str:
+        """Return the URL of a database, through PgBouncer."""
+        return "postgres://shop:{}@{}:{}/{}".format(self.password, *self.address, database)
 
     def __enter__(self) -> Self:
         program = find_pgbouncer()
         self.folder = Path(tempfile.mkdtemp(prefix="shop-pgbouncer-"))
         configuration, self.log = self.folder / "pgbouncer.ini", self.folder / "pgbouncer.log"
-        configuration.write_text(f"{self.configuration}logfile = {self.log}\n")
+        users = self.folder / "users"
+        users.write_text(f'"shop" "{self.password}"\n')
+        self.configuration["pgbouncer"].update(auth_file=str(users), logfile=str(self.log))
+        with configuration.open("w") as file:
+            self.configuration.write(file)
         user: dict[str, Any] = {}
         if os.getuid() == 0:  # PgBouncer refuses to run as root
             uid, gid = the_unprivileged()
@@ -115,11 +127,10 @@ class PgBouncer:
         return cpu_seconds(self.process.pid)
 
     def _wait_until_up(self) -> None:
-        host, port = self.address
         deadline = time.monotonic() + TIMEOUT
         while True:
             try:
-                with closing(psycopg2.connect(host=host, port=port, user="shop", dbname="postgres")):
+                with closing(psycopg2.connect(self.url("postgres"))):
                     return
             except psycopg2.OperationalError as error:
                 if self.process.poll() is not None or time.monotonic() > deadline:
@@ -158,7 +169,7 @@ class Shop(Competitor):
         self.name, self.title = name, title
         self.checkout, self.python = checkout, python
         self.pgbouncer = pgbouncer
-        self.database_address = pgbouncer.address if pgbouncer else database_address
+        self.database_address = database_address
         super().__init__(postgres, folder, database=database)
 
     def environment(self) -> dict[str, str]:
@@ -183,7 +194,7 @@ class Shop(Competitor):
         if self.database_address:
             values["DATABASE_URL"] = "postgres://shop@{}:{}/{}".format(*self.database_address, self.database)
         if self.pgbouncer:
-            values["BEHIND_PGBOUNCER"] = "true"
+            values |= {"DATABASE_URL": self.pgbouncer.url(self.database), "BEHIND_PGBOUNCER": "true"}
         return values
 
     def home(self) -> Path:

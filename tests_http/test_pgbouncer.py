@@ -1,4 +1,7 @@
-"""The shop through PgBouncer: more threads than connections. `make scale-test` measures the same for longer."""
+"""The shop through PgBouncer with the shipped configuration: more threads than connections.
+
+`make scale-test` measures the same for longer.
+"""
 
 import urllib.request
 from collections import Counter
@@ -8,8 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from benchmarks.shop import PgBouncer, PgBouncerNotFound, find_pgbouncer
-from products.db.requirements import LIMITS
+from benchmarks.shop import LIMITS, PgBouncer, PgBouncerNotFound, find_pgbouncer
 from products.models import Order
 from products.tests.side_by_side import on_postgresql
 from tests_http.clients import place_all
@@ -22,28 +24,25 @@ THREADS, POOL_SIZE = 20, 5
 def pgbouncer():
     """PgBouncer in front of the tests' database, whose role has the limits of time there."""
     place = connection.settings_dict
-    if place["PASSWORD"]:
-        pytest.skip("the tests' PostgreSQL wants a password, which this PgBouncer is not given")
+    if place["PASSWORD"] or place["USER"] != "shop":
+        pytest.skip("the tests' PostgreSQL does not trust the role shop, for which PgBouncer is set up")
     try:
         find_pgbouncer()
     except PgBouncerNotFound as missing:
         pytest.skip(str(missing))
     with connection.cursor() as cursor:
-        for name, value in LIMITS.items():
-            cursor.execute(f"ALTER ROLE {place['USER']} IN DATABASE {place['NAME']} SET {name} = '{value}'")
+        cursor.execute(LIMITS.replace("ROLE shop", f"ROLE shop IN DATABASE {place['NAME']}"))
     with PgBouncer((place["HOST"], int(place["PORT"] or 5432)), pool_size=POOL_SIZE) as pgbouncer:
         yield pgbouncer
     with connection.cursor() as cursor:
-        cursor.execute(f"ALTER ROLE {place['USER']} IN DATABASE {place['NAME']} RESET ALL")
+        cursor.execute(f"ALTER ROLE shop IN DATABASE {place['NAME']} RESET ALL")
 
 
 @on_postgresql
 @pytest.mark.django_db(transaction=True)
 def test_many_threads_order_on_few_connections_without_an_error(pgbouncer, a_product, tokens):
     mug = a_product(stock=1_000)
-    url = "postgres://{}@{}:{}/{}".format(
-        connection.settings_dict["USER"], *pgbouncer.address, connection.settings_dict["NAME"]
-    )
+    url = pgbouncer.url(connection.settings_dict["NAME"])
     order = (None, {"product": mug.pk, "quantity": 1})
 
     with (

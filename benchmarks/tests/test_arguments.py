@@ -90,7 +90,7 @@ def test_the_shop_is_told_that_it_is_behind_pgbouncer_and_its_migrations_are_not
 
     served, migrated = shop.server_environment(), shop.environment()
     assert served["BEHIND_PGBOUNCER"] == "true"
-    assert served["DATABASE_URL"] == f"postgres://shop@127.0.0.1:{pgbouncer.address[1]}/bench_pgbouncer"
+    assert served["DATABASE_URL"] == pgbouncer.url("bench_pgbouncer")
     assert "BEHIND_PGBOUNCER" not in migrated
     assert migrated["DATABASE_URL"] == "postgres://shop@%2Ftmp%2Fcluster/bench_pgbouncer"
 
@@ -98,7 +98,7 @@ def test_the_shop_is_told_that_it_is_behind_pgbouncer_and_its_migrations_are_not
 def test_pgbouncer_reaches_a_distant_database_through_the_proxy():
     direct, distant = PgBouncer(("/tmp/cluster", 5432)), PgBouncer(("127.0.0.1", 1234), pool_size=5)
 
-    assert "host=/tmp/cluster port=5432 " in direct.configuration
-    assert "host=127.0.0.1 port=1234 " in distant.configuration
-    assert "default_pool_size = 5\n" in distant.configuration
-    assert "pool_mode = transaction" in direct.configuration
+    assert dict(direct.configuration["databases"]) == {"*": "host=/tmp/cluster port=5432"}
+    assert dict(distant.configuration["databases"]) == {"*": "host=127.0.0.1 port=1234"}
+    assert distant.configuration["pgbouncer"]["default_pool_size"] == "5"
+    assert direct.configuration["pgbouncer"]["pool_mode"] == "transaction"

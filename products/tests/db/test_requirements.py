@@ -233,9 +233,12 @@ def test_without_pgbouncer_limits_are_the_operators_choice(db):
     assert unmet_by_requests(connection) == []
 
 
-def test_the_documented_statements_set_each_limit_for_the_next_connection():
+def test_the_documented_and_shipped_statements_set_each_limit_for_the_next_connection():
     page = (ROOT / "docs" / "operations" / "pgbouncer.md").read_text(encoding="utf-8")
+    shipped = (ROOT / "deploy" / "pgbouncer" / "limits.sql").read_text(encoding="utf-8")
     statements = re.findall(r"^ *(ALTER ROLE .*;)$", page, flags=re.MULTILINE)
+    assert re.findall(r"^(ALTER ROLE .*;)$", shipped, flags=re.MULTILINE) == statements
+
     with PostgresServer() as server:
         with closing(psycopg2.connect(server.url)) as owner:
             owner.autocommit = True
