@@ -1,5 +1,6 @@
 """What deploys the shop, in Kubernetes, by Compose or under systemd, is complete and asks for what there is."""
 
+import configparser
 import json
 import re
 import shutil
@@ -14,6 +15,7 @@ import yaml
 from django.core.management import get_commands
 
 from products.api import urls as api
+from shop.db import url
 from shop.tests.test_configuration_docs import code, rows
 from shop.tests.test_settings import PRODUCTION, settings_with
 
@@ -23,7 +25,6 @@ BASE = DEPLOY / "k8s" / "base"
 TERRAFORM = DEPLOY / "terraform"
 OVERLAYS = ["staging", "production"]
 RENDER = [["kubectl", "kustomize"], ["kustomize", "build"]]
-COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 # What the third-party operators' own schemas require, to which the manifests were held once.
 OPERATORS = {
     "ExternalSecret": {"refreshInterval", "secretStoreRef", "target", "data"},
@@ -37,6 +38,15 @@ CONFINED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "
 WORKERS = {"shop-number-events": 1, "shop-send-webhooks": 9, "shop-send-mail-notices": 1}
 RESERVED = 3
 """Connections that PostgreSQL keeps for superusers, of the 100 that it has by default."""
+
+
+def compose(**variables):
+    """Return what compose.yaml comes to, with the variables that Compose puts into it."""
+    text = (ROOT / "compose.yaml").read_text()
+    return yaml.safe_load(re.sub(r"\$\{(\w+):-([^}]*)\}", lambda part: variables.get(part[1], part[2]), text))
+
+
+COMPOSE = compose()
 
 
 @pytest.fixture(scope="module", params=OVERLAYS)
@@ -240,8 +250,10 @@ def test_compose_starts_each_service_after_what_it_needs():
 
     assert needs == {
         "database": {},
+        "limits": {"database": {"condition": "service_healthy"}},
+        "pgbouncer": {"limits": {"condition": "service_completed_successfully"}},
         "migrate": {"database": {"condition": "service_healthy"}},
-        "shop": after_the_migration,
+        "shop": after_the_migration | {"pgbouncer": {"condition": "service_healthy", "required": False}},
         "number_events": after_the_migration,
         "webhooks": after_the_migration,
         "mail": after_the_migration,
@@ -250,8 +262,14 @@ def test_compose_starts_each_service_after_what_it_needs():
     }
     assert services["shop"]["deploy"] == {"replicas": 2}
     # The image's check asks a server, which the others are not.
-    workers = [service for name, service in services.items() if name not in ("database", "shop", "proxy")]
+    workers = [service for name, service in services.items() if service["image"] == "shop" and name != "shop"]
     assert {str(worker["healthcheck"]) for worker in workers} == {"{'disable': True}"}
+
+
+def mounted_secrets(service, compose=COMPOSE):
+    """Return {name in /run/secrets: file} of a service."""
+    secrets = [{"source": each, "target": each} if isinstance(each, str) else each for each in service["secrets"]]
+    return {secret["target"]: compose["secrets"][secret["source"]]["file"] for secret in secrets}
 
 
 def test_compose_confines_the_shop_and_gives_it_secrets_as_files():
@@ -261,11 +279,71 @@ def test_compose_confines_the_shop_and_gives_it_secrets_as_files():
         environment = service["environment"]
         files = {path.removeprefix("/run/secrets/") for name, path in environment.items() if name.endswith("_FILE")}
 
-        assert (service["read_only"], service["cap_drop"], service["tmpfs"]) == (True, ["ALL"], ["/tmp"])
         assert unknown(environment) == set()
         assert {name.removesuffix("_FILE") for name in environment} >= REQUIRED - {"DEBUG"}  # which the image sets
-        assert files == set(service["secrets"]) <= set(COMPOSE["secrets"])
+        assert files == set(mounted_secrets(service))
     assert len(ours) == 6
+    for service in [*ours, COMPOSE["services"]["pgbouncer"], COMPOSE["services"]["limits"]]:
+        assert (service["read_only"], service["cap_drop"], service["tmpfs"]) == (True, ["ALL"], ["/tmp"])
+        assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+@pytest.mark.parametrize(("behind", "file"), [("false", "database_url"), ("true", "pgbouncer_url")])
+def test_compose_lets_the_servers_alone_go_through_pgbouncer(behind, file):
+    chosen = compose(BEHIND_PGBOUNCER=behind)
+    ours = {name: service for name, service in chosen["services"].items() if service["image"] == "shop"}
+
+    urls = {name: mounted_secrets(service, chosen)["database_url"] for name, service in ours.items()}
+    told = {name: service["environment"].get("BEHIND_PGBOUNCER") for name, service in ours.items()}
+
+    assert urls == dict.fromkeys(ours, "./secrets/database_url") | {"shop": f"./secrets/{file}"}
+    assert told == dict.fromkeys(ours) | {"shop": behind == "true"}
+    # Compose refuses to start a service that requires one of a profile that is not chosen.
+    assert chosen["services"]["shop"]["depends_on"]["pgbouncer"]["required"] is (behind == "true")
+    assert [name for name, each in chosen["services"].items() if each.get("profiles") == ["pgbouncer"]] == [
+        "pgbouncer",
+        "limits",
+    ]
+
+
+def test_the_secrets_of_compose_are_made_as_its_first_lines_say(tmp_path):
+    lines = re.findall(r"^#   (.*)$", (ROOT / "compose.yaml").read_text(), flags=re.MULTILINE)
+    script = "\n".join(re.sub(r"^(cd ..) && .*docker compose .*", r"\1", line) for line in lines)
+
+    subprocess.run(["sh", "-euc", script], cwd=tmp_path, check=True)
+
+    made = {f"./{path.relative_to(tmp_path)}": path.read_text().strip() for path in tmp_path.glob("secrets/*")}
+    password = made["./secrets/database_password"]
+    direct, pooled = (url.parse(made[f"./secrets/{name}"]) for name in ("database_url", "pgbouncer_url"))
+    assert set(made) == {secret["file"] for secret in COMPOSE["secrets"].values()}
+    assert made["./secrets/pgbouncer_users"] == f'"shop" "{password}"'
+    assert pooled == direct | {"HOST": "pgbouncer", "PORT": 6432}
+    assert (direct["HOST"], direct["USER"], direct["NAME"], direct["PASSWORD"]) == (
+        "database",
+        "shop",
+        "shop",
+        password,
+    )
+
+
+def test_pgbouncer_is_reached_and_finds_its_users_where_compose_says():
+    service = COMPOSE["services"]["pgbouncer"]
+    shipped = configparser.ConfigParser(interpolation=None)
+    shipped.read(DEPLOY / "pgbouncer" / "pgbouncer.ini")
+
+    assert dict(shipped["databases"]) == {"shop": "host=database port=5432"}
+    assert f"--port={shipped['pgbouncer']['listen_port']}" in service["healthcheck"]["test"]
+    assert shipped["pgbouncer"]["listen_port"] == "6432"
+    assert shipped["pgbouncer"]["auth_file"].removeprefix("/run/secrets/") in service["secrets"]
+    assert int(shipped["pgbouncer"]["max_client_conn"]) < service["ulimits"]["nofile"]
+
+
+def test_each_file_that_compose_mounts_is_there():
+    mounts = [volume for each in COMPOSE["services"].values() for volume in each.get("volumes", [])]
+    files = {volume.partition(":")[0] for volume in mounts if volume.startswith("./deploy/")}
+
+    assert files == {"./deploy/nginx/shop.conf", "./deploy/pgbouncer/pgbouncer.ini", "./deploy/pgbouncer/limits.sql"}
+    assert [file for file in files if not (ROOT / file).is_file()] == []
 
 
 def test_the_units_of_systemd_set_known_variables():
