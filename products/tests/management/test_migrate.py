@@ -6,10 +6,10 @@ import time
 import psycopg2
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 
 from products.models import Order
-from products.tests.side_by_side import meanwhile, on_postgresql
+from products.tests.side_by_side import just_before, meanwhile, on_postgresql
 
 commits = pytest.mark.django_db(transaction=True)
 
@@ -101,6 +101,31 @@ def test_a_reader_who_stays_makes_the_migration_fail_with_nothing_half_done(read
     )
     assert "secret" not in sentence
     reader.rollback()
+
+
+@on_postgresql
+@commits
+def test_a_migration_that_meets_a_deadlock_is_tried_again(a_migration):
+    def read_orders_and_make_the_same_table():
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = 0")
+            cursor.execute("SET LOCAL deadlock_timeout = '1min'")  # so that PostgreSQL ends the migration instead
+            cursor.execute("SELECT count(*) FROM products_order")
+            cursor.execute("CREATE TABLE made_up ()")
+            transaction.set_rollback(True)
+
+    others, said = [], io.StringIO()
+
+    def get_in_the_way():
+        others.append(meanwhile(read_orders_and_make_the_same_table))
+        assert others[0].waits()
+
+    with just_before("ALTER TABLE products_order ADD", get_in_the_way):
+        call_command("migrate", APP, verbosity=0, lock_timeout=10, retry_for=0.5, stderr=said)
+
+    assert f"{APP}.0001_a_column_of_orders met a deadlock. In the way: " in said.getvalue()
+    assert others[0].outcome() is None
+    assert migrated() == (True, True, True)
 
 
 @on_postgresql
