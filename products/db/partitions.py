@@ -66,7 +66,16 @@ REFERENCES = f"""
         END IF;
         RETURN NULL;
     END $$;
+    CREATE TRIGGER {EVENTS}_is_free AFTER DELETE ON {EVENTS}
+        FOR EACH ROW EXECUTE FUNCTION products_event_is_free();
 """  # noqa: S608 - our own names
+REFERENCES += "".join(
+    f"""
+    CREATE TRIGGER {table}_event_exists AFTER INSERT OR UPDATE OF event_id ON {table}
+        FOR EACH ROW EXECUTE FUNCTION products_event_exists();
+    """
+    for table in REFERRING
+)
 
 
 class CannotSplit(Exception):
@@ -296,15 +305,6 @@ def _swap(connection: BaseDatabaseWrapper, cursor: CursorWrapper, end: datetime)
     cursor.execute(f"ALTER TABLE {DEFAULT} OWNER TO {owner}")
     cursor.execute(f"ALTER TABLE {former} DROP CONSTRAINT {former}_at")
     cursor.execute(REFERENCES)
-    for table in REFERRING:
-        cursor.execute(
-            f"CREATE TRIGGER {table}_event_exists AFTER INSERT OR UPDATE OF event_id ON {table} "
-            "FOR EACH ROW EXECUTE FUNCTION products_event_exists()"
-        )
-    cursor.execute(
-        f"CREATE TRIGGER {EVENTS}_is_free AFTER DELETE ON {EVENTS} "
-        "FOR EACH ROW EXECUTE FUNCTION products_event_is_free()"
-    )
     triggers.install_on_events(connection)
 
 
