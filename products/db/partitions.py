@@ -15,7 +15,7 @@ from django.db.backends.utils import CursorWrapper
 
 from products.db import triggers
 from products.db.retry import atomic_with_retry
-from products.db.triggers import EVENTS, FEED, ORDERS
+from products.db.triggers import EVENTS, FEED, FROM_PARTITIONS, ORDERS
 
 Result = TypeVar("Result")
 
@@ -37,9 +37,8 @@ MARGIN = timedelta(days=7)
 
 NEW_KEY, BEFORE = f"{EVENTS}_id_at", "events_before_the_months"
 
-PARTITIONS = """
-    SELECT relname, pg_get_expr(relpartbound, pg_class.oid), pg_total_relation_size(pg_class.oid)
-    FROM pg_class JOIN pg_inherits ON inhrelid = pg_class.oid WHERE inhparent = to_regclass(%s)
+PARTITIONS = f"""
+    SELECT relname, pg_get_expr(relpartbound, pg_class.oid), pg_total_relation_size(pg_class.oid) {FROM_PARTITIONS}
 """
 BOUND = re.compile(r"FROM \((?:MINVALUE|'(?P<start>[^']+)')\) TO \('(?P<end>[^']+)'\)")
 

@@ -17,6 +17,9 @@ MOVEMENTS, EVENTS = "products_stockmovement", "products_event"
 FEED = "products_feedentry"
 ORDERS, LINES = "products_order", "products_orderline"
 SHIPMENTS = "products_shipment"
+FROM_PARTITIONS = "FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = to_regclass(%s)"
+"""The partitions of a table, each as its row of pg_class."""
+
 WRITTEN_ONCE = (
     "products_cancellation",
     "products_return",
@@ -390,9 +393,7 @@ def _no_truncate(law_of: str, table: str) -> str:
 
 def _partitions_of(connection: BaseDatabaseWrapper, table: str) -> list[str]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT relname FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = to_regclass(%s)", [table]
-        )
+        cursor.execute(f"SELECT relname {FROM_PARTITIONS}", [table])
         return [name for (name,) in cursor.fetchall()]
 
 
