@@ -10,6 +10,7 @@ from pathlib import Path
 from django.conf import global_settings
 
 from products import currencies
+from products.db import replica as replicas  # A capital name would be a setting.
 from shop import email_url
 from shop.db import engines, url
 from shop.env import Environment
@@ -151,7 +152,7 @@ if replica:
     if database["ENGINE"] == url.SQLITE:
         env.add_error("DATABASE_REPLICA_URL is for PostgreSQL, and DATABASE_URL names SQLite; remove it.")
     replica = engines.postgresql(replica, statement_timeout=statement_timeout, behind_pgbouncer=behind_pgbouncer)
-    DATABASES["replica"] = replica | {"CONN_MAX_AGE": conn_max_age, "TEST": {"MIRROR": "default"}}
+    DATABASES[replicas.REPLICA] = replica | {"CONN_MAX_AGE": conn_max_age, "TEST": {"MIRROR": "default"}}
     DATABASE_ROUTERS = ["shop.db.replica.ReplicaRouter"]
     MIDDLEWARE.insert(MIDDLEWARE.index("shop.middleware.ApiMiddleware") + 1, "shop.middleware.ReplicaMiddleware")
 
