@@ -23,8 +23,11 @@ BREAKING_SQL = re.compile(
 
 
 def breaking_changes(migration: Migration, state: ProjectState) -> list[str]:
-    """Return a sentence for each change of the database that breaks the running release. `state` is the one before."""
-    return list(_walk(migration.operations, migration.app_label, state.clone(), frozenset(_columns(state))))
+    """Return a sentence for each change of the database that breaks the running release.
+
+    `state` is the one before the migration, and the one after it when this returns.
+    """
+    return list(_walk(migration.operations, migration.app_label, state, frozenset(_columns(state))))
 
 
 def _walk(

@@ -1,3 +1,4 @@
+from functools import cache
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -15,6 +16,7 @@ EXEMPT = {
 """Migrations that are accepted although they would break a running release, each with the reason."""
 
 
+@cache
 def refused_migrations() -> dict[str, list[str]]:
     """Return the breaking changes of each migration that has any, also of exempt ones: {name: sentences}."""
     graph = MigrationLoader(None).graph
@@ -22,9 +24,10 @@ def refused_migrations() -> dict[str, list[str]]:
     state, refused = ProjectState(), {}
     for key in graph.forwards_plan(newest):
         migration = graph.nodes[key]
-        if key[0] == APP and (changes := breaking_changes(migration, state)):
+        if key[0] != APP:
+            state = migration.mutate_state(state, preserve=False)
+        elif changes := breaking_changes(migration, state):
             refused[key[1]] = changes
-        state = migration.mutate_state(state, preserve=False)
     return refused
 
 

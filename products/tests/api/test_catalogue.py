@@ -12,6 +12,7 @@ from django.utils.http import urlencode
 
 from products.api.schemas.products import ORDERINGS
 from products.models import Category, Product
+from products.tests.large_catalogue import insert_products
 
 pytestmark = pytest.mark.django_db
 
@@ -202,9 +203,7 @@ ROWS = int(os.environ.get("CATALOGUE_ROWS", "3000"))
 
 @pytest.mark.parametrize("ordering", ["name", "-price"])
 def test_pages_visit_each_of_thousands_of_ties_once_forward_and_backward(api, alice, ordering):
-    Product.objects.bulk_create(
-        (Product(sku=f"T-{number}", name="Tie", price=number // 10_000) for number in range(ROWS)), batch_size=5_000
-    )
+    insert_products(Product(sku=f"T-{number}", name="Tie", price=number // 10_000) for number in range(ROWS))
     client = api(alice)
 
     forward = walk(client, f"/api/products?limit=100&ordering={ordering}", "next")
@@ -228,8 +227,7 @@ def test_a_page_far_in_costs_what_the_first_one_does(api, alice):
     if connection.vendor != "postgresql":
         pytest.skip("reads PostgreSQL's plans; SQLite's do not tell their cost")
     rows, pages = (ROWS, 2_000) if ROWS >= 100_000 else (5_000, 100)
-    made = (Product(sku=f"T-{n}", name=f"N {n % 9}", price=n % 9) for n in range(rows))
-    Product.objects.bulk_create(made, batch_size=5_000)
+    insert_products(Product(sku=f"T-{n}", name=f"N {n % 9}", price=n % 9) for n in range(rows))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE products_product")
 
@@ -260,7 +258,7 @@ def _plan_of_the_list(client, path: str) -> tuple[str, int]:
 def test_search_goes_by_its_index(alice):
     if connection.vendor != "postgresql":
         pytest.skip("reads PostgreSQL's plans; SQLite looks at every row")
-    Product.objects.bulk_create(Product(sku=f"T-{n}", name=f"Product number {n}", price=1) for n in range(20_000))
+    insert_products(Product(sku=f"T-{n}", name=f"Product number {n}", price=1) for n in range(20_000))
     with connection.cursor() as cursor:
         # What was just inserted waits beside the index, and would make it look dear until a vacuum comes by.
         cursor.execute("SELECT gin_clean_pending_list('products_by_search_text')")
@@ -364,7 +362,7 @@ def test_a_detail_that_is_wrong_is_refused_with_the_place(api, staff, body, poin
 def test_each_look_up_goes_by_its_index(api, alice, query, index):
     if connection.vendor != "postgresql":
         pytest.skip("reads PostgreSQL's plans; SQLite's do not tell their cost")
-    Product.objects.bulk_create(Product(sku=f"T-{n}", name="N", price=1, tags=[f"t{n}"]) for n in range(20_000))
+    insert_products(Product(sku=f"T-{n}", name="N", price=1, tags=[f"t{n}"]) for n in range(20_000))
     with connection.cursor() as cursor:
         cursor.execute("SELECT gin_clean_pending_list('products_by_tag')")
         cursor.execute("ANALYZE products_product")
@@ -377,7 +375,7 @@ def test_each_look_up_goes_by_its_index(api, alice, query, index):
 def test_the_lines_of_an_order_find_their_products_by_an_index(alice):
     if connection.vendor != "postgresql":
         pytest.skip("reads PostgreSQL's plans; SQLite's do not tell their cost")
-    Product.objects.bulk_create(Product(sku=f"T-{n}", name="N", price=1) for n in range(20_000))
+    insert_products(Product(sku=f"T-{n}", name="N", price=1) for n in range(20_000))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE products_product")
     with CaptureQueriesContext(connection) as captured:
