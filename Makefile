@@ -83,7 +83,7 @@ APART := tests_http chaos products/tests/browser products/tests/test_postgres.py
 TOGETHER := products shop benchmarks $(APART:%=--ignore=%)
 # What has nothing to do with the database, or starts its own, is tested once.
 ONLY_ON_SQLITE := chaos/tests/test_auditor.py chaos/tests/test_plan.py chaos/tests/test_report.py \
-	products/tests/test_postgres.py tests_http/test_ambiguous_requests.py tests_http/test_generated_clients.py \
+	products/tests/models/test_sku_characters.py products/tests/test_postgres.py tests_http/test_ambiguous_requests.py tests_http/test_generated_clients.py \
 	tests_http/test_image.py tests_http/test_nginx.py tests_http/test_prefix.py tests_http/test_proxy_headers.py tests_http/test_slow_clients.py \
 	tests_http/test_systemd.py
 ONLY_ON_POSTGRES := benchmarks chaos/tests/test_docs.py chaos/tests/test_proxy.py products/tests/api/test_schema.py \

@@ -430,8 +430,10 @@ def _existing_columns(connection: BaseDatabaseWrapper, table: str, columns: Iter
 
 
 def _columns_of(connection: BaseDatabaseWrapper, table: str) -> set[str]:
+    # Django's get_table_description() parses the table's whole SQL on SQLite, for the collations: 40 ms.
     with connection.cursor() as cursor:
-        return {column.name for column in connection.introspection.get_table_description(cursor, table)}
+        cursor.execute(f"SELECT * FROM {table} LIMIT 0")  # noqa: S608 - one of the tables of this module
+        return {column[0] for column in cursor.description}
 
 
 def _tables_of(connection: BaseDatabaseWrapper) -> set[str]:
