@@ -12,6 +12,7 @@ COVERAGE := 95
 PYTEST := $(BIN)/python -m pytest
 MEASURED := --cov --cov-append --cov-report=
 NO_DATABASE := env -u DATABASE_URL -u DATABASE_URL_FILE
+POSTGRES := $(BIN)/python -m products.tests.postgres
 
 # Without this machine's own indexes, so that hashes are PyPI's and no local address gets into a lock.
 LOCK := env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \
@@ -76,16 +77,22 @@ test: ## pass every test on SQLite and on PostgreSQL, and require the coverage
 	@$(MAKE) --no-print-directory test-postgres
 	@$(MAKE) --no-print-directory coverage
 
-# Tests that start servers, kill them and look at the clock have the machine to themselves; the others share it. Those
-# are named by their folders, because pytest collects what testpaths names even if it is to be ignored.
-APART := tests_http chaos products/tests/browser products/tests/test_postgres.py \
-	shop/tests/test_db_timeouts.py
+# Most tests run two at a time. Those that start servers and browsers do so file by file, and those that kill servers, or
+# look at the clock, have the machine to themselves. The others are named by their folders, because pytest collects what
+# testpaths names even if it is to be ignored.
+ALONE := chaos shop/tests/test_db_timeouts.py tests_http/test_database_faults.py tests_http/test_months_drill.py \
+	tests_http/test_restarts.py tests_http/test_restore_drill.py tests_http/test_slow_clients.py \
+	tests_http/test_under_load.py
+SERVERS := products/tests/browser products/tests/test_postgres.py \
+	$(filter-out $(ALONE),$(wildcard tests_http/test_*.py))
+APART := $(ALONE) $(SERVERS)
 TOGETHER := products shop benchmarks $(APART:%=--ignore=%)
 # What has nothing to do with the database, or starts its own, is tested once.
 ONLY_ON_SQLITE := chaos/tests/test_auditor.py chaos/tests/test_plan.py chaos/tests/test_report.py \
-	products/tests/models/test_sku_characters.py products/tests/test_postgres.py tests_http/test_ambiguous_requests.py tests_http/test_generated_clients.py \
-	tests_http/test_image.py tests_http/test_nginx.py tests_http/test_prefix.py tests_http/test_proxy_headers.py tests_http/test_slow_clients.py \
-	tests_http/test_systemd.py
+	products/tests/models/test_sku_characters.py products/tests/test_postgres.py \
+	tests_http/test_ambiguous_requests.py tests_http/test_generated_clients.py tests_http/test_image.py \
+	tests_http/test_nginx.py tests_http/test_prefix.py tests_http/test_proxy_headers.py \
+	tests_http/test_slow_clients.py tests_http/test_systemd.py
 ONLY_ON_POSTGRES := benchmarks chaos/tests/test_docs.py chaos/tests/test_proxy.py products/tests/api/test_schema.py \
 	products/tests/browser products/tests/db/test_compatibility.py products/tests/security/test_https_only.py \
 	products/tests/test_adr_docs.py shop/tests/test_configuration_docs.py shop/tests/test_db_timeouts.py \
@@ -95,13 +102,18 @@ ONLY_ON_POSTGRES := benchmarks chaos/tests/test_docs.py chaos/tests/test_proxy.p
 	shop/tests/test_settings.py shop/tests/test_starts.py shop/tests/test_static_files.py \
 	tests_http/test_database_faults.py tests_http/test_pgbouncer.py tests_http/test_schemathesis.py \
 	tests_http/test_two_machines.py tests_http/test_watched.py
+TWO := --numprocesses 2
+FILES := --numprocesses 2 --dist loadfile
+NOT_ON_SQLITE := $(ONLY_ON_POSTGRES:%=--ignore=%)
+NOT_ON_POSTGRES := $(ONLY_ON_SQLITE:%=--ignore=%)
 
 test-sqlite: install clients ## pass every test on SQLite (ARGS='-k cart' picks some)
 ifdef ARGS
 	@$(NO_DATABASE) $(PYTEST) $(ARGS)
 else
-	@$(NO_DATABASE) $(PYTEST) --numprocesses 2 $(ONLY_ON_POSTGRES:%=--ignore=%) $(filter-out $(ONLY_ON_POSTGRES),$(TOGETHER))
-	@$(NO_DATABASE) $(PYTEST) $(ONLY_ON_POSTGRES:%=--ignore=%) $(filter-out $(ONLY_ON_POSTGRES),$(APART))
+	@$(NO_DATABASE) $(PYTEST) $(TWO) $(NOT_ON_SQLITE) $(filter-out $(ONLY_ON_POSTGRES),$(TOGETHER))
+	@$(NO_DATABASE) $(PYTEST) $(FILES) $(NOT_ON_SQLITE) $(filter-out $(ONLY_ON_POSTGRES),$(SERVERS))
+	@$(NO_DATABASE) $(PYTEST) $(NOT_ON_SQLITE) $(filter-out $(ONLY_ON_POSTGRES),$(ALONE))
 endif
 
 test-postgres: install ## pass every test on PostgreSQL: DATABASE_URL's, the system's, or a wheel's (ARGS as above)
@@ -109,9 +121,9 @@ ifdef ARGS
 	@$(BIN)/python -m products.tests.postgres $(PYTEST) $(ARGS)
 else
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m products.tests.postgres $(PYTEST) $(MEASURED) --numprocesses 2 $(TOGETHER)
-	@$(BIN)/python -m products.tests.postgres $(PYTEST) $(MEASURED) $(ONLY_ON_SQLITE:%=--ignore=%) \
-		$(filter-out $(ONLY_ON_SQLITE),$(APART))
+	@$(POSTGRES) $(PYTEST) $(MEASURED) $(TWO) $(NOT_ON_POSTGRES) $(TOGETHER)
+	@$(POSTGRES) $(PYTEST) $(MEASURED) $(FILES) $(NOT_ON_POSTGRES) $(filter-out $(ONLY_ON_SQLITE),$(SERVERS))
+	@$(POSTGRES) $(PYTEST) $(MEASURED) $(NOT_ON_POSTGRES) $(filter-out $(ONLY_ON_SQLITE),$(ALONE))
 endif
 
 # coverage's own total mixes lines and branches, so the branches are looked at once more alone.
