@@ -16,4 +16,5 @@ def insert_products(products: Iterable[Product]) -> None:
     made = list(products)
     for product in made:
         product.search_text = searchable(product.name, product.sku, "")
-    QuerySet(Product).bulk_create(made, batch_size=5_000)
+    products_as_they_are: QuerySet[Product, Product] = QuerySet(Product)
+    products_as_they_are.bulk_create(made, batch_size=5_000)
