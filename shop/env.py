@@ -23,6 +23,11 @@ BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0
 
 PERCENTAGE = r"[a-z][a-z0-9_-]{0,29}:[0-9]{1,3}(\.[0-9]{1,3})?"
 
+A_POSTGRESQL = (
+    "postgres://user:password@host:5432/name, with %40 for an @ in the password (for several hosts,"
+    " postgres://user:password@one:5432,other:5432/name?target_session_attrs=read-write)"
+)
+
 METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 """The directory of the processes' metrics files. Not a setting: gunicorn's master sets it for prometheus_client."""
 
@@ -119,14 +124,12 @@ class Environment:
 
     def database(self, name: str, *, default: str, required: bool) -> dict[str, Any]:
         """Read a database URL; return an entry for Django's DATABASES."""
-        expected = (
-            "postgres://user:password@host:5432/name, with %40 for an @ in the password, or sqlite:////path/to/file"
-        )
+        expected = f"{A_POSTGRESQL}, or sqlite:////path/to/file"
         return url.parse(self._read(name, default, _parse_database_url, expected, required=required, secret=True))
 
     def optional_database(self, name: str) -> dict[str, Any] | None:
         """Read the URL of a PostgreSQL; return None if the variable is not set."""
-        expected = "postgres://user:password@host:5432/name, with %40 for an @ in the password, or remove it"
+        expected = f"{A_POSTGRESQL}, or remove it"
         text = self._read(name, "", _parse_postgresql_url, expected, secret=True)
         return url.parse(text) if text else None
 

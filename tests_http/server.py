@@ -16,6 +16,7 @@ from urllib.parse import quote
 from django.db import connection
 
 from products.tests.postgres import free_port
+from shop.db.url import location
 
 PATIENCE = 20  # seconds for a start or a stop
 ROOT = Path(__file__).resolve().parents[1]
@@ -145,6 +146,5 @@ def url_of_the_test_database() -> str:
     database = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{Path(database['NAME']).resolve()}"
-    words = [quote(str(database[name]), safe="") for name in ("USER", "PASSWORD", "HOST", "PORT", "NAME")]
-    user, password, host, port, name = words
-    return f"postgres://{user}{password and ':' + password}@{host}{port and ':' + port}/{name}"
+    user, password, name = [quote(str(database[name]), safe="") for name in ("USER", "PASSWORD", "NAME")]
+    return f"postgres://{user}{password and ':' + password}@{location(database)}/{name}"

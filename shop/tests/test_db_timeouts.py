@@ -16,7 +16,7 @@ from psycopg2 import extensions
 
 from products.db.errors import is_unavailable, was_rolled_back
 from products.tests.freezing import frozen
-from products.tests.postgres import PostgresServer
+from products.tests.postgres import PostgresServer, free_port
 from shop.db import engines, timeouts, url
 from shop.db.postgresql.base import DatabaseWrapper
 from shop.db.timeouts import limit_wait
@@ -39,12 +39,23 @@ def server(cluster):
 
 
 @pytest.fixture
+def read_only(server):
+    """A second PostgreSQL with the same role and password, which only reads."""
+    reader = PostgresServer(tcp=True, max_connections=20)
+    reader.password = server.password
+    with reader:
+        reader.settings["default_transaction_read_only"] = "on"
+        reader.restart()
+        yield reader
+
+
+@pytest.fixture
 def connect(server, django_db_blocker):
     """Return a function that makes one of the shop's connections to the server, or to another port."""
     made = []
 
-    def make(*, port=None):
-        database = engines.postgresql(url.parse(server.url), statement_timeout=4, behind_pgbouncer=False)
+    def make(*, port=None, address=server.url):
+        database = engines.postgresql(url.parse(address), statement_timeout=4, behind_pgbouncer=False)
         made.append(DatabaseWrapper(database | KEPT | ({"PORT": port} if port else {}), alias="tested"))
         return made[-1]
 
@@ -107,6 +118,12 @@ def proxy(port):
         listener.close()
         for one in (one for pair in pairs for one in pair):
             one.close()
+
+
+def on_hosts(server, *ports):
+    """Return a URL with several hosts, of which the shop takes the first that it can write to."""
+    hosts = ",".join(f"127.0.0.1:{port}" for port in ports)
+    return server.url.replace(f"127.0.0.1:{server.port}", hosts) + "?target_session_attrs=read-write"
 
 
 def pid_of(connection):
@@ -373,3 +390,44 @@ def test_a_closed_connection_leaves_no_descriptor_behind(connect):
     gc.collect()
 
     assert descriptors() == before
+
+
+def test_of_several_hosts_one_that_refuses_is_left_for_the_next(server, connect):
+    connection = connect(address=on_hosts(server, free_port(), server.port))
+
+    assert ask(connection, "SELECT current_setting('port')") == str(server.port)
+
+
+def test_of_several_hosts_one_that_only_reads_is_left_for_the_next(server, connect, read_only):
+    connection = connect(address=on_hosts(server, read_only.port, server.port))
+
+    assert ask(connection, "SELECT current_setting('port')") == str(server.port)
+
+
+def test_of_several_hosts_a_silent_one_is_left_for_the_next_in_time_and_soon_the_next_time(server, connect):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # It accepts a connection, and never says a word.
+        address = on_hosts(server, silent.getsockname()[1], server.port)
+        with limit_wait(5.0):
+            began = time.monotonic()
+            first = ask(connect(address=address), "SELECT current_setting('port')")
+            between = time.monotonic()
+            second = ask(connect(address=address), "SELECT current_setting('port')")
+            ended = time.monotonic()
+
+    assert first == second == str(server.port)
+    assert 2.0 <= between - began < 3.0
+    assert ended - between < 1.0
+
+
+def test_of_several_hosts_of_which_none_serves_each_is_named_with_its_reason(server, connect, read_only):
+    refused = free_port()
+
+    with pytest.raises(OperationalError) as failed:
+        ask(connect(address=on_hosts(server, refused, read_only.port)))
+
+    one, other = str(failed.value).split("; ")
+    assert one.startswith(f"127.0.0.1:{refused}: ")
+    assert one.endswith("Connection refused")
+    assert other.startswith(f"127.0.0.1:{read_only.port}: ")
+    assert other.endswith("session is read-only")
+    assert server.password not in str(failed.value)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from shop.env import Environment
+from shop.env import A_POSTGRESQL, Environment
 
 ROOT = Path(__file__).resolve().parents[2]
 A_GOOD_KEY = "kT3vQ9xR7mZ2wB8nL5cY1jF6hD4gS0pAuEiOqWrTyXsVbNmKlJhG"
@@ -319,6 +319,21 @@ def test_a_secret_written_where_its_path_belongs_is_not_shown():
         ("postgres://shop@%2Fvar%2Frun%2FPG/orders", {"HOST": "/var/run/PG", "NAME": "orders"}),
         ("postgres://shop:x@//cloudsql/pro:reg:inst/orders", {"HOST": "/cloudsql/pro:reg:inst", "NAME": "orders"}),
         ("postgres://shop@/orders?host=/cloudsql/a:b:c", {"NAME": "orders", "OPTIONS": {"host": "/cloudsql/a:b:c"}}),
+        (
+            "postgres://shop:x@one:5433,other/orders?target_session_attrs=read-write",
+            {
+                "PASSWORD": "x",
+                "HOST": "one,other",
+                "PORT": "5433,5432",
+                "NAME": "orders",
+                "OPTIONS": {"target_session_attrs": "read-write"},
+            },
+        ),
+        (
+            "postgres://shop:a%2Cb@%2Fvar%2Frun,[::1]:5433/orders?target_session_attrs=primary",
+            {"PASSWORD": "a,b", "HOST": "/var/run,::1", "PORT": "5432,5433"},
+        ),
+        ("postgres://shop:a,b@db/orders?target_session_attrs=any", {"PASSWORD": "a,b", "HOST": "db", "PORT": ""}),
         (" postgres://shop@db/orders?sslmode=verify-full\n", {"HOST": "db", "OPTIONS": {"sslmode": "verify-full"}}),
     ],
 )
@@ -345,6 +360,18 @@ def test_a_database_url_says_where_the_orders_are(url, entry):
         "postgres://shop:1/hunter2@db/orders",
         "postgres://shop:hunter2#1@db/orders",
         "postgres://shop:hunter2?1@db/orders",
+        "postgres://shop:hunter2@one,/orders?target_session_attrs=read-write",
+        "postgres://shop:hunter2@,other/orders?target_session_attrs=read-write",
+        "postgres://shop:hunter2@one:many,other/orders?target_session_attrs=read-write",
+        "postgres://shop:hunter2@/orders?host=one,other&port=1,2,3&target_session_attrs=read-write",
+        "postgres://shop:hunter2@/orders?host=one&port=1,2",
+        "postgres://shop:hunter2@one,other/orders",
+        "postgres://shop:hunter2@/orders?host=one,other",
+        "postgres://shop:hunter2@one,other/orders?target_session_attrs=any",
+        "postgres://shop:hunter2@one,other/orders?target_session_attrs=prefer-standby",
+        "postgres://shop:hunter2@one,other/orders?target_session_attrs=writable",
+        "postgres://shop:hunter2@db/orders?target_session_attrs=writable",
+        "mysql://shop:hunter2@one,other/orders?target_session_attrs=read-write",
     ],
 )
 def test_a_database_url_that_says_nothing_usable_is_refused_without_its_password(url):
@@ -352,10 +379,7 @@ def test_a_database_url_that_says_nothing_usable_is_refused_without_its_password
 
     env.database("DATABASE_URL", default="sqlite:///shop.sqlite3", required=True)
 
-    assert complaint(env) == [
-        "DATABASE_URL is not usable; write postgres://user:password@host:5432/name, with %40 for an @ in the"
-        " password, or sqlite:////path/to/file."
-    ]
+    assert complaint(env) == [f"DATABASE_URL is not usable; write {A_POSTGRESQL}, or sqlite:////path/to/file."]
 
 
 def test_nothing_but_env_reads_the_environment():

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 
 from shop.db import engines
+from shop.env import A_POSTGRESQL
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -136,8 +137,7 @@ def test_a_replica_is_a_postgresql_beside_another_one():
         "DATABASE_REPLICA_URL is for PostgreSQL, and DATABASE_URL names SQLite; remove it."
     ]
     assert complaint_with(PRODUCTION | {"DATABASE_REPLICA_URL": "sqlite:////data/shop.sqlite3"}) == [
-        "DATABASE_REPLICA_URL is not usable; write postgres://user:password@host:5432/name, with %40 for an @ in the"
-        " password, or remove it."
+        f"DATABASE_REPLICA_URL is not usable; write {A_POSTGRESQL}, or remove it."
     ]
 
 

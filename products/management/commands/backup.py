@@ -2,10 +2,10 @@ import shlex
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
+from psycopg2.extensions import make_dsn
 
 from products.db.sqlite_backup import BackupFailed, back_up
 
@@ -35,9 +35,10 @@ class Command(BaseCommand):
 
 def _pg_dump(file: Path) -> str:
     """Return the command that backs the database up, without its password."""
-    words = {
-        name: quote(str(connection.settings_dict[name] or ""), safe="") for name in ("USER", "HOST", "PORT", "NAME")
-    }
-    user, port = words["USER"] and f"{words['USER']}@", words["PORT"] and f":{words['PORT']}"
-    url = f"postgres://{user}{words['HOST']}{port}/{words['NAME']}"
-    return shlex.join(["pg_dump", "--format=custom", f"--file={file}", f"--dbname={url}"])
+    database = connection.settings_dict
+    words = {"user": "USER", "host": "HOST", "port": "PORT", "dbname": "NAME"}
+    place = {word: database[name] for word, name in words.items() if database[name]}
+    # Of several hosts, pg_dump has to read the one that the shop writes to.
+    if target := database["OPTIONS"].get("target_session_attrs"):
+        place["target_session_attrs"] = target
+    return shlex.join(["pg_dump", "--format=custom", f"--file={file}", f"--dbname={make_dsn(**place)}"])

@@ -141,6 +141,23 @@ def test_postgresql_is_refused_with_the_command_that_backs_it_up(tmp_path, monke
         call_command("backup", "shop.dump")
 
     assert str(refused.value).splitlines()[1] == (
-        "pg_dump --format=custom --file=shop.dump --dbname=postgres://shop@db.example:5432/shop"
+        "pg_dump --format=custom --file=shop.dump '--dbname=user=shop host=db.example port=5432 dbname=shop'"
     )
     assert not re.search("secret", str(refused.value))
+
+
+@on_postgresql
+def test_of_several_hosts_the_one_that_is_written_to_is_backed_up(monkeypatch):
+    place = {"USER": "shop", "HOST": "one,other", "PORT": "5432,5433", "NAME": "shop"}
+    for name, value in place.items():
+        monkeypatch.setitem(connection.settings_dict, name, value)
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "target_session_attrs", "read-write")
+
+    with pytest.raises(CommandError) as refused:
+        call_command("backup", "shop.dump")
+
+    assert (
+        str(refused.value)
+        .splitlines()[1]
+        .endswith("'--dbname=user=shop host=one,other port=5432,5433 dbname=shop target_session_attrs=read-write'")
+    )
