@@ -40,7 +40,7 @@ DEPLOYED := env -u SECRET_KEY_FILE -u ALLOWED_HOSTS_FILE -u DATABASE_URL_FILE -u
 	chaos-parts chaos-feed chaos-webhooks chaos-table steady bench bench-quick bench-growth bench-path \
 	bench-profile bench-large bench-admin check openapi lock clean screenshots bench-import bench-cost image \
 	image-test image-scan image-push sbom deploy accessibility restore-drill previous-release-test scale-test \
-	bench-disk replica-drill months-drill restart-drill
+	bench-disk replica-drill failover-drill months-drill restart-drill
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -192,6 +192,9 @@ restore-drill: install ## sell, back up meanwhile, restore and check, on SQLite 
 
 replica-drill: install ## sell with a replica that is behind, with and without positions, and kill it (SECONDS=10)
 	@$(NO_DATABASE) $(BIN)/python -m tests_http.replica_drill --seconds $(or $(SECONDS),10)
+
+failover-drill: install ## kill the primary, promote its standby, and count what is lost with synchronous replication or not (SECONDS=10)
+	@$(NO_DATABASE) $(BIN)/python -m tests_http.failover_drill --seconds $(or $(SECONDS),10)
 
 months-drill: install ## split the events by month, delete a month and drop another, while orders are placed (EVENTS=200000)
 	@$(NO_DATABASE) $(BIN)/python -m tests_http.months_drill $(if $(EVENTS),--events $(EVENTS))

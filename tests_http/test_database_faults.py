@@ -17,7 +17,7 @@ from django.conf import settings
 from products.tests.freezing import frozen
 from products.tests.postgres import PostgresServer, Standby
 from products.tests.postgres_binaries import NoPostgres
-from tests_http import replica_drill
+from tests_http import failover_drill, replica_drill
 from tests_http.server import Gunicorn
 
 WORKERS, THREADS = 2, 4
@@ -279,3 +279,15 @@ def test_nobody_reads_what_is_older_than_their_own_orders_and_a_replica_that_is_
     assert drill.is_good, str(drill)
     reads = re.findall(r"GET /api/products/\d+ 200 in .* (\d+) queries", log.read_text())
     assert min(int(queries) for queries in reads) >= 2  # of the token on the primary, and of the product
+
+
+def test_a_synchronous_standby_that_is_promoted_has_every_acknowledged_order_and_sells_on(database, django_db_setup):
+    try:
+        failover = failover_drill.fail_over(database, 3, synchronous=True)
+    except NoPostgres as missing:
+        pytest.skip(str(missing))
+
+    assert failover.is_whole, str(failover)
+    assert failover.before > 20
+    assert failover.lost == 0
+    assert failover.without_service < DEADLINE + SLACK
