@@ -1,4 +1,4 @@
-"""Postal addresses: those that a customer keeps, and what any address needs to be complete."""
+"""Postal addresses: a customer's saved ones, and the rules for a complete address."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Never
@@ -52,7 +52,7 @@ def check_complete(parts: Mapping[str, str]) -> None:
 
 
 def is_complete(prefix: str = "") -> GreaterThan:
-    """Return the condition that check_complete() checks, for columns with this prefix: the least of them is a text."""
+    """Return check_complete() as a condition on the columns with this prefix: the least of them is not blank."""
     needed = [f"{prefix}{name}" for name in NEEDED_PARTS]
     return GreaterThan(Least(*needed, Greatest(f"{prefix}name", f"{prefix}company")), Value(""))
 
@@ -88,7 +88,7 @@ class AddressQuerySet(ValidatedQuerySet["Address"]):
 
 
 class Address(models.Model):
-    """An address that a customer keeps. An order that is shipped to it has a copy, so a change reaches no order."""
+    """A customer's saved address. Orders copy it, so a change affects no order."""
 
     customer = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="addresses", db_index=False)
     name = optional_line(100)
@@ -122,18 +122,18 @@ class Address(models.Model):
         return ", ".join(filter(None, (getattr(self, name) for name in PARTS)))
 
     def save(self, **options: Any) -> None:
-        """Write the address. A customer's first one is the default; a new default takes the place of the former.
+        """Write the address. A customer's first one is the default; a new default replaces the old one.
 
-        Whether it is the default is only written if that was assigned: another one may have become it since this
-        instance was loaded. Raises ValidationError, TooManyAddresses beyond MAX_ADDRESSES, CustomerGone if the customer
-        has been deleted meanwhile, and TypeError for another customer than it had.
+        `is_default` is only written if it was assigned: another address may have become the default since this instance
+        was loaded. Raises ValidationError, TooManyAddresses beyond MAX_ADDRESSES, CustomerGone if the customer has been
+        deleted meanwhile, and TypeError for another customer than it had.
         """
         clean_fields(self, PARTS)
         self.clean()
         names = options.get("update_fields")
         writes_default = names is None or "is_default" in names
         with transaction.atomic():
-            # So that of two that are saved at once one is the default, and the limit holds.
+            # Without the lock, two concurrent saves could make two defaults or exceed the limit.
             Address.objects.lock_all_of(self.customer_id)
             others = Address.objects.filter(customer=self.customer_id).exclude(pk=self.pk)
             if self._state.adding:
@@ -175,5 +175,5 @@ class Address(models.Model):
 
     @property
     def parts(self) -> dict[str, str]:
-        """The address itself: {part: text}, blank where it has none."""
+        """The address itself: {part: text}; a missing part is blank."""
         return {name: getattr(self, name) for name in PARTS}

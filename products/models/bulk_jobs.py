@@ -34,7 +34,7 @@ GENERAL_SENTENCES = {"payment_overdue": "The payment deadline has passed."}
 
 
 class Verb(models.TextChoices):
-    """What a job does with each of its orders."""
+    """The verb that a job applies to each of its orders."""
 
     PAY = "pay", "Mark as paid"
     SHIP = "ship", "Ship"
@@ -52,7 +52,7 @@ STATUS_OF: dict[str, Status] = {
 
 
 class State(models.TextChoices):
-    """What has become of one order of a job."""
+    """The outcome of a job for one order."""
 
     WAITING = "WAITING", "waiting"
     DONE = "DONE", "done"
@@ -80,7 +80,7 @@ class BulkJobQuerySet(ValidatedQuerySet["BulkJob"]):
         return self.filter(created_at__lt=moment)
 
     def draw_up(self, verb: str, orders: "models.QuerySet[Any]", *, by: "User") -> "BulkJob":
-        """Return a new job for these orders, which has not started: nothing is done with them yet."""
+        """Return a new job for these orders. It is not started, so the orders are unchanged."""
         with transaction.atomic():
             job = self.create(verb=verb, by=by)
             ids = list(orders.order_by("pk").values_list("pk", flat=True))
@@ -90,7 +90,7 @@ class BulkJobQuerySet(ValidatedQuerySet["BulkJob"]):
 
 
 class BulkJob(models.Model):
-    """One verb for many orders, with its arguments. It is drawn up, started, and then done batch by batch."""
+    """One verb for many orders, with its arguments. It is prepared, started, and then run in batches."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     verb = models.CharField(max_length=10, choices=Verb.choices)
@@ -150,7 +150,7 @@ class BulkJob(models.Model):
         return list(counted.order_by("-number", "sentence"))
 
     def start(self, *, tracking_numbers: Mapping[Any, str], **arguments: str) -> bool:
-        """Start the job with these arguments, and with {order id: tracking number}; return False if it was before.
+        """Start the job with these arguments and {order id: tracking number}; return False if it was started before.
 
         Raises ValidationError for a text that is too long or cannot be printed.
         """
@@ -168,10 +168,10 @@ class BulkJob(models.Model):
         return True
 
     def run_batch(self, *, by: "User", seconds: float = BATCH_SECONDS) -> None:
-        """Do the next orders of the started job, one transaction each, for this many seconds or until none is left.
+        """Run the next orders of the started job, one transaction each, for this many seconds or until none is left.
 
-        The state of an order changes in the transaction of the verb, so it is always known what was done. Two at once
-        never do the same order. An order that somebody else has locked for long stays waiting.
+        The state of an order changes in the transaction of the verb, so the job always shows what was done. Concurrent
+        batches never process the same order. An order that stays locked by others keeps waiting.
         """
         if self.started_at is None:
             return
@@ -191,7 +191,7 @@ class BulkJob(models.Model):
 
     def _do_next(self, taken: list[Any], busy: Collection[Any], by: "User") -> bool:
         waiting = self.items.filter(state=State.WAITING).exclude(pk__in=busy).order_by("pk")
-        # Locked orders of the job are being done by somebody else's request.
+        # A concurrent request is processing the locked orders of the job.
         item = waiting.select_related("order").select_for_update(skip_locked=True, of=("self",)).first()
         if item is None:
             return False
@@ -216,7 +216,7 @@ class BulkJob(models.Model):
 
 
 class BulkJobItem(models.Model):
-    """One order of a bulk job, with what has become of it."""
+    """One order of a bulk job, and its outcome."""
 
     job = models.ForeignKey(BulkJob, models.CASCADE, related_name="items", db_index=False)
     order = models.ForeignKey("products.Order", models.PROTECT, related_name="+")
@@ -240,5 +240,5 @@ class BulkJobItem(models.Model):
 
 
 def sentence_of(error: DomainError) -> str:
-    """Return why an order was refused, in the words that it shares with others."""
+    """Return why an order was refused, worded so that equal reasons can be counted together."""
     return GENERAL_SENTENCES.get(error.code, str(error)[:500])

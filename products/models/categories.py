@@ -132,8 +132,8 @@ class Category(models.Model):
     def save(self, **options: Any) -> None:
         """Write the category and its place in the tree, and the `updated_at` of the products that this concerns.
 
-        Those are its own if it shows otherwise now, and if it has moved also those below it, which are now listed in
-        other branches. Raises SlugTaken, and ValidationError for a place that would make a cycle or is too deep.
+        These are its own products if their output changes, and those of the categories below it if it has moved. Raises
+        SlugTaken, and ValidationError for a place that would make a cycle or is too deep.
         """
         fields = options.get("update_fields")
         clean_fields(self, validated_fields(Category) if fields is None else {*fields} - PLACE)
@@ -174,7 +174,7 @@ class Category(models.Model):
         return atomic_with_retry(lambda: self._delete(*arguments, **options))
 
     def _delete(self, *arguments: Any, **options: Any) -> tuple[int, dict[str, int]]:
-        # Not only against changes of the row: nothing may come to refer to it meanwhile.
+        # Locked against new references too, not only against changes of the row.
         list(Category.objects.filter(pk=self.pk).select_for_update())
         products, children = self.products.count(), self.children.count()
         if products or children:
@@ -196,7 +196,7 @@ class Category(models.Model):
             self._follow(before, after)
 
     def _follow(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-        """Move those below along, and touch the products that are shown or listed differently."""
+        """Move the categories below along, and touch the products whose output or branch changes."""
         concerned = Category.objects.filter(pk=self.pk)
         if before["parent_id"] != after["parent_id"]:
             concerned = Category.objects.branch_of(self)
@@ -205,7 +205,7 @@ class Category(models.Model):
 
 
 def products_of(categories: Any, alias: str | None = None) -> Any:
-    """Return the products that are in one of these categories themselves."""
+    """Return the products that are directly in one of these categories."""
     products: Any = Category._meta.get_field("products").related_model
     return products.objects.using(alias).filter(category__in=categories)
 

@@ -1,4 +1,4 @@
-"""Customers: the users that are not staff. Their accounts are made, changed and closed here."""
+"""Customers: users who are not staff. Creates, changes and closes their accounts."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -41,7 +41,7 @@ def make_customer(*, username: str, email: str = "", password: str | None = None
 def change_customer(user: User, changes: Mapping[str, Any]) -> None:
     """Write these fields of the user, in the caller's transaction that has locked it, and no others.
 
-    Closing the account (`is_active=False`) revokes the customer's tokens, so that opening it again revives none.
+    Closing the account (`is_active=False`) revokes the customer's tokens, so opening it again does not bring them back.
     """
     for name, value in changes.items():
         setattr(user, name, value)

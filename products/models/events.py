@@ -31,8 +31,8 @@ class EventQuerySet(AppendOnlyQuerySet["Event"]):
     def purge(self) -> int:
         """Delete these events, oldest first and in batches, so that every transaction is short; return their number.
 
-        Those that have no position in the feed yet stay, those that a webhook has not got yet, and those whose mail is
-        still to be sent; the other mails go.
+        Keeps events without a position in the feed, those not delivered to a webhook yet, and those whose mail is not
+        sent yet; deletes the other mails.
         """
         purged = 0
         entries = FeedEntry.objects.filter(event=OuterRef("pk"))

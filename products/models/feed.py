@@ -28,8 +28,8 @@ class FeedEntryQuerySet(models.QuerySet["FeedEntry"]):
 class FeedEntry(models.Model):
     """One entry of the feed: an event, or what an event did to the stock of one product.
 
-    Positions rise without gaps, and are given after the commit: whoever has read up to a position has missed nothing
-    before it. The stock in the last entry about a product is its stock.
+    Positions rise without gaps and are assigned after the commit, so a reader of all entries up to a position has
+    missed none. The stock in the last entry about a product is its current stock.
     """
 
     position = models.BigIntegerField(primary_key=True)

@@ -1,7 +1,7 @@
-"""What was done with the lines of an order, part by part: shipments, cancellations, returns and refunds.
+"""Shipments, cancellations, returns and refunds: one row for each operation on the lines of an order.
 
 Each is numbered within its order, and written once by a verb of Order, which counts its pieces on the order's lines in
-the same transaction (products.ordering.fulfilment). An order that expires has no row here: nobody did anything.
+the same transaction (products.ordering.fulfilment). An order that expires has no row here, because nobody cancelled it.
 """
 
 from collections.abc import Iterable
@@ -57,7 +57,7 @@ class FulfilmentRow(models.Model):
 
 
 class Fulfilment(FulfilmentRow):
-    """What was done at once with some lines of an order. The `number` counts within the order, from 1."""
+    """One operation on some lines of an order. The `number` counts within the order, from 1."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     order = models.ForeignKey("products.Order", models.PROTECT, related_name="%(class)ss", db_index=False)
@@ -91,7 +91,7 @@ class FulfilmentLine(FulfilmentRow):
     """The pieces of one order line in a shipment, a cancellation, a return or a refund."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    # The database protects the line, and in Python its movements do: PROTECT would cost an emptied cart a query.
+    # The database protects the line, and in Python its movements do; PROTECT would add a query to emptying a cart.
     line = models.ForeignKey("products.OrderLine", models.DO_NOTHING, related_name="%(class)ss")
     quantity = models.IntegerField()
 
@@ -128,7 +128,7 @@ class Shipment(Fulfilment):
 
 
 class Cancellation(Fulfilment):
-    """Pieces that are not going to be shipped. They are back in stock."""
+    """Pieces that will not be shipped and are back in stock."""
 
     reason = models.CharField(max_length=200, blank=True, default="", validators=[printable_line, visible])
 

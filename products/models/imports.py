@@ -1,4 +1,4 @@
-"""Imports of products from a file: what each row would change, what was done, and what there was before."""
+"""Imports of products from a file: for each row its changes, its outcome, and the values before."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ PURGED_AT_ONCE = 20
 
 
 class ImportState(models.TextChoices):
-    """How far an import is. One that stopped halfway is APPLYING or UNDOING, and goes on where it stopped."""
+    """The state of an import. An interrupted one is APPLYING or UNDOING, and continues where it stopped."""
 
     READ = "READ", "read"
     APPLYING = "APPLYING", "being applied"
@@ -25,7 +25,7 @@ class ImportState(models.TextChoices):
 
 
 class RowKind(models.TextChoices):
-    """What a row is, compared with the products when the file was read."""
+    """The kind of a row, compared with the products when the file was read."""
 
     NEW = "NEW", "new"
     CHANGED = "CHANGED", "changed"
@@ -34,7 +34,7 @@ class RowKind(models.TextChoices):
 
 
 class RowState(models.TextChoices):
-    """What was done with a row. What is KEPT could not be undone, or not wholly."""
+    """The outcome of a row. A KEPT row could not be undone completely."""
 
     WAITING = "WAITING", "waiting"
     APPLIED = "APPLIED", "applied"
@@ -57,7 +57,7 @@ class ProductImportQuerySet(models.QuerySet["ProductImport"]):
 
 
 class ProductImport(models.Model):
-    """One file of products that was read, to be applied and undone as one batch."""
+    """One file of products, which is applied and undone as one batch."""
 
     name = models.CharField(max_length=200, validators=[printable_line, visible])
     digest = models.CharField(max_length=64)
@@ -81,7 +81,7 @@ class ProductImport(models.Model):
     class Meta:
         base_manager_name = "objects"
         ordering = ["-id"]
-        default_permissions = ()  # Those for products and their stock say who may import them.
+        default_permissions = ()  # The permissions for products and their stock decide who may import them.
         verbose_name = "import of products"
         verbose_name_plural = "imports of products"
         constraints = [
@@ -92,7 +92,7 @@ class ProductImport(models.Model):
         return f"Import {self.pk} of {self.name}"
 
     def tally(self) -> dict[str, int]:
-        """Return how many of the rows are in each state, those that change nothing left out: {state: rows}."""
+        """Return how many rows are in each state, without those that change nothing: {state: rows}."""
         rows = self.rows.filter(kind__in=(RowKind.NEW, RowKind.CHANGED)).order_by()
         return dict.fromkeys(RowState.values, 0) | dict(rows.values_list("state").annotate(Count("pk")))
 
@@ -109,7 +109,7 @@ class ProductImportRowQuerySet(models.QuerySet["ProductImportRow"]):
         return self.order_by(F("product").asc(nulls_last=True), "line")
 
     def with_reasons(self) -> "ProductImportRowQuerySet":
-        """Return the rows that were not applied: the bad ones, and those that were refused."""
+        """Return the rows that were not applied: the invalid and the refused ones."""
         return self.filter(Q(kind=RowKind.BAD) | Q(state=RowState.REFUSED))
 
 

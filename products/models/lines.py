@@ -1,7 +1,7 @@
-"""A column with a list of texts, for what is read together with its row and needs no table of its own.
+"""A column with a list of texts, for lists that are read with their row and need no table of their own.
 
-It is text in the database, where every item stands between line feeds, and so an item is found by LIKE on any database.
-A JSON column would take a NUL or a lone surrogate, which the next reader cannot use, and cannot be searched on SQLite.
+The database stores it as text with a line feed around every item, so LIKE finds an item on any database. A JSON column
+accepts NUL and lone surrogates, which break the next reader, and cannot be searched on SQLite.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ SEPARATOR = "\n"
 
 
 def as_line(item: str) -> str:
-    """Return an item as it is stored, to be looked for in a column."""
+    """Return an item as it is stored, to search a column for it."""
     return f"{SEPARATOR}{item}{SEPARATOR}"
 
 
@@ -36,7 +36,7 @@ class LinesFormField(forms.CharField):
 
 
 class LinesField(models.TextField):  # type: ignore[type-arg]  # not generic when it runs
-    """A list of texts of one line each. Its validators are given the whole list."""
+    """A list of texts of one line each. Its validators get the whole list."""
 
     default_error_messages = {"invalid_list": "This is a list of texts."}
 

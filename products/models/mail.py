@@ -19,7 +19,7 @@ GIVE_UP_AFTER = timedelta(days=3)
 
 
 class MailKind(models.TextChoices):
-    """What a mail tells the customer."""
+    """The kind of notice."""
 
     ORDER_CONFIRMATION = "order_confirmation", "order confirmation"
     SHIPPING_NOTICE = "shipping_notice", "shipping notice"
@@ -28,7 +28,7 @@ class MailKind(models.TextChoices):
 
 
 class MailState(models.TextChoices):
-    """What became of a mail."""
+    """The state of a mail."""
 
     WAITING = "waiting", "waiting"
     SENT = "sent", "sent"
@@ -37,7 +37,7 @@ class MailState(models.TextChoices):
 
 
 class MailQuerySet(models.QuerySet["Mail"]):
-    """Queries over mails, and the one that takes the next of them."""
+    """Queries over mails, and claim(), which leases the next one."""
 
     def waiting(self) -> "MailQuerySet":
         return self.filter(state=MailState.WAITING)
@@ -50,9 +50,9 @@ class MailQuerySet(models.QuerySet["Mail"]):
         return self.waiting().filter(next_attempt_at__lte=now).order_by("next_attempt_at", "pk")
 
     def claim(self) -> "Mail | None":
-        """Take the next mail that is due, for LEASE, and return it; None if there is none.
+        """Lease the next mail that is due, for LEASE, and return it; None if there is none.
 
-        The lease is the time of its next attempt: if the sender is killed, another one takes the mail after that.
+        The lease ends at the mail's next attempt: if the sender is killed, another one takes the mail then.
         """
         now = timezone.now()
         with transaction.atomic():
@@ -65,9 +65,9 @@ class MailQuerySet(models.QuerySet["Mail"]):
 
 
 class Mail(models.Model):
-    """A notice of an event to the customer of the order: written once, tried until it is sent or given up."""
+    """A notice of an event to the customer of the order: written once, and tried until it is sent or has failed."""
 
-    # In the Message-ID, so that a copy can be recognized; and no counter that tells how many orders there are.
+    # In the Message-ID, so that a copy can be recognized; not a counter, which would reveal the number of orders.
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     event = models.ForeignKey("Event", models.PROTECT, related_name="mails", db_index=False)
     kind = models.CharField(max_length=30, choices=MailKind.choices)
@@ -114,7 +114,7 @@ class Mail(models.Model):
 
     @property
     def give_up_at(self) -> datetime:
-        """The moment after which it is not tried any more."""
+        """The moment after which the mail is no longer tried."""
         return self.queued_at + GIVE_UP_AFTER
 
     def mark_sent(self) -> bool:
@@ -122,22 +122,22 @@ class Mail(models.Model):
         return self._end_attempt(state=MailState.SENT, sent_at=timezone.now(), next_attempt_at=None, error="")
 
     def retry_at(self, moment: datetime, error: str) -> bool:
-        """Have the claimed mail tried again at this moment; return whether the lease still held."""
+        """Schedule the claimed mail's next attempt for this moment; return whether the lease still held."""
         return self._end_attempt(next_attempt_at=moment, error=error)
 
     def mark_failed(self, error: str) -> bool:
-        """Give the claimed mail up; return whether the lease still held."""
+        """Record that the claimed mail has failed for good; return whether the lease still held."""
         return self._end_attempt(state=MailState.FAILED, next_attempt_at=None, error=error)
 
     def _end_attempt(self, **values: Any) -> bool:
         for name, value in values.items():
             setattr(self, name, value)
-        # Whoever took the mail after the lease had expired has counted another attempt.
+        # A sender that took the mail after the lease had expired has counted another attempt.
         ours = Mail.objects.waiting().filter(pk=self.pk, attempts=self.attempts)
         return bool(ours.update(**values))
 
     def send_again(self, recipient: str) -> bool:
-        """Have a mail that is not waiting sent once more, to this address; return whether it was one."""
+        """Send a mail that is not waiting once more, to this address; return False if it is waiting."""
         values = {
             "state": MailState.WAITING,
             "recipient": recipient,
@@ -151,7 +151,7 @@ class Mail(models.Model):
 
 
 class MailCursor(models.Model):
-    """How far the feed has been read for mail; one row, from the moment that mail is switched on."""
+    """How far the feed has been read for mail; one row, which exists once mail is switched on."""
 
     id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
     position = models.BigIntegerField(default=0, help_text="Entries up to this position have been read.")

@@ -97,13 +97,13 @@ class OrderLine(models.Model):
     sku = models.CharField("SKU", max_length=64, blank=True, default="")
     name = models.CharField(max_length=200, blank=True, default="")
     unit_price = MoneyField(max_digits=12, null=True, blank=True)
-    # What the customer pays less for this line: because of it, and as its share of the order's discount.
+    # The line's own discount, and its share of the order's discount.
     discount = MoneyField(default=ZERO, db_default=ZERO)
     discount_share = MoneyField(default=ZERO, db_default=ZERO)
     tax_rate = models.DecimalField(max_digits=6, decimal_places=3, null=True, blank=True, help_text="In percent.")
     tax = MoneyField(default=ZERO, db_default=ZERO)
     shipped = models.IntegerField(default=0, db_default=0, editable=False)
-    # Including those of an order that has expired.
+    # Includes the pieces of an expired order.
     cancelled = models.IntegerField(default=0, db_default=0, editable=False)
     returned = models.IntegerField(default=0, db_default=0, editable=False)
     # Cancelled or returned, and put back into stock.

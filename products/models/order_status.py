@@ -81,8 +81,8 @@ def status_of(before: str, lines: Iterable[Counted]) -> Status:
 
 
 def transitions_between(before: str, after: str) -> list[Status]:
-    """Return the statuses to go through: of an order whose shipped pieces are back when its last one is cancelled,
-    SHIPPED before RETURNED."""
+    """Return the statuses to go through. If the last open piece of an order is cancelled when all shipped pieces are
+    back, they are SHIPPED and RETURNED."""
     after = Status(after)
     if before == after:
         return []

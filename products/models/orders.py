@@ -1,4 +1,4 @@
-"""Orders: what a customer wants, from the cart to the delivery. `Order.save()` is how every order is written."""
+"""Orders, from the cart to the delivery. Every order is written by `Order.save()`."""
 
 import functools
 from collections.abc import Collection, Iterable, Mapping
@@ -122,7 +122,7 @@ BLANK_TEXTS = ("payment_reference", "carrier", "tracking_number")
 TEXTS = ("idempotency_key", *BLANK_TEXTS)
 """The texts that come from outside."""
 
-# Many values at once: a new order is asked for some forty of its columns, and most are blank.
+# All values in one pass: placing reads some forty columns of a new order, and most are blank.
 _address_of, _details_of = attrgetter(*SHIP_TO), attrgetter(*CUSTOMER_DETAILS)
 _blank_texts_of, _set_by_placing_of = attrgetter(*BLANK_TEXTS), attrgetter(*SET_BY_PLACING)
 NO_DETAILS, NO_TEXTS = ("",) * len(CUSTOMER_DETAILS), ("",) * len(BLANK_TEXTS)
@@ -131,10 +131,10 @@ PHONE = RegexValidator(r"^[0-9+(][0-9 ()./-]{2,39}\Z", "Not a phone number such 
 
 
 class OrderQuerySet(ValidatedQuerySet["Order"]):
-    """Queries over orders, and the operations that concern several of them or may find one that exists already."""
+    """Queries over orders, and operations on several of them or that may return an existing one."""
 
     def update(self, **values: Any) -> int:
-        """Update details of these orders, such as the tracking number. Raises TypeError for what the verbs write."""
+        """Update details of these orders, such as the tracking number. Raises TypeError for what verbs write."""
         self._check_writable(values)
         return super().update(**{"updated_at": timezone.now(), **values})
 
@@ -285,7 +285,7 @@ class OrderQuerySet(ValidatedQuerySet["Order"]):
         Raises IdempotencyKeyConflict if `key` has placed a different order, and what `Order.save()` raises.
         """
         order = self.model(idempotency_key=key, **values)
-        # Not given to the constructor, which looks for every column in what is left of its arguments.
+        # Assigned, as the constructor would look up every column in its keyword arguments.
         order.items, order._placed_by = items, placed_by
         try:
             order.save(force_insert=True)
@@ -294,10 +294,10 @@ class OrderQuerySet(ValidatedQuerySet["Order"]):
         return order, True
 
     def placed_by_same_request(self, key: str | None, **values: Any) -> "Order | None":
-        """Return the order that the same request has placed with `key`, or None, without looking at what it refers to.
+        """Return the order that the same request has placed with `key`, or None, without reading related rows.
 
-        So `customer` and an Address as `ship_to` need only their id: both may have changed, or be gone, since the first
-        try. Raises IdempotencyKeyConflict if `key` has placed a different order.
+        So `customer` and an Address as `ship_to` need only their id: both may have changed or been deleted since the
+        first try. Raises IdempotencyKeyConflict if `key` has placed a different order.
         """
         order = self.model(idempotency_key=key, **values)
         order.request_digest = digest_of(order.items or [], order.requested_details)
@@ -310,7 +310,7 @@ class OrderQuerySet(ValidatedQuerySet["Order"]):
 
 
 class Order(models.Model):
-    """What a customer wants. A cart is an order too, in status CART; it holds no stock.
+    """A customer's order. A cart is an order too, in status CART; it holds no stock.
 
     `Order(customer=alice, items=[(mug, 2), (lamp, 1)]).save()` checks the order and the stock, takes the stock, and
     writes order, lines, ledger and event: all or nothing.
@@ -329,8 +329,8 @@ class Order(models.Model):
     )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PLACED)
     discount = MoneyField(default=ZERO, db_default=ZERO, validators=[MinValueValidator(0)])
-    # Unless it was set, what settings.SHIPPING_FEE says when the order is placed. None before, and on orders that were
-    # placed before there was any.
+    # Set when the order is placed, from settings.SHIPPING_FEE if not assigned. None on a cart, and on orders placed
+    # before this column.
     shipping = MoneyField(null=True, blank=True, validators=[MinValueValidator(0)])
     shipping_tax_rate = models.DecimalField(max_digits=6, decimal_places=3, null=True, blank=True, editable=False)
     shipping_tax = MoneyField(default=ZERO, db_default=ZERO, editable=False)
@@ -476,7 +476,7 @@ class Order(models.Model):
 
     @property
     def placed_by(self) -> "User":
-        """The user who places the order, whom its event names: the customer, or staff for the customer."""
+        """The user who places the order, as its event records: the customer, or staff for the customer."""
         return self._placed_by or self.customer
 
     @placed_by.setter
@@ -510,7 +510,7 @@ class Order(models.Model):
     def requested_details(self) -> dict[str, Any]:
         """The details and terms as they were requested, for the request's digest: an Address is named by its id.
 
-        What it says may have changed before a retry.
+        Its content may have changed before a retry.
         """
         details: dict[str, Any] = dict(self.details)
         if self._address_id is not None:
@@ -541,8 +541,8 @@ class Order(models.Model):
         """Mark the order as paid; `reference` is the payment's. Raises PaymentOverdue past `pay_by`,
         InvalidTransition.
 
-        `late` accepts money that arrived after `pay_by`. If the order has expired already, its stock is taken again, or
-        InsufficientStock raised where it is gone.
+        `late` accepts money that arrived after `pay_by`. If the order has expired already, its stock is taken again;
+        raises InsufficientStock if it is gone.
         """
         self._transition(Status.PAID, by, late=late, payment_reference=reference)
 
@@ -577,7 +577,7 @@ class Order(models.Model):
     ) -> Cancellation | None:
         """Cancel these lines, as ship() takes them, or all that remains, and put their stock back; None for a cart.
 
-        The order is CANCELLED when it is cancelled wholly; if the rest was shipped, it is SHIPPED. Raises what ship()
+        If nothing was shipped, the order becomes CANCELLED; if the rest was shipped, SHIPPED. Raises what ship()
         raises.
         """
         details = {"reason": reason}
@@ -598,8 +598,8 @@ class Order(models.Model):
     ) -> Return:
         """Take these lines back, or all that was shipped; the order is RETURNED when all that was shipped is back.
 
-        A line is `(product, quantity, restocked)`: that many of the pieces can be sold again, all without the number.
-        Raises what ship() raises.
+        A line is `(product, quantity, restocked)`: `restocked` of the pieces can be sold again; by default all. Raises
+        what ship() raises.
         """
         return cast("Return", fulfilment.fulfil(self, fulfilment.RETURN, lines, by=by, key=key, details={}))
 
@@ -612,7 +612,7 @@ class Order(models.Model):
         by: "User | None" = None,
         key: str | None = None,
     ) -> Refund:
-        """Record that an amount, or that of these lines, was paid back; `reference` is that payment's.
+        """Record a refund of an amount or of these lines; `reference` is that of the repayment.
 
         The status stays. Raises RefundTooLarge for more than was paid, and InvalidFulfilment, MoreThanRemains,
         ValidationError.
@@ -711,7 +711,7 @@ class Order(models.Model):
         placement.run(self, lock_and_apply)
 
     def _write(self, options: dict[str, Any]) -> None:
-        """Write an order that was assigned to: a status that changed is a transition, all else is a plain save."""
+        """Write changes to an existing order: a changed status is a transition, everything else is a plain save."""
         fields = options.get("update_fields")
         before = None if self._state.adding else self._check_assigned(fields)
         if before == self.status or (fields is not None and "status" not in fields):
@@ -724,7 +724,7 @@ class Order(models.Model):
     def _check_assigned(self, fields: Collection[str] | None) -> str:
         """Lock the order, and return its status on record.
 
-        Raises TypeError if a value was assigned that is frozen, or that is another than placing has set, and
+        Raises TypeError if a frozen value was assigned, or one that differs from what placing has set, and
         ValidationError for a text that is too long.
         """
         stored = Order.objects.locked().only("status", "pay_by", *SET_BY_PAYMENTS, *FROZEN_FIELDS).get(pk=self.pk)
@@ -738,7 +738,7 @@ class Order(models.Model):
         changed = [name for name in names if name in written and self._differs(stored, name)]
         if changed:
             if "status" in written and self.status != stored.status:
-                check_transition(stored.status, self.status)  # The instance may be stale, which is no one's mistake.
+                check_transition(stored.status, self.status)  # A stale instance is not a mistake of the caller.
             if stored.placed_at is not None:
                 raise TypeError(ORDER_IS_FROZEN.format(names=", ".join(changed)))
             raise TypeError(NUMBER_STAYS if changed == ["number"] else PLACING_SETS)
@@ -795,7 +795,7 @@ class Order(models.Model):
 
 @functools.cache
 def _before_placing() -> tuple[Any, ...]:
-    """Return what an order has in the fields that placing sets, before it is placed."""
+    """Return the values that the fields set by placing have before an order is placed."""
     return _set_by_placing_of(Order())
 
 

@@ -1,6 +1,6 @@
-"""What is told of a change of a product: the facts of its events, with the old and the new values.
+"""The facts of a product's events: the changed fields with their old and new values.
 
-They are validated as text that can be printed (products.validators), so JSON can hold them, and cut to a length that
+The values are validated as printable text (products.validators), so they are safe in JSON, and are cut to a length that
 keeps an event small.
 """
 
@@ -20,7 +20,7 @@ def change_rows(
 ) -> Iterator[dict[str, Any]]:
     """Return the rows of the events for a change of these fields, `before` and `after` it: none if nothing differs.
 
-    To retire a product or to bring it back is an event of its own, beside the `product.changed` of its other fields.
+    Retiring a product and bringing it back have their own events, in addition to the `product.changed` of other fields.
     """
     changed = sorted(name for name in after if before[name] != after[name])
     kinds = {"product.changed": changed}
@@ -40,7 +40,7 @@ def created_row(product_id: int, price: Decimal, by_id: int | None) -> dict[str,
 
 
 def as_fact(value: Any) -> Any:
-    """Return a value of a field as an event keeps it."""
+    """Return a field's value as events store it."""
     if isinstance(value, str):
         return value if len(value) <= MAX_FACT else f"{value[:MAX_FACT]}{CUT}"
     if isinstance(value, Decimal):

@@ -72,7 +72,7 @@ DERIVED_FIELDS = {"updated_at", "search_text", "folded_sku"}
 
 
 class PricePeriod(NamedTuple):
-    """A price, and the time in which it was in force; `until` is None for the present price."""
+    """A price and the period in which it applied; `until` is None for the current price."""
 
     price: Decimal
     start: datetime
@@ -99,12 +99,12 @@ def searchable(*texts: str) -> str:
 
 
 def tag_key(tag: str) -> str:
-    """Return a tag as it is kept: in Unicode's form NFKC, in lower case."""
+    """Return a tag as it is stored: in Unicode's form NFKC, in lower case."""
     return unicodedata.normalize("NFKC", tag).lower()
 
 
 def validate_tag(tag: str) -> None:
-    """Refuse a tag that is not one line that can be seen, in lower case."""
+    """Refuse a tag that is not one line of visible text in lower case."""
     if not tag:
         raise ValidationError("A tag cannot be blank.", "blank")
     wholly_visible(tag)
@@ -114,7 +114,7 @@ def validate_tag(tag: str) -> None:
 
 
 def validate_image(url: str) -> None:
-    """Refuse what is not the address of something that a browser on an HTTPS page loads."""
+    """Refuse a URL that a browser would not load on an HTTPS page."""
     wholly_visible(url)
     URLValidator(["https"], message="An image is an https:// URL.")(url)
 
@@ -157,7 +157,7 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
     def running_low(self) -> "ProductQuerySet":
         """Return the products with pieces left, but no more than their `low_stock`, or else LOW_STOCK.
 
-        No index has the stock, which would make every sale dearer, so this and sold_out() look at every product.
+        No index has the stock, because it would slow down every sale; so this and sold_out() read every product.
         """
         threshold: Any = F("low_stock")
         if settings.LOW_STOCK is not None:
@@ -166,7 +166,7 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
 
     def changed_since(self, moment: Any) -> "ProductQuerySet":
         """Return the products of which anything has changed at or after `moment`, the stock included."""
-        # Not by OR, for which the database looks at every product, and at the ledger for each of them.
+        # Not by OR: the database would then read every product, and the ledger for each of them.
         updated = self.model.objects.updated_since(moment).order_by().values("pk")
         return self.filter(pk__in=updated.union(_moved_since(moment)))
 
@@ -177,7 +177,8 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
     def moved_since(self, moment: Any, **bounds: Any) -> "ProductQuerySet":
         """Return the products whose stock has moved at or after `moment`, according to the ledger.
 
-        `bounds` are conditions on the movements, to repeat one of the products: PostgreSQL does not infer that.
+        `bounds` are conditions on the movements, to repeat a condition on the products, which PostgreSQL does not
+        infer.
         """
         return self.filter(pk__in=_moved_since(moment).filter(**bounds))
 
@@ -227,12 +228,12 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
         sold = self.model.objects.filter(pk=OuterRef("pk"), order_lines__order__status__in=WAITING_TO_BE_SHIPPED)
         remaining = F("order_lines__quantity") - F("order_lines__shipped") - F("order_lines__cancelled")
         waiting = Subquery(sold.order_by().values("pk").annotate(waiting=Sum(remaining)).values("waiting"))
-        # In one statement, so that a sale meanwhile is in both numbers or in neither.
+        # In one statement, so that a concurrent sale is in both numbers or in neither.
         rows = self.order_by().values_list("pk", "stock", Coalesce(waiting, 0))
         return {pk: Shelf(*numbers) for pk, *numbers in rows}
 
     def by_codes(self, codes: Collection[str]) -> "dict[str, list[Product]]":
-        """Return for each code, as a scanner types it, the product with this SKU, or else those with this barcode."""
+        """Return for each code, as a scanner types it, the product with this SKU, otherwise those with this barcode."""
         keys = {code: sku_key(code) for code in codes if is_sku(code)}
         by_key = {sku_key(product.sku): product for product in self.with_sku_keys({*keys.values()})}
         found = {code: [by_key[keys[code]]] if keys.get(code) in by_key else [] for code in codes}
@@ -250,7 +251,7 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
         return self.annotate(ledger=Coalesce(Sum("movements__delta"), 0)).exclude(stock=F("ledger")).order_by("pk")
 
     def update(self, *, by: Person = None, **values: Any) -> int:
-        """Update these products and their `updated_at`, and record what changed. `by` is who does it.
+        """Update these products and their `updated_at`, and record what changed. `by` is the user.
 
         Raises TypeError for the stock and for the searched texts. The texts are normalized for the search in Python, so
         no single statement can do it for rows it has not read.
@@ -273,7 +274,7 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
             return super().update(**values)
         with transaction.atomic(using=self.db):
             before = self._stored(self.locked(), told)
-            # Those and no other: what has come to match meanwhile is not locked, and its values were not read.
+            # Only these: rows that have begun to match meanwhile are not locked, and their values were not read.
             updated = super(ProductQuerySet, self.filter(pk__in=list(before))).update(**values)
             self._record_changes(before, told, by)
         return updated
@@ -301,11 +302,11 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
                 for product in products:
                     product.updated_at = now
             before = {pk: product.told_values(told) for pk, product in stored.items()}
-            # Django's own queryset, as update() of this one would ask for each batch again what it was.
+            # Django's own queryset, because this one's update() would read the old values again for each batch.
             plain = models.QuerySet["Product"](self.model, using=self.db)
             locked = [product for product in products if product.pk is None or product.pk in stored]
             updated = plain.bulk_update(locked, sorted(names), *arguments, **options)
-            # The first of two that are the same product is the one that is written.
+            # Of two instances of the same product, the first one is written.
             after = {product.pk: product.told_values(told) for product in reversed(locked)}
             self._write_change_events(before, after, by)
         return updated
@@ -346,13 +347,13 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
                 products, batch_size, ignore_conflicts, update_conflicts, sorted(updated) or None, unique_fields
             )
             self._record_changes(before, told, by)
-            # What somebody else has created meanwhile has its event already.
+            # Products that others have created meanwhile have their event already.
             new = named.exclude(pk__in=existing).exclude(events__kind="product.created") if may_exist else created
             _write_events(created_row(product.pk, product.price, _key_of(by)) for product in new)
         return created
 
     def _stored(self, products: "ProductQuerySet", names: Collection[str]) -> dict[int, dict[str, Any]]:
-        """Return what the database has in these fields of the products: {key: {field: value}}."""
+        """Return the stored values of these fields: {key: {field: value}}."""
         columns = {field.name: field.attname for field in self.model._meta.concrete_fields if field.name in names}
         return {
             row["pk"]: {name: row[column] for name, column in columns.items()}
@@ -360,7 +361,7 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
         }
 
     def _record_changes(self, before: Mapping[int, dict[str, Any]], names: Collection[str], by: Person) -> None:
-        """Write the events for what these fields of the products are now, and no longer as `before`."""
+        """Write the events for the changes of these fields since `before`."""
         if before:
             now = self._stored(self.model.objects.using(self.db).filter(pk__in=list(before)), names)
             self._write_change_events(before, now, by)
@@ -395,7 +396,7 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
         return self._move_stock([(line.pk, line.product_id, -line.quantity) for line in lines], Reason.SOLD)
 
     def take_again(self, pieces: Sequence[Movement], part: int) -> list[Statement]:
-        """Return the SQL that takes pieces of order lines which had come back; the products must be locked."""
+        """Return the SQL that takes pieces of order lines which were put back; the products must be locked."""
         return self._move_stock([(line, product, -number) for line, product, number in pieces], Reason.SOLD, part)
 
     def put_back(self, pieces: Sequence[Movement], reason: Reason, part: int = 0) -> list[Statement]:
@@ -475,7 +476,7 @@ class Product(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
     # Not a generated column, so that every database finds the same.
     search_text = models.TextField(default="", editable=False)
-    # Null for a SKU in ASCII: so the release before this column, which knows no other SKUs, writes what is right.
+    # Null for a SKU in ASCII: so the release before this column, which accepts only ASCII, writes correct rows.
     folded_sku = models.TextField(null=True, editable=False)  # noqa: DJ001 - null means that there is none
 
     loaded_stock: int | None = None
@@ -513,8 +514,7 @@ class Product(models.Model):
         """Write the product and record what changed; a new product's `stock` is booked as its opening stock.
 
         Raises SkuTaken, ValidationError, and TypeError if the stock of an existing product was assigned: only the
-        ledger's verbs move it. A stock that is merely stale, because others have sold since it was loaded, is not
-        written and no error.
+        ledger's verbs move it. A stock that is merely stale, because others have sold since it was loaded, is ignored.
         """
         fields = options.get("update_fields")
         assigned = not self._state.adding and fields is None and self.__dict__.get("stock") != self.loaded_stock
@@ -589,10 +589,10 @@ class Product(models.Model):
         note: str = "",
         key: str | None = None,
     ) -> StockMovement | None:
-        """Set the stock to the counted number of pieces; None if it already was that, so that nothing moves.
+        """Set the stock to the counted number of pieces; None if it was that already and nothing moves.
 
-        Raises InvalidStockAdjustment if it is negative, and StockHasMoved if the stock is no longer `expected`, the one
-        at which the count began: the count may or may not include what has moved since.
+        Raises InvalidStockAdjustment if it is negative, and StockHasMoved if the stock is no longer `expected`, the
+        stock at which the count began: later movements may or may not be in the count.
         """
         return StockAdjustment(self, Reason.COUNTED, counted, expected=expected, by=by, note=note, key=key).execute()
 
@@ -603,19 +603,19 @@ class Product(models.Model):
     def count_shelf(
         self, counted: int, *, expected: int, by: Person = None, note: str = "", key: str | None = None
     ) -> StockMovement | None:
-        """Book a count of the shelf, where the sold pieces lie that are not shipped yet; None if nothing is missing.
+        """Book a count of the shelf, including sold pieces that are not shipped yet; None if nothing differs.
 
         `expected` is the `shelf().total` at which the count began. Raises InvalidStockAdjustment if `counted` is
-        negative, StockHasMoved if that many pieces are no longer expected, and InsufficientStock if there are fewer
-        than are sold.
+        negative, StockHasMoved if the expected number has changed since, and InsufficientStock if it is less than the
+        sold pieces that wait to be shipped.
         """
         return ShelfCount(self, Reason.COUNTED, counted, expected=expected, by=by, note=note, key=key).execute()
 
     def price_history(self, since: datetime) -> list[PricePeriod]:
-        """Return the prices in force since a moment, oldest first: the one at that moment, and each that followed.
+        """Return the prices since a moment, oldest first: the one at that moment, and each that followed.
 
-        From the events, so `since` is not before the retention of events. It begins when the product was created, and
-        after a change that was written before events kept the old price.
+        Read from the events, so `since` is within their retention. The history begins when the product was created, or
+        after the last change whose event has no old price.
         """
         changes = self.events.filter(kind="product.changed", at__gt=since).order_by("id").values_list("facts", "at")
         start, periods, present = max(since, self.created_at), list[PricePeriod](), self.price
@@ -698,7 +698,7 @@ class Product(models.Model):
             raise
 
     def _insert(self, opening_stock: int, by: Person, options: dict[str, Any]) -> None:
-        self.set_stock(0)  # An attempt that was rolled back may have received the opening stock already.
+        self.set_stock(0)  # A rolled-back attempt may have set the opening stock on this instance already.
         if self.category_id is not None:
             Category.objects.hold(self.category_id)
         self.derive_from(SEARCHED_FIELDS, self)
@@ -715,7 +715,7 @@ class Product(models.Model):
         if {"category", "category_id"} & {*fields} and self.category_id not in (None, before.category_id):
             Category.objects.hold(self.category_id)
         self.derive_from({*fields}, before)
-        # updated_at too where the caller has named other fields only: it says that they have changed.
+        # updated_at too, even if the caller has named only other fields, because they have changed.
         super().save(**{**options, "update_fields": {*fields, *DERIVED_FIELDS} if fields else fields})
         told = told_fields(fields)
         _write_events(change_rows(self.pk, before.told_values(told), self.told_values(told), _key_of(by)))
@@ -725,7 +725,7 @@ class Product(models.Model):
         return Product.objects.with_sku_keys([sku_key(self.sku)]).exclude(pk=self.pk).first()
 
     def told_values(self, names: Collection[str]) -> dict[str, Any]:
-        """Return the values of these fields as the database has them, for the event that tells of their change."""
+        """Return the values of these fields as the database has them, for the event of their change."""
         # An assigned value may still be text, as in retired_at="2026-01-01T00:00Z"; the field converts it.
         fields = [field for field in self._meta.concrete_fields if field.name in names]
         return {field.name: field.to_python(getattr(self, field.attname)) for field in fields}
@@ -751,7 +751,7 @@ def writable_fields() -> frozenset[str]:
 
 
 def told_fields(names: Iterable[str]) -> frozenset[str]:
-    """Return those of these fields whose changes are told in events: all but those that follow from others."""
+    """Return the fields among these whose changes are recorded in events: all but derived ones."""
     return frozenset(Product._meta.get_field(name).name for name in names) - DERIVED_FIELDS
 
 

@@ -92,7 +92,7 @@ class StockMovement(models.Model):
                 condition=Exact(Q(reason__in=BY_ORDERS), Q(line__isnull=False)),
                 name="only_orders_move_stock_for_a_line",
             ),
-            # How much comes back in all is a trigger's (products.db.triggers), as it compares with the line.
+            # A trigger limits the sum that comes back (products.db.triggers), as it compares with the line.
             models.UniqueConstraint(fields=["line", "reason", "part"], name="one_movement_per_line_reason_and_part"),
             models.UniqueConstraint(
                 fields=["by", "idempotency_key"],

@@ -28,7 +28,7 @@ class StockCheckQuerySet(models.QuerySet["StockCheck"]):
 class StockCheck(models.Model):
     """A comparison of stock, ledger and orders, from the moment `at` on: how many differences it found, and the first.
 
-    The shop's figures are not changed by it; this row is all that it writes.
+    A check changes no figures; this row is all that it writes.
     """
 
     at = models.DateTimeField(default=timezone.now)

@@ -41,7 +41,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         return self.filter(user_id=user.pk)
 
     def usable_by(self, user: "User") -> "ApiTokenQuerySet":
-        """Return the tokens that authenticate `user` now, so none that was issued before the last password change."""
+        """Return the tokens that authenticate `user` now; a password change ends all tokens issued before it."""
         return self.of(user).active().filter(password_digest=_digest(user.password))
 
     def long_inactive(self) -> "ApiTokenQuerySet":

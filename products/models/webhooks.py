@@ -1,6 +1,6 @@
-"""Webhooks: addresses of other systems, what of the feed is to be posted to each, and what came of every attempt.
+"""Webhooks: endpoints of other systems, the deliveries of feed entries to each, and a log of every attempt.
 
-The tables only; products.webhooks makes endpoints and delivers.
+The tables only; products.webhooks creates endpoints and makes the deliveries.
 """
 
 from datetime import datetime
@@ -14,10 +14,10 @@ from products.validators import printable_line, visible
 
 MAX_ADDRESS = 500
 MAX_ANSWER = 500
-"""How many characters of an answer are kept."""
+"""How many characters of a response are kept."""
 BATCH = 1_000
 DOUBTFUL = 5
-"""An endpoint that has failed so many times in a row is only tried now and then, until it answers again."""
+"""After this many failures in a row, an endpoint is tried only now and then until it responds again."""
 
 
 class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
@@ -27,21 +27,21 @@ class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
         return self.filter(is_active=True)
 
     def behind(self, position: int) -> "WebhookEndpointQuerySet":
-        """Return those for which deliveries are to be made up to this position of the feed.
+        """Return the endpoints that need deliveries of feed entries up to this position.
 
-        Not the doubtful ones: what they miss waits in the feed, which has it anyway.
+        Endpoints that are failing (`is_doubtful`) are left out: the entries that they miss stay in the feed.
         """
         return self.active().filter(position__lt=position, failures__lt=DOUBTFUL)
 
     def due(self, now: datetime) -> "WebhookEndpointQuerySet":
-        """Return those to which something may be posted now."""
+        """Return the endpoints with a delivery that may be posted now."""
         deliveries = WebhookDelivery.objects.due(now).filter(endpoint=OuterRef("pk"))
         awake = Q(paused_until=None) | Q(paused_until__lte=now)
         return self.active().filter(awake, Exists(deliveries))
 
 
 class WebhookEndpoint(models.Model):
-    """An address of another system, to which what happens in the shop is posted."""
+    """A URL of another system to which events are posted."""
 
     address = models.CharField(
         max_length=MAX_ADDRESS, validators=[printable_line, visible], help_text="Where it is posted to: a URL."
@@ -104,13 +104,13 @@ class WebhookEndpoint(models.Model):
         return self.failures >= DOUBTFUL
 
     def switch_on(self) -> None:
-        """Deliver to it (again), beginning with what was left."""
+        """Start or resume deliveries, beginning with the pending ones."""
         self.is_active, self.off_reason = True, ""
         self.failures, self.failing_since, self.paused_until = 0, None, None
         self.save(update_fields=["is_active", "off_reason", "failures", "failing_since", "paused_until"])
 
     def switch_off(self, reason: str) -> None:
-        """Deliver nothing to it any more; what is left waits."""
+        """Stop deliveries; pending ones wait."""
         self.is_active, self.off_reason = False, reason
         self.save(update_fields=["is_active", "off_reason"])
 
@@ -122,7 +122,7 @@ class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
         return self.filter(state=WebhookDelivery.State.PENDING)
 
     def due(self, now: datetime) -> "WebhookDeliveryQuerySet":
-        """Return those that may be posted now: the first of each order and product, unless somebody is at it."""
+        """Return the deliveries that may be posted now: the first of each order and product, unless it is leased."""
         earlier = WebhookDelivery.objects.pending().filter(
             endpoint=OuterRef("endpoint"), subject=OuterRef("subject"), entry__lt=OuterRef("entry")
         )
@@ -130,13 +130,13 @@ class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
         return self.pending().filter(free, ~Exists(earlier), next_attempt_at__lte=now)
 
     def older_than(self, moment: datetime) -> "WebhookDeliveryQuerySet":
-        """Return those that are over since before this moment."""
+        """Return the deliveries that ended before this moment."""
         return self.filter(finished_at__lt=moment)
 
     def purge(self) -> int:
         """Delete these deliveries with their log, in batches, so that every transaction is short; return their number.
 
-        What is still to be delivered stays.
+        Pending deliveries stay.
         """
         purged = 0
         over = self.exclude(state=WebhookDelivery.State.PENDING).order_by("pk")
@@ -147,7 +147,7 @@ class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
 
 
 class WebhookDelivery(models.Model):
-    """One entry of the feed for one endpoint, until it was taken or given up."""
+    """One entry of the feed for one endpoint: pending, then delivered or given up."""
 
     class State(models.TextChoices):
         PENDING = "PENDING"
@@ -198,7 +198,7 @@ class WebhookDelivery(models.Model):
 
 
 class WebhookAttempt(models.Model):
-    """What came of one attempt to deliver: the delivery log."""
+    """The delivery log: the result of one attempt."""
 
     delivery = models.ForeignKey(WebhookDelivery, models.CASCADE, related_name="log")
     at = models.DateTimeField(default=timezone.now)
@@ -222,7 +222,7 @@ class WebhookAttempt(models.Model):
 
 
 def undelivered(entries: "models.QuerySet[models.Model]") -> "models.QuerySet[models.Model]":
-    """Return those of these feed entries that an active endpoint has not got yet."""
+    """Return the feed entries among these that are not delivered to an active endpoint yet."""
     active = WebhookEndpoint.objects.active()
     pending = WebhookDelivery.objects.pending().filter(entry=OuterRef("pk"), endpoint__is_active=True)
     return entries.filter(Exists(active.filter(position__lt=OuterRef("position"))) | Exists(pending))

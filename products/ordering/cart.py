@@ -1,4 +1,4 @@
-"""The cart: what a customer has selected and not ordered yet."""
+"""The cart: products that a customer has selected but not ordered yet."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Cart:
         return list(lines.order_by("pk").values_list("product_id", "quantity"))
 
     def quote(self) -> OrderDraft:
-        """Return what placing the cart now would come to, with everything that prevents it."""
+        """Return the draft that placing the cart now would check, with everything that prevents it."""
         order = self._orders().first()
         details = {name: getattr(order, name) for name in (*DESCRIPTION, *TERMS)} if order else {}
         return Order.objects.quote(self.items if order else [], **details)
@@ -65,7 +65,7 @@ class Cart:
             raise NotInCart(product_id)
 
     def empty(self) -> None:
-        """Remove everything from the cart: the products, and what the customer has said about the order to be."""
+        """Remove everything from the cart: the products and the order's details."""
         atomic_with_retry(self._empty)
 
     def place(self, *, key: str | None = None) -> tuple[Order, bool]:

@@ -1,8 +1,8 @@
 """Fulfilling an order in parts: ship, cancel, return and refund some of its lines, or all that remains.
 
-Each verb locks the order and looks again, checks every requested line, and writes in one transaction the counters of
-the lines, the order's status, which follows from them (products.models.order_status.status_of), the stock with its
-ledger, a numbered row of what was done, and an event.
+Each verb locks the order, reads its status again and checks every requested line. One transaction writes the counters
+of the lines, the order's status, which follows from them (products.models.order_status.status_of), the stock with its
+ledger, a numbered row for the operation, and an event.
 """
 
 import hashlib
@@ -63,8 +63,8 @@ Order = Any
 """A products.models.Order. That model's verbs call this module, so the type cannot be imported here."""
 
 RequestedLine = Sequence[Any]
-"""One requested line: (a product, its id or SKU, or the order line or its id; the quantity), and for a return
-optionally how many of them are put back into stock, which is all of them otherwise."""
+"""One requested line: (a product, its id or SKU, or the order line or its id; the quantity). For a return, an optional
+third number is how many pieces are put back into stock; by default all."""
 
 WRITE_LINES = (
     "Write the lines as pairs of a product (or its id or SKU, or the order line or its id) and a quantity, as in "
@@ -73,7 +73,7 @@ WRITE_LINES = (
 
 
 class Part(NamedTuple):
-    """Pieces of one line, `restocked` of which go back into the stock of `product`, that they were taken of."""
+    """Pieces of one line; `restocked` of them go back into the stock of `product`, which they were taken from."""
 
     line: OrderLine
     quantity: int
@@ -153,11 +153,11 @@ def fulfil(
     key: str | None,
     details: Mapping[str, Any],
 ) -> Any:
-    """Fulfil the requested lines of the order, or all that remains if they are None; return the row that says so.
+    """Fulfil the requested lines of the order, or all that remains if they are None; return the row of the operation.
 
-    `details` are columns of that row, and those of the order that have the same name. Returns None for a cart, which
-    is cancelled without a trace on its lines. Raises InvalidTransition, InvalidFulfilment, MoreThanRemains,
-    IdempotencyKeyConflict, and ValidationError for a text that is too long.
+    `details` are columns of that row, and those of the order that have the same name. Returns None for a cart, as
+    cancelling it changes no line. Raises InvalidTransition, InvalidFulfilment, MoreThanRemains, IdempotencyKeyConflict,
+    and ValidationError for a text that is too long.
     """
     request = None if requested is None else checked_request(requested, takes_restock=kind is RETURN)
     values = clean_values(kind.model, {**details, "idempotency_key": key})
@@ -207,7 +207,7 @@ def record(
     values: Mapping[str, Any],
     options: Mapping[str, Any] | None = None,
 ) -> Fulfilment:
-    """Write all that fulfilling the parts brings, in the caller's transaction, and return its row."""
+    """Write every effect of fulfilling the parts, in the caller's transaction, and return the operation's row."""
     if kind.restocks:
         parts = as_taken(order, parts)
     number = kind.model._default_manager.filter(order=order).count() + 1
@@ -238,7 +238,7 @@ def record(
 
 
 def as_taken(order: Order, parts: Iterable[Part]) -> list[Part]:
-    """Return the parts with what the ledger says can be put back, and of which product, whatever the lines say."""
+    """Return the parts with the pieces that can be put back and their product, both according to the ledger."""
     taken = StockMovement.objects.taken_for(order)
     return [
         part._replace(restocked=min(part.restocked, pieces), product=product)
@@ -271,8 +271,9 @@ def write_status(
     facts: Mapping[str, Any],
     options: Mapping[str, Any],
 ) -> list[Statement]:
-    """Write the order with its new status, after its lines, whose counters the database compares with it; return the
-    SQL of the event, which is named `kind` where the status stays."""
+    """Write the order's new status and return the SQL of the event, which is named `kind` if the status stays.
+
+    Write the lines before, because the database compares their counters with the status."""
     steps = transitions_between(before, after)
     if not steps:
         order.write_row(**options)
@@ -387,7 +388,7 @@ def refund(
 def correct_tracking(order: Order, number: int, changes: Mapping[str, str], *, by: Person) -> Shipment:
     """Correct carrier or tracking number of the order's shipment with this number, and return it.
 
-    The order has those of its newest shipment. Writes no event where both stay. Raises Shipment.DoesNotExist, and
+    The order has those of its newest shipment. Writes no event if both stay. Raises Shipment.DoesNotExist, and
     ValidationError.
     """
     changes = clean_values(Shipment, changes)
@@ -416,7 +417,7 @@ def correct_tracking(order: Order, number: int, changes: Mapping[str, str], *, b
 def refundable(line: OrderLine, quantity: int, *, after: int = 0) -> Decimal:
     """Return what is paid back for `quantity` pieces of the line: their share of its amount, and of a tax on top.
 
-    `after` pieces were paid back before, so that all parts add up to the line, however they are rounded.
+    `after` pieces were paid back before; with it, the rounded parts add up to the line.
     """
     whole = line.amount if line.order.prices_include_tax else line.amount + line.tax
     up_to, before = (
@@ -436,7 +437,7 @@ def due(order: Order, lines: Iterable[OrderLine]) -> Decimal:
 
 
 def checked_request(requested: Iterable[RequestedLine], *, takes_restock: bool) -> list[tuple[Any, Any, Any]]:
-    """Return the lines as [(key of the line, quantity, restocked or None), …]. Raises TypeError for what is no line."""
+    """Return the lines as [(key of the line, quantity, restocked or None), …]. Raises TypeError for anything else."""
     if not isinstance(requested, Iterable) or isinstance(requested, str | bytes | Mapping):
         raise TypeError(WRITE_LINES.format(item=requested))
     lines = []
@@ -460,8 +461,10 @@ def digest_of(request: Any, details: Mapping[str, Any]) -> str:
 
 
 def find_earlier(model: type[Fulfilment], order: Order, key: str | None, digest: str) -> Any:
-    """Return what this key has done with the order before, None if nothing; raise IdempotencyKeyConflict if something
-    else. The order must be locked: an earlier try of the same request holds the lock until its commit."""
+    """Return the row that the same request with this key has written before, or None.
+
+    Raises IdempotencyKeyConflict if a different request used the key. The order must be locked: an earlier try of the
+    same request holds the lock until its commit."""
     if key is None:
         return None
     earlier = model._default_manager.filter(order=order, idempotency_key=key).first()
@@ -490,7 +493,7 @@ def requested_parts(kind: Kind, lines: Iterable[OrderLine], request: Sequence[tu
 
 
 def facts_of(part: Part, kind: Kind | None) -> dict[str, Any]:
-    """Return a part as the facts of an event hold it."""
+    """Return a part as an event's facts store it."""
     facts = {"line": str(part.line.pk), "product": part.line.product_id, "quantity": part.quantity}
     return facts | ({"restocked": part.restocked} if kind is not None and kind.restocks else {})
 
@@ -588,7 +591,7 @@ def run(instance: Any, work: Callable[[], Result]) -> Result:
     state = InstanceState(instance, *(["placed_lines"] if hasattr(instance, "placed_lines") else []))
 
     def from_the_start() -> Result:
-        state.restore()  # drops what an attempt that was rolled back left on the object
+        state.restore()  # drops changes that a rolled-back attempt left on the object
         return work()
 
     try:

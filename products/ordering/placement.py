@@ -30,11 +30,11 @@ FROM_CART = "cart"
 
 
 def place(order: Order) -> None:
-    """Place a new order: check the order and the stock, take the stock, write everything, whole or not at all.
+    """Place a new order: check the order and the stock, take the stock, write everything, all or nothing.
 
-    PostgreSQL can do it in one statement for an order that nothing speaks against. The other way is always correct,
-    and SQLite's only one: lock the products, check them under the lock, and write.
-    Raises InvalidOrder, InsufficientStock, IdempotentReplay and IdempotencyKeyConflict.
+    PostgreSQL can place a valid order in one statement. The other way is always correct, and the only one on SQLite:
+    lock the products, check them under the lock, and write. Raises InvalidOrder, InsufficientStock, IdempotentReplay
+    and IdempotencyKeyConflict.
     """
     run(order, lambda: place_under_lock(order, None, order.placed_by), first=lambda: place_optimistically(order))
 
@@ -53,7 +53,7 @@ def place_under_lock(order: Order, before: str | None, by: Any) -> None:
     lines = snapshot_prices(order, draft)
     if before is not None:
         order.write_row()
-        # They are still a cart's, without prices; those of a placed order are frozen.
+        # These lines are still a cart's, without prices; a placed order's lines are frozen.
         first = delete_sql(OrderLine, "order", order.pk)
     else:
         first = insert_sql(type(order), [vars(order)])
@@ -69,7 +69,7 @@ def place_under_lock(order: Order, before: str | None, by: Any) -> None:
 def place_optimistically(order: Order) -> bool:
     """Place a new order in one statement, without holding a lock while Python works; False if nothing was changed.
 
-    Raises InsufficientStock without taking a lock where the shortage is certain, so that buyers of a sold-out product
+    Raises InsufficientStock without taking a lock if the shortage is certain, so that buyers of a sold-out product
     block no one.
     """
     if not single_statement.is_supported(type(order)):
@@ -95,7 +95,7 @@ def place_optimistically(order: Order) -> bool:
 def run(order: Order, work: Callable[[], None], *, first: Callable[[], bool] | None = None) -> None:
     """Run `work` in one transaction, or leave the order object as it was; `first` is tried before and may do it all.
 
-    Where stock is short, overdue orders that hold some of it are expired, and `work` runs once more.
+    If stock is short, overdue orders that hold some of it are expired, and `work` runs once more.
     """
     state = InstanceState(order, "items")
     try:
@@ -153,12 +153,12 @@ def _run_optimistically(first: Callable[[], bool], work: Callable[[], None]) -> 
 
 
 def _restored(state: InstanceState, work: Callable[[], None]) -> None:
-    state.restore()  # drops what an attempt that was rolled back left on the object
+    state.restore()  # drops changes that a rolled-back attempt left on the object
     work()
 
 
 def snapshot_prices(order: Order, draft: OrderDraft) -> list[OrderLine]:
-    """Set the order's figures, currency and timestamps; return its unsaved lines with SKU, name and price as of now."""
+    """Set the order's figures, currency and timestamps; return its unsaved lines with current SKU, name and price."""
     for name, value in vars(draft.totals).items():
         setattr(order, name, value)
     order.currency = settings.CURRENCY
@@ -212,10 +212,10 @@ def _check(order: Order, draft: OrderDraft) -> None:
 
 
 def _check_optimistically(order: Order, draft: OrderDraft) -> bool:
-    """Return whether the draft can be placed as far as can be told without a lock.
+    """Return whether the draft appears to be placeable, which is not certain without a lock.
 
-    Raises InsufficientStock where the shortage is certain: stock was too low before and after it was known that no
-    overdue order held any of it.
+    Raises InsufficientStock if the shortage is certain: stock was too low both before and after the check that no
+    overdue order holds any of it.
     """
     try:
         _check(order, draft)

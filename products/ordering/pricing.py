@@ -1,4 +1,4 @@
-"""What an order comes to: discounts, shipping and tax. Quotes, carts and orders all take their figures from here.
+"""The pricing of orders: discounts, shipping and tax. Quotes, carts and orders all get their figures here.
 
 Amounts are Decimals in whole minor units of the shop's currency (ISO 4217), rounded half away from zero. Tax is
 computed for each rate over the sum of its amounts, and split over them by largest remainder, so the shares add up.
@@ -39,10 +39,10 @@ class PricedLine(Protocol):
 
 @dataclass(frozen=True)
 class Totals:
-    """The figures of an order beside its lines' own.
+    """The figures of an order, without those of its lines.
 
-    `tax` is included in `total` where `prices_include_tax`, and is added to it otherwise. `shipping_tax_rate` is in
-    percent, and None where the shop computes no tax.
+    `total` always contains `tax`; with `prices_include_tax`, the prices do too. `shipping_tax_rate` is in percent, and
+    None if the shop computes no tax.
     """
 
     total: Decimal = ZERO
@@ -55,7 +55,7 @@ class Totals:
 
 
 class RateTotal(NamedTuple):
-    """The sums of what is taxed at one rate: without tax, the tax, and with it."""
+    """The sums of the amounts taxed at one rate: net, tax and gross."""
 
     rate: Decimal
     net: Decimal
@@ -64,15 +64,15 @@ class RateTotal(NamedTuple):
 
 
 def subtotal(unit_price: Decimal, quantity: int, currency: str) -> Decimal:
-    """Return what so many pieces cost before discounts, rounded to minor units."""
+    """Return the price of these pieces before discounts, rounded to minor units."""
     return rounded(unit_price * quantity, currency)
 
 
 def price_order(lines: Sequence[PricedLine], *, discount: Decimal = ZERO, shipping: Decimal | None = None) -> Totals:
     """Set the discount share, tax rate and tax of each line, and return the order's figures.
 
-    `discount` is the order's own, beside the lines', and at most their sum. Without `shipping`, settings.SHIPPING_FEE
-    applies, unless the goods reach settings.FREE_SHIPPING_FROM.
+    `discount` is the order's own, in addition to the lines', and at most the sum of their amounts. Without `shipping`,
+    settings.SHIPPING_FEE applies, unless the goods reach settings.FREE_SHIPPING_FROM.
     """
     for line, share in zip(lines, split(discount, [line.amount for line in lines]), strict=True):
         line.discount_share = share
@@ -148,7 +148,7 @@ def totals_by_rate(
 ) -> list[RateTotal]:
     """Return the sums for each rate, the lowest first, of (rate, amount, tax) of each line and of shipping.
 
-    What is not taxed, at rate None, is left out.
+    Untaxed amounts, with rate None, are left out.
     """
     sums: dict[Decimal, list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     for rate, amount, tax in parts:

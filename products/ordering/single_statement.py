@@ -1,9 +1,9 @@
 """Placing an order in one statement: `SELECT products_place_order_3(…)`, a function of migration 0026.
 
-The function locks the products in id order, checks that they still are as they were looked up and that every line is
-in stock, and writes order, lines, stock, ledger and event; PostgreSQL commits all of it as one statement. That takes
-three round trips instead of five, and no lock is held while Python works, which matters where many customers buy the
-same product. PostgreSQL keeps the plans of a function by itself, so nothing depends on the connection a pool gives.
+The function locks the products in id order, checks that they have not changed since they were looked up and that every
+line is in stock, and writes order, lines, stock, ledger and event; PostgreSQL commits all of it as one statement. That
+takes three round trips instead of five. No lock is held while Python works, which matters when many customers buy the
+same product. PostgreSQL caches the plans of a function itself, so nothing depends on which connection a pool gives.
 """
 
 import functools
@@ -103,7 +103,7 @@ def execute(order: Any, lines: Sequence[OrderLine], tax_classes: Sequence[str]) 
     model: type[models.Model] = type(order)
     event = Event.transition_row(order, None, order.placed_by)
     of_event = dict(zip(insertable_columns(Event), insert_values(Event, event), strict=True))
-    is_taxed = order.shipping_tax_rate is not None  # A rate of 0 is not the same as none.
+    is_taxed = order.shipping_tax_rate is not None  # A rate of 0 differs from no rate.
     values = [
         *attrgetter(*ORDER_COLUMNS)(order),
         _unless_blank(attrgetter(*DETAIL_COLUMNS)(order)),

@@ -34,7 +34,7 @@ Product = Any
 
 @dataclass
 class StockAdjustment:
-    """One adjustment that is not made yet.
+    """One stock adjustment, not made yet.
 
     `number` is the pieces to add (negative to remove, when corrected), or the new stock when counted. `expected` is
     the stock that a count was based on, and `key` an idempotency key.
@@ -118,7 +118,7 @@ class StockAdjustment:
             raise InvalidStockAdjustment(Violation("quantity_out_of_range", "A count cannot be negative."))
 
     def _earlier(self) -> StockMovement | None:
-        """Return what this key has done before, None if nothing; raise IdempotencyKeyConflict if something else."""
+        """Return the movement that this adjustment's key made before, or None. Raises IdempotencyKeyConflict."""
         if self.key is None:
             return None
         earlier = StockMovement.objects.filter(by=self.by, idempotency_key=self.key).first()
@@ -128,7 +128,7 @@ class StockAdjustment:
         return earlier
 
     def number_of(self, earlier: StockMovement, stock: int) -> int:
-        """Return the number of an adjustment like this one that made this movement, after which the stock was so."""
+        """Return the `number` with which such an adjustment made this movement, after which the stock was `stock`."""
         return stock if self.reason == Reason.COUNTED else earlier.delta
 
     def _delta(self, stock: int) -> int:
@@ -155,10 +155,10 @@ class StockAdjustment:
 
 @dataclass
 class ShelfCount(StockAdjustment):
-    """A count of what is on the shelf: the pieces that can be sold, and those that are sold and not yet shipped.
+    """A count of the shelf: the pieces that can be sold, and those that are sold but not shipped yet.
 
-    `number` is the counted pieces and `expected` those that should have been there, so their difference is what moves.
-    A sale meanwhile leaves the shelf as it is, and so does not make a count wrong; a shipment does.
+    `number` is the counted and `expected` the expected number of pieces; their difference is booked. A concurrent sale
+    does not change the shelf, so the count stays right; a concurrent shipment makes it wrong.
     """
 
     waiting: int | None = None
@@ -169,7 +169,7 @@ class ShelfCount(StockAdjustment):
         return self.expected + earlier.delta
 
     def _delta(self, stock: int) -> int:
-        # Read under the lock of the product, which whoever sells a piece or puts one back waits for.
+        # Read under the lock of the product, so nobody can sell a piece or put one back meanwhile.
         product = self.product
         waiting: int = product.shelf().waiting if self.waiting is None else self.waiting
         if self.expected != stock + waiting:
@@ -182,9 +182,9 @@ class ShelfCount(StockAdjustment):
 
 
 class Outcome(NamedTuple):
-    """What became of one adjustment of several: an error, or the movement (None where nothing had to move).
+    """The outcome of one of several adjustments: an error, or the movement (None if nothing had to move).
 
-    `stock` is the product's right after it.
+    `stock` is the product's stock right after it.
     """
 
     movement: StockMovement | None
@@ -193,10 +193,10 @@ class Outcome(NamedTuple):
 
 
 def adjust_locked(adjustments: Sequence[StockAdjustment]) -> list[Outcome]:
-    """Make several adjustments by one person, one after the other, each of which succeeds or fails separately.
+    """Make several adjustments by one person, one after the other; each succeeds or fails separately.
 
-    Their products must be locked and have the stock that was read under the lock. However many they are, the statements
-    are the same few.
+    Their products must be locked and have the stock that was read under the lock. The number of statements does not
+    depend on the number of adjustments.
     """
     _read_shelves(adjustments)
     earlier = _earlier_by_key(adjustments)
@@ -222,7 +222,7 @@ def adjust_locked(adjustments: Sequence[StockAdjustment]) -> list[Outcome]:
             made.append(moved)
             events.append(_event_of(moved, stocks[pk]))
     if made:
-        # Balanced before: a product that came and went again needs no row, and its sum may be 0.
+        # One delta for each product; it is 0 if its movements balance.
         execute_batch(type(adjustments[0].product).objects.increment_stock(deltas), *insert_many_sql(Event, events))
         for moved, key in zip(made, insert_returning_ids(StockMovement, list(map(vars, made))), strict=True):
             moved.pk, moved._state.adding = key, False

@@ -14,10 +14,11 @@ from products.ordering.stock_adjustment import Outcome, StockAdjustment, adjust_
 
 
 def book_sheet(adjustments: Sequence[StockAdjustment]) -> list[Outcome]:
-    """Make these adjustments, one a product, in one transaction or none of them; return what became of each.
+    """Make these adjustments, one per product, all or none in one transaction; return the outcome of each.
 
-    However many they are, the statements are the same few. If their keys have made the same adjustments before, return
-    those. Raises StockSheetRejected, ValidationError for a note or a key that is too long, and IdempotencyKeyConflict.
+    The number of statements does not depend on the number of adjustments. If their keys have made the same adjustments
+    before, return those. Raises StockSheetRejected, ValidationError for a note or a key that is too long, and
+    IdempotencyKeyConflict.
     """
     _check_products(adjustments)
     return atomic_with_retry(lambda: _book(adjustments)) if adjustments else []

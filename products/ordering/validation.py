@@ -120,10 +120,10 @@ def digest_of(items: Iterable[RequestedItem], details: Mapping[str, Any]) -> str
 
 
 class OrderDraft:
-    """The lines an order is going to have.
+    """The requested lines of an order that is not placed yet.
 
-    Call `load_products` first and `check` next; `lines` and `totals` then are what the order will contain. `details`
-    are the customer's, {field: text}, and `missing` are violations for those that the shop requires. `discount` and
+    Call `load_products` first and `check` next; then the order will have these `lines` and `totals`. `details` are the
+    customer's, {field: text}, and `missing` has a violation for each required one that is blank. `discount` and
     `shipping` are as in price_order(). `allows_retired` is for orders of the past.
     """
 
@@ -163,7 +163,7 @@ class OrderDraft:
 
     @property
     def total(self) -> Decimal:
-        """What the customer would pay."""
+        """The amount that the customer would pay."""
         return self.totals.total
 
     @property
@@ -173,7 +173,7 @@ class OrderDraft:
 
     @property
     def has_own_prices(self) -> bool:
-        """Whether a line has a price of its own, so that it is not the product's."""
+        """Whether a line has a price of its own instead of its product's."""
         return any(line.own_price is not None for line in self.lines)
 
     def check(self) -> None:
@@ -253,7 +253,7 @@ class OrderDraft:
             self._violations.append(Violation("invalid_amount", _invalid_amount(), (position,)))
 
     def _price_lines(self) -> None:
-        """Compute the figures; where something speaks against the terms, the ones without discounts."""
+        """Compute the figures; without discounts if the terms are invalid."""
         violations = list(self._term_violations())
         if violations:
             self._violations += violations
@@ -317,7 +317,7 @@ def _shortage(line: DraftLine) -> Violation:
 
 
 def _key(requested: Product | int | str) -> int | str | None:
-    """Return the id, or the key of the SKU, to look up; None for what cannot exist and must not reach the database."""
+    """Return the id, or the key of the SKU, to look up; None for an impossible value, which no database should see."""
     if isinstance(requested, Product):
         return requested.pk
     if isinstance(requested, str):
