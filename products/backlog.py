@@ -1,6 +1,6 @@
-"""Gauges of what waits: events without a position, mails and webhooks. Prometheus asks, and the database is asked.
+"""Gauges of pending work: events without a position, mails and webhooks, read from the database at each scrape.
 
-Every server gives the same values, so alerts take the maximum. A count ends at LIMIT, which keeps a scrape cheap.
+Every server exports the same values, so alerts take the maximum. Counting stops at LIMIT, which keeps a scrape cheap.
 """
 
 import logging
@@ -25,10 +25,10 @@ LIMIT = 10_000
 
 
 class Backlog(Collector):
-    """Collects the gauges; none of them while the database does not answer, and the rest of /metrics all the same."""
+    """Collects the gauges. While the database does not answer there are none, but /metrics still has the counters."""
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
-        """Return the gauges without values, by which the registry knows their names."""
+        """Return the gauges without values, so that the registry knows their names."""
         return self._gauges({}, [])
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
@@ -96,7 +96,7 @@ def _count_and_oldest(rows: "QuerySet[Event] | QuerySet[Mail]", moment: str) -> 
 
 
 def _oldest_unread() -> datetime | None:
-    """Return the moment of the first entry of the feed that was not read for mail; None where mail is off."""
+    """Return the time of the first feed entry that was not read for mail yet; None if mail is off."""
     cursor = MailCursor.objects.first() if settings.MAIL_NOTICES else None
     if cursor is None:
         return None

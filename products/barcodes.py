@@ -1,4 +1,4 @@
-"""Barcodes: GTINs, which are the numbers of EAN and UPC codes, with a check digit that a mistyped digit breaks."""
+"""Barcodes: GTINs, the numbers of EAN and UPC codes, whose check digit reveals a mistyped digit."""
 
 import re
 
@@ -9,7 +9,7 @@ GTIN = re.compile(r"[0-9]{8}|[0-9]{12,14}")
 
 
 def validate_gtin(code: str) -> None:
-    """Refuse what is no GTIN, and a GTIN with another check digit than it should have."""
+    """Refuse a text that is not a GTIN, and a GTIN with a wrong check digit."""
     if not GTIN.fullmatch(code):
         raise ValidationError("A barcode is a GTIN: 8, 12, 13 or 14 digits.", "invalid_barcode")
     digit = check_digit(code[:-1])

@@ -1,4 +1,4 @@
-"""System checks: does the database fit the settings and the code? `manage.py check --database default`, and migrate."""
+"""System checks: does the database match settings and code? `manage.py check --database default`, and migrate."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,7 +25,7 @@ def database_meets_the_requirements(*, databases: Sequence[str] | None = None, *
     return [
         Error(unmet.sentence, hint=unmet.hint, id=unmet.id)
         for alias in databases or ()
-        # Whoever cannot read the tables cannot say which migrations are applied either.
+        # A role that cannot read the tables cannot tell which migrations are applied either.
         for unmet in unmet_by_requests(connections[alias]) or unmet_by_migrations(connections[alias])
     ]
 

@@ -1,4 +1,4 @@
-"""Who may do what: the one place that the API and the admin ask."""
+"""Permissions: who may do what, for the API and the admin."""
 
 from typing import TYPE_CHECKING, Union
 
@@ -44,7 +44,8 @@ def is_staff_with(user: Actor, permission: str) -> bool:
 def may_order_for(user: Actor, customer_id: int) -> bool:
     """Return whether the user may place an order for customer `customer_id`.
 
-    Staff need to see all orders as well: the response to a retry is an order, of whoever placed it.
+    Staff also need the permission to see all orders, because the response to a retry is an order that somebody else may
+    have placed.
     """
     return customer_id == user.pk or (is_staff_with(user, ADD_ORDERS) and is_staff_with(user, VIEW_ORDERS))
 

@@ -1,7 +1,7 @@
 """Reconciliation: compare stock, ledger, order lines, totals, statuses, payments and events with each other.
 
-A constant number of statements, each of which reads whole tables: for a nightly job, not for a probe. Nothing of the
-shop is changed; the result is recorded as a StockCheck.
+Runs a constant number of statements, each of which reads whole tables: for a nightly job, not for a health check.
+Changes nothing else than that it records the result as a StockCheck.
 """
 
 import time
@@ -48,7 +48,7 @@ HAS_NOT_PAID = [Status.CART, Status.PLACED, Status.EXPIRED]
 
 
 def check(tell: Callable[[str], object]) -> StockCheck:
-    """Tell every difference as soon as it is found; record the result, and return it."""
+    """Report every difference as soon as it is found; record the result, and return it."""
     at, began, found, first = timezone.now(), time.monotonic(), 0, []
     for sentence in differences():
         tell(sentence)
@@ -121,20 +121,21 @@ def _lines() -> Iterator[str]:
 
 
 def _moved(**conditions: Any) -> Coalesce:
-    """Return the sum of those movements of a line, 0 if there are none."""
+    """Return the sum of a line's movements that match, 0 if there are none."""
     of_the_line = Q(**{f"movements__{name}": value for name, value in conditions.items()})
     return Coalesce(Sum("movements__delta", filter=of_the_line), 0)
 
 
 def _in_rows(model: type[FulfilmentLine], column: str) -> Coalesce:
-    """Return the sum of a column of what was done with a line, -1 if no row says anything."""
+    """Return the sum of a column over a line's rows of `model`, -1 if there are none."""
     rows = model._default_manager.filter(line=OuterRef("pk")).order_by().values("line")
     return Coalesce(Subquery(rows.annotate(pieces=Sum(column)).values("pieces")), -1)
 
 
 def _is_told(counter: str, rows: str) -> Q:
-    """Return the condition that the rows add up to the counter; without rows, nothing was done with the line, or all
-    of it by a release before there were rows."""
+    """Return the condition that the rows add up to the counter.
+
+    Without rows, nothing was done with the line, or a release before these rows existed did all of it."""
     return Q(**{rows: F(counter)}) | Q(**{rows: -1}) & (Q(**{counter: 0}) | Q(**{counter: F("quantity")}))
 
 

@@ -1,4 +1,4 @@
-"""The second factor of staff: codes of an app (TOTP), and a few recovery codes for who has lost it (django-otp).
+"""The second factor of staff: codes of an app (TOTP), and recovery codes in case the app is lost (django-otp).
 
 A user has one device. It counts once it is confirmed with a code.
 """
@@ -70,7 +70,7 @@ def confirm(user: User, code: str, request: HttpRequest) -> list[str]:
 
 
 def verify(user: User, code: str, request: HttpRequest | None) -> Any:
-    """Use up a code of the user's device, or a recovery code, and return the device that it is of.
+    """Use up a code of the user's device, or a recovery code, and return the device that it belongs to.
 
     Raises ValidationError if the code is wrong, or is not looked at after too many wrong ones.
     """

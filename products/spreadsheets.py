@@ -1,13 +1,13 @@
-"""Cells of files for spreadsheets that no spreadsheet takes for a formula.
+"""Spreadsheet cells that are never run as formulas.
 
-A spreadsheet runs a cell which begins with one of a few characters. What the shop writes into such files comes
-from people (names, notes, addresses), so it is defused with an apostrophe, as OWASP advises; what the shop reads
-from them is undefused, so that a file which was exported and read again changes nothing.
+A spreadsheet runs a cell that begins with one of a few characters as a formula. Exported texts (names, notes,
+addresses) come from people, so the shop puts an apostrophe before such a text, as OWASP advises. Reading a file removes
+it again, so that importing an exported file changes nothing.
 """
 
 from typing import Any
 
-# OWASP, "CSV injection": the beginnings which make a spreadsheet calculate.
+# OWASP, "CSV injection": the characters that begin a formula.
 FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
 APOSTROPHE = "'"
 
@@ -26,7 +26,7 @@ def defused(value: Any) -> Any:
 
 
 def undefused(text: str) -> str:
-    """Return the text that defused() has written; an apostrophe that guards nothing stays."""
+    """Return the original text of a cell that defused() has written; any other apostrophe stays."""
     if text.startswith(APOSTROPHE) and text.lstrip(APOSTROPHE).startswith(FORMULA_BEGINNINGS):
         return text[1:]
     return text

@@ -50,7 +50,7 @@ def flush_allowed() -> Iterator[None]:
 
 @contextmanager
 def triggers_lifted() -> Iterator[None]:
-    """Lift the triggers for this block, to bring a row into a state that the shop itself never brings it to."""
+    """Lift the triggers for this block, to write states of rows that the shop itself never writes."""
     with triggers.lifted(connection):
         yield
 

@@ -12,7 +12,7 @@ class ShopAdminConfig(AdminConfig):
 
     def ready(self) -> None:
         """Import the shop's admin, and then the other apps'."""
-        # First: if the site were made before, importing its package would register every model on another site.
+        # First: if the site existed before, importing its package would register every model on another instance.
         import_module("products.admin")
         super().ready()
         # Pages of django-otp's, which show the secrets of other people. The shop has pages of its own.

@@ -138,7 +138,7 @@ class Environment:
         return email_url.parse(self._read(name, default, _parse_mail_url, email_url.EXPECTED, secret=True))
 
     def add_error(self, sentence: str) -> None:
-        """Add an error that only several variables together make."""
+        """Add an error about a combination of variables."""
         self.errors.append(sentence)
 
     def raise_errors(self) -> None:
@@ -167,7 +167,7 @@ class Environment:
             try:
                 return parse(text)
             except ValueError:
-                # Whatever comes from a file is treated as a secret.
+                # Values from files are treated as secrets.
                 shown = "not usable" if secret or not self.variables.get(name) else repr(text)
                 raise Unusable(f"{name} is {shown}; write {expected}.") from None
         except Unusable as error:

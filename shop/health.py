@@ -1,10 +1,10 @@
-"""What the platform asks: is this process alive, and should it get requests?
+"""Health checks for the platform: is this process alive, and should it get requests?
 
-    /health/live   200 while the process answers. It asks no database: to start anew heals no database.
-    /health/ready  200 while requests are welcome: the database answers and can be written to, and its tables are those
-                   of this code. Otherwise 503; either way it says what each of them is.
+    /health/live   200 while the process answers. It checks no database, because a restart would not repair it.
+    /health/ready  200 while the database answers, is writable, and has the tables of this code. Otherwise 503; the body
+                   has the result of each check.
 
-A middleware, in front of what looks at the host: probes come by address, which is in nobody's ALLOWED_HOSTS.
+A middleware, before the host is checked: probes use an IP address, which is not in ALLOWED_HOSTS.
 """
 
 import logging
@@ -38,7 +38,7 @@ UNWRITABLE = {
 
 
 class Health:
-    """Answers /health/live and /health/ready, for GET and HEAD, and passes everything else on."""
+    """Answer GET and HEAD of /health/live and /health/ready, and pass everything else on."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -56,11 +56,11 @@ class Health:
         return response
 
     def live(self) -> HttpResponse:
-        """Whoever gets this has reached a process that works."""
+        """Return 200: the process answers."""
         return JsonResponse({"status": OK})
 
     def ready(self) -> HttpResponse:
-        """Whether all checks are passed, and what each of them found."""
+        """Return 200 if all checks pass, otherwise 503, with the result of each check."""
         checks = self._of_the_database()
         is_ready = set(checks.values()) == {OK}
         response = JsonResponse({"status": OK if is_ready else "not ready", "checks": checks})
@@ -105,7 +105,7 @@ def state_of_the_database() -> str:
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute("SELECT 1")
-            # Asking SQLite itself would mean to wait for whoever writes at the moment.
+            # Asking SQLite itself would wait for the current writer.
             file = Path(connection.settings_dict["NAME"])
             return OK if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK) else "read-only file"
         # On a standby, a transaction is read-only whatever the settings say.

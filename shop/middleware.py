@@ -120,7 +120,7 @@ class DatabaseMiddleware:
 
 
 class ApiMiddleware:
-    """Apply the API's HTTP rules to requests for it: what is refused, what errors look like, what may be cached."""
+    """Apply the API's HTTP rules to its requests: rejections, the format of errors, and caching."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -158,7 +158,7 @@ class ApiMiddleware:
         response.setdefault("Cache-Control", "private, no-cache" if is_cacheable else "no-store")
         patch_vary_headers(response, ["Authorization", "Accept"])
         if response["Cache-Control"].startswith("public"):
-            return  # Whoever gets it from a cache would be told somebody else's rate limit.
+            return  # A shared cache would show somebody else's rate limit.
         if rate_limit := rate_limit_of(request):
             for name, value in rate_limit.headers.items():
                 response[name] = value
@@ -195,8 +195,8 @@ def refusal_of(request: HttpRequest) -> tuple[str, str] | None:
 class ReplicaMiddleware:
     """Let reads of the API go to the replica; the primary answers again where it fails.
 
-    After any other request, record how far the log of the database has come, so that the token's next read sees what
-    this one wrote or was told of.
+    After any other request, record the position of the database's log, so that the token's next read sees what this
+    request has written or read.
     """
 
     def __init__(self, get_response: GetResponse, replica: Replica | None = None) -> None:

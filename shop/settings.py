@@ -30,7 +30,7 @@ SECRET_KEY = env.secret_key(
     required=not DEBUG,
 )
 
-# Those before it: what was made under one of them is still recognized.
+# The keys before it: signatures made with them are still accepted.
 SECRET_KEY_FALLBACKS = env.optional_secrets("SECRET_KEY_FALLBACKS", minimum=50)
 
 ALLOWED_HOSTS = env.names(
@@ -106,7 +106,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        # Those of the one who runs the shop, such as templates/mail/refund.txt, come before the shop's own.
+        # The operator's templates, such as templates/mail/refund.txt, come before the shop's own.
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
@@ -249,7 +249,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "products.api.openapi.ShopSchema",
     "EXCEPTION_HANDLER": "products.api.errors.exception_handler",
-    "URL_FORMAT_OVERRIDE": None,  # What is wanted is said in Accept; `?format=` is unknown like any other parameter.
+    "URL_FORMAT_OVERRIDE": None,  # Clients choose the format in Accept; `?format=` is an unknown parameter.
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -317,9 +317,9 @@ CORS_ALLOWED_ORIGINS = env.names(
     pattern=r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?",
     expected="origins in lower case separated by commas, such as https://front.example.com",
 )
-if CORS_ALLOWED_ORIGINS:  # Without any, no request passes the middleware.
+if CORS_ALLOWED_ORIGINS:  # Without origins, the middleware is not installed.
     INSTALLED_APPS.insert(0, "corsheaders")
-    # Before all that answers for the API, so that its errors can be read too; after what adds the security headers.
+    # Before everything that answers for the API, so that its errors are readable too; after the security headers.
     MIDDLEWARE.insert(MIDDLEWARE.index("shop.health.Health"), "corsheaders.middleware.CorsMiddleware")
 CORS_URLS_REGEX = r"^/api(/|-token-auth|$)"
 # No cookies: the API knows only the Authorization header, which a script sets itself.

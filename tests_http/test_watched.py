@@ -1,4 +1,4 @@
-"""What whoever watches gunicorn with two workers sees: the figures of both, and every line of the log."""
+"""Monitoring gunicorn with two workers: metrics have the sums of both, and the log has every line."""
 
 import http.client
 import json

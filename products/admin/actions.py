@@ -33,7 +33,7 @@ class ObjectAction(forms.Form, Generic[Object]):
     """Whether the same form was executed before, so that nothing was done now."""
 
     confidential = ""
-    """What execute() has to say to whoever pressed the button, and to no log; such as a secret."""
+    """What execute() shows only to the person who pressed the button and never logs, such as a secret."""
 
     do_not_call_in_templates = True  # the buttons are made from the class itself
 

@@ -155,7 +155,7 @@ def draw_up(request: HttpRequest, orders: "QuerySet[Order]", verb: Verb) -> Http
 
 @admin.register(BulkJob)
 class BulkJobAdmin(ReadOnlyMixin, admin.ModelAdmin):
-    """Jobs, newest first, for everybody who may change orders; only whoever drew one up goes on with it."""
+    """Jobs, newest first, for everybody who may change orders; only the person who prepared a job may run it."""
 
     list_display = ["__str__", "by", "created_at", "started_at", "finished_at"]
     list_filter = ["verb"]

@@ -69,7 +69,7 @@ class RemoveForm(SecondFactorForm):
     def clean(self) -> None:
         if self.errors:
             return
-        # As at a login, with its limits: whoever has found an open session knows neither.
+        # As at a login, with its limits: somebody who has found an open session knows neither.
         known = authenticate(self.request, username=self.user.username, password=self.cleaned_data["password"])
         if known is None or known.pk != self.user.pk:
             raise ValidationError("This password is wrong.", code="wrong_password")

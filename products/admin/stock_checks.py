@@ -13,7 +13,7 @@ from products.models import StockCheck
 
 @admin.register(StockCheck)
 class StockCheckAdmin(ReadOnlyMixin, admin.ModelAdmin):
-    """Whoever sees the ledger sees whether it is right."""
+    """Users who may view the ledger may view the results of its checks."""
 
     list_display = ["at", "agreed", "differences", "products", "orders", "seconds"]
     fields = ["at", "agreed", "differences", "shown_sentences", "products", "orders", "seconds"]

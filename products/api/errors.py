@@ -136,7 +136,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
         exc = exceptions.Throttled(rate_limit.resets_in)
     match exc:
         case CustomerGone() if exc.customer_id == request.user.pk:
-            # The token was deleted with its user, after it was looked at.
+            # The token was deleted with its user, after it was checked.
             status, body = 401, {"detail": InvalidToken.default_detail, "code": InvalidToken.default_code}
             headers = {"WWW-Authenticate": TokenAuthentication().authenticate_header(request)}
         case DomainError():

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 PATIENCE = 20
-"""Seconds to wait for whoever has the database locked; as long as the shop's own connections wait."""
+"""Seconds to wait for a lock on the database, as long as the shop's own connections wait."""
 
 
 class BackupFailed(Exception):

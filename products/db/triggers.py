@@ -237,7 +237,8 @@ LATE_LINES_SQLITE = f"""
 """  # noqa: S608 - our own names
 
 # The release before the counters moves the status of the whole order, and knows no counter: for an order of which no
-# piece was counted yet, the database counts what the new status means. Whoever counts does so before the status.
+# piece was counted yet, the database sets the counters that the new status implies. Later releases write the counters
+# before the status.
 COUNTED, BACK = f"{ORDERS}_counted", f"{MOVEMENTS}_back"
 STATUS_MOVED = "OLD.status <> NEW.status AND OLD.status <> 'CART'"
 COUNTING = (

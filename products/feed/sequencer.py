@@ -6,7 +6,7 @@ sequencer at a time, under an advisory lock, numbers all events that are visible
 moves the stock of a product, or changes an order, locks it first and writes the event afterwards, so of two events
 about the same product or order the later one has the larger id, and is not visible before the other.
 
-A position is final: whoever has read up to it has missed nothing, and the last stock that was told is the stock.
+A position is final: a reader of all entries up to it has missed none, and a product's last entry has its current stock.
 """
 
 from collections import defaultdict

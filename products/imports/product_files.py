@@ -1,7 +1,7 @@
 """Files of products: CSV and XLSX in the shop's own format, and the product exports of Shopify and WooCommerce.
 
 Whatever the format, a product of the file is texts by the names of `COLUMNS`, which docs/imports.md describes. A file
-is read row by row, within limits: it comes from whoever may log in.
+is read row by row, within limits, because users upload it.
 """
 
 import csv

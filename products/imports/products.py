@@ -367,7 +367,7 @@ def _check_permissions(batch: ProductImport, by: Person, trusted: bool) -> None:
 
 
 def _apply_set(batch: ProductImport, by: Person, trusted: bool) -> int:
-    # Whoever else applies this import waits here, and finds the next rows.
+    # A concurrent run of this import waits here, and continues with the next rows.
     locked = _locked(batch, (ImportState.READ, ImportState.APPLYING), "applied")
     _check_permissions(locked, by, trusted)
     rows = list(locked.rows.to_apply().by_product()[:SET])

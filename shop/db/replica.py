@@ -1,4 +1,4 @@
-"""The replica: what is read from it, and how far it is."""
+"""The replica: which reads it answers, and how far it has replayed the log."""
 
 import logging
 import time
@@ -20,8 +20,8 @@ PATIENCE = 1.0
 PAUSE = 2.0
 """Seconds that a process does without a replica that did not answer."""
 
-# A standby that is connected to its primary and has replayed all that it got lags behind by nothing, however old its
-# last transaction is. One that is not connected any more cannot know, so there the age counts.
+# A standby that is connected to its primary and has replayed all received log has no lag, however old its last
+# transaction is. A disconnected standby cannot know, so the age of its last transaction counts.
 STATE = """
     SELECT pg_is_in_recovery(), pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint,
         CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() AND EXISTS (SELECT FROM pg_stat_wal_receiver)
@@ -33,7 +33,7 @@ class ReplicaRouter:
     """Django's choice of the database, where there is a replica.
 
     The shop's own tables are read where the request's reads go. Accounts, permissions and tokens are always read from
-    the primary: what was revoked is revoked at once.
+    the primary, so that revoking takes effect at once.
     """
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str:
@@ -60,7 +60,7 @@ class Replica:
         self.away_until = 0.0
 
     def replayed(self) -> int | None:
-        """Return the position up to which it has replayed; None if it is away, too far behind or no standby."""
+        """Return the position up to which it has replayed; None if it is down, lags too far behind or is no standby."""
         if time.monotonic() < self.away_until:
             return None
         try:
@@ -71,7 +71,7 @@ class Replica:
         return position if is_standby and lag is not None and lag <= settings.REPLICA_MAX_LAG else None
 
     def note_failure(self, error: BaseException) -> None:
-        """Do without it for a while."""
+        """Do not use the replica for a while."""
         self.away_until = time.monotonic() + PAUSE
         facts = {"event": "replica.unavailable", **cause_of(error)._asdict()}
         logger.warning("%(event)s: %(error)s, code %(code)s: %(message)s", facts, extra={"facts": facts})

@@ -31,7 +31,7 @@ class Budget(threading.local):
 class CircuitBreaker:
     """Shared by all threads: fails fast after a timeout, so that a queue of requests does not wait one by one.
 
-    Each server has its own: a replica that hangs says nothing of the primary.
+    Each database server has its own: a hanging replica says nothing about the primary.
     """
 
     fails_fast_until = 0.0
@@ -45,7 +45,7 @@ breakers: defaultdict[tuple[str | None, int | None], CircuitBreaker] = defaultdi
 def limit_wait(seconds: float | None) -> Iterator[None]:
     """Limit how long this thread waits for the database in total; None or 0 is no limit.
 
-    Only waiting for the database counts, so a client that uploads slowly uses nothing up.
+    Only waiting for the database counts, so a slow upload uses none of the limit.
     """
     outer, budget.remaining = budget.remaining, seconds or None
     try:

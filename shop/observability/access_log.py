@@ -79,7 +79,7 @@ def level_of(path: str, status: int) -> int:
 def facts_of(
     request: ShopRequest, response: HttpResponse, route: str | None, seconds: float, statements: StatementTimer
 ) -> dict[str, object]:
-    """Return what the line says of a request: nothing of its query string, headers, cookies or body."""
+    """Return the facts of a request for its line, without query string, headers, cookies and body."""
     return {
         "event": "request",
         "user": request.auth.user_id if request.auth else request.session_user_id,

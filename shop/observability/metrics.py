@@ -86,7 +86,7 @@ def metrics_view(request: HttpRequest) -> HttpResponse:
 
 
 def exposition() -> bytes:
-    """Return the metrics as text: what waits in the database, and the counters."""
+    """Return the metrics as text: the gauges of the database's backlog, and the counters."""
     with limit_wait(PATIENCE):
         waiting = generate_latest(backlog.REGISTRY)
     return _counters() + waiting

@@ -26,7 +26,7 @@ def locked(name):
 def test_these_may_not_be_older_than_the_first_versions_without_known_holes():
     floors = {wish.name: str(wish.specifier) for wish in asked_for("requirements.in") if wish.specifier}
 
-    # Here once, so that whoever lowers one sees what it is for.
+    # Repeated here, so that anybody who lowers one sees its reason.
     assert floors == {"django": "<5.3,>=5.2.19", "djangorestframework": ">=3.18.3", "gunicorn": "<28,>=27.0.1"}
 
 

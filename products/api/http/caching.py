@@ -1,4 +1,4 @@
-"""Which responses other people's caches may keep: those of a public catalog, for as long as the shop says."""
+"""Shared caching: responses of a public catalog may be cached by anyone, for CATALOGUE_MAX_AGE."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from rest_framework.views import APIView
 
 
 class SharedCaching(APIView):
-    """Lets CDNs, proxies and browsers keep what anyone may read, for CATALOGUE_MAX_AGE.
+    """Let CDNs, proxies and browsers keep responses that anyone may read, for CATALOGUE_MAX_AGE.
 
-    A request with credentials is answered as ever: what it gets depends on who asks.
+    Responses to requests with credentials stay private, because they depend on the user.
     """
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:

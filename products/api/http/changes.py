@@ -1,4 +1,4 @@
-"""Lists of what changed since a moment, for clients that keep a copy: from which moment on to ask next time."""
+"""Lists of changes since a moment, for clients that keep a copy: the moment to ask from next time."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -23,5 +23,5 @@ def complete_until(query: Mapping[str, Any], parameter: str) -> dict[str, dateti
     if "cursor" in query:
         return {}
     until = visible_until()
-    # Where there is no telling, the client asks from the same moment again; not from one in the future.
+    # If that is unknown, the client asks from the same moment again, but not from one in the future.
     return {"complete_until": min(query[parameter], timezone.now() - ALLOWANCE) if until is None else until}

@@ -127,7 +127,7 @@ class OrderViewSet(GenericViewSet):
         if not may_see_all_orders(request.user):
             filters["owner"] = request.user.pk
         page = OrderPage(ORDERS, filters, ["-placed_at", "-id"], query)
-        # Whoever asks for a period reads it once, and does not go on from its end.
+        # A client that asks for a period reads it once, and does not continue from its end.
         since = "changed_since" if "changed_since" in query else "placed_after"
         until = {} if "placed_before" in query else complete_until(query, since)
         return page.respond(request, page.body_of, **until)
@@ -150,7 +150,7 @@ class OrderViewSet(GenericViewSet):
         read_query(request, NoQuery)
         requested, key = requested_order(request), read_idempotency_key(request)
         if key and refers_to_others(requested, request.user):
-            # Before it is looked up: what it refers to may be gone since the first try.
+            # Before the lookup: the customer or address may have been deleted since the first try.
             earlier = Order.objects.placed_by_same_request(key, **requested)
             if earlier is not None:
                 return placed_response(request, earlier, new=False)

@@ -214,7 +214,7 @@ def parse_filters(query: dict[str, Any]) -> dict[str, Any]:
         filters["sku"] = sku_key(query["sku"])
     if "search" in query:
         filters["words"] = tuple(searchable(query["search"]).split())
-    # Otherwise whoever asks for changes would miss those of a product that is out of stock at the time, for good.
+    # Otherwise a client that polls for changes would never see those of a product that is out of stock at the time.
     return filters | {"out_of_stock": settings.LIST_OUT_OF_STOCK or "changed_since" in filters}
 
 
