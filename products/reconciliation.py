@@ -135,7 +135,8 @@ def _in_rows(model: type[FulfilmentLine], column: str) -> Coalesce:
 def _is_told(counter: str, rows: str) -> Q:
     """Return the condition that the rows add up to the counter.
 
-    Without rows, nothing was done with the line, or a release before these rows existed did all of it."""
+    Without rows, nothing was done with the line, or a release before these rows existed did all of it.
+    """
     return Q(**{rows: F(counter)}) | Q(**{rows: -1}) & (Q(**{counter: 0}) | Q(**{counter: F("quantity")}))
 
 

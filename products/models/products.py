@@ -606,8 +606,8 @@ class Product(models.Model):
         """Book a count of the shelf, including sold pieces that are not shipped yet; None if nothing differs.
 
         `expected` is the `shelf().total` at which the count began. Raises InvalidStockAdjustment if `counted` is
-        negative, StockHasMoved if the expected number has changed since, and InsufficientStock if it is less than the
-        sold pieces that wait to be shipped.
+        negative, StockHasMoved if the expected number has changed since, and InsufficientStock if `counted` is less
+        than the sold pieces that wait to be shipped.
         """
         return ShelfCount(self, Reason.COUNTED, counted, expected=expected, by=by, note=note, key=key).execute()
 

@@ -273,7 +273,8 @@ def write_status(
 ) -> list[Statement]:
     """Write the order's new status and return the SQL of the event, which is named `kind` if the status stays.
 
-    Write the lines before, because the database compares their counters with the status."""
+    Write the lines before, because the database compares their counters with the status.
+    """
     steps = transitions_between(before, after)
     if not steps:
         order.write_row(**options)
@@ -464,7 +465,8 @@ def find_earlier(model: type[Fulfilment], order: Order, key: str | None, digest:
     """Return the row that the same request with this key has written before, or None.
 
     Raises IdempotencyKeyConflict if a different request used the key. The order must be locked: an earlier try of the
-    same request holds the lock until its commit."""
+    same request holds the lock until its commit.
+    """
     if key is None:
         return None
     earlier = model._default_manager.filter(order=order, idempotency_key=key).first()
