@@ -36,7 +36,7 @@ from products.models.money import MoneyField
 from products.models.order_lines import COUNTERS
 from products.models.order_status import status_of
 from products.models.stock_checks import MAX_SENTENCES
-from products.ordering.fulfilment import due
+from products.ordering.pricing import due
 
 DISCOUNTS = F("lines__discount") + F("lines__discount_share")
 NAME_OF = {"back_by_cancelling": "back by cancelling", "back_by_returning": "back by returning"}

@@ -14,7 +14,9 @@ from products.admin.order_actions import OptionalTextField, described
 from products.exceptions import DomainError, IdempotencyKeyConflict
 from products.models import Cancellation, Order, OrderLine, Refund, Return, Shipment, Status
 from products.models.order_lines import MAX_PER_LINE
-from products.ordering.fulfilment import CANCEL, RETURN, SHIP, Kind, refundable, refunded_pieces
+from products.ordering.fulfilment import CANCEL, RETURN, SHIP, Kind
+from products.ordering.pricing import refundable
+from products.ordering.refunds import refunded_pieces
 from products.validators import validators_of
 
 QUANTITY, RESTOCKED = "q", "r"

@@ -250,7 +250,7 @@ COUNTING = (
         )""",
     """UPDATE {lines} SET cancelled = quantity, restocked = quantity
         WHERE order_id = NEW.id AND NEW.status IN ('CANCELLED', 'EXPIRED') AND {nothing_counted}""",
-    # Only of a whole order: what is due for a part of one depends on discounts and taxes (ordering.fulfilment.due).
+    # Only of a whole order: what is due for a part of one depends on discounts and taxes (ordering.pricing.due).
     """UPDATE {orders} SET paid = total WHERE id = NEW.id AND NEW.status = 'PAID' AND paid = 0 AND {nothing_counted}""",
 )
 NOTHING_COUNTED = """NOT EXISTS (

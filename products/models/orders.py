@@ -49,9 +49,9 @@ from products.order_numbers import (
     new_number,
     validate_number,
 )
-from products.ordering import fulfilment, placement
-from products.ordering.fulfilment import RequestedLine
-from products.ordering.pricing import ZERO, RateTotal, taxes_of
+from products.ordering import fulfilment, placement, refunds
+from products.ordering.pricing import ZERO, RateTotal, due, taxes_of
+from products.ordering.requested_lines import RequestedLine
 from products.ordering.validation import OrderDraft, RequestedItem, checked_items, digest_of
 from products.validators import clean_fields, clean_values, printable, printable_line, visible
 
@@ -617,7 +617,7 @@ class Order(models.Model):
         The status stays. Raises RefundTooLarge for more than was paid, and InvalidFulfilment, MoreThanRemains,
         ValidationError.
         """
-        return fulfilment.refund(self, amount=amount, requested=lines, reference=reference, by=by, key=key)
+        return refunds.refund(self, amount=amount, requested=lines, reference=reference, by=by, key=key)
 
     def correct_tracking(self, shipment: int, *, by: "User | None" = None, **changes: str) -> Shipment:
         """Correct `carrier` or `tracking_number` of the shipment with this number, and keep the old one in the history.
@@ -771,7 +771,7 @@ class Order(models.Model):
             return
         if self.status == Status.PAID:
             lines = fulfilment.lines_of(self)
-            self.paid = fulfilment.due(self, lines)
+            self.paid = due(self, lines)
             self.placed_lines = lines
         self.write_row(**options)
         execute_batch(insert_sql(Event, [Event.transition_row(self, before, by)]))

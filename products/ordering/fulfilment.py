@@ -1,4 +1,4 @@
-"""Fulfilling an order in parts: ship, cancel, return and refund some of its lines, or all that remains.
+"""Fulfilling an order in parts: ship, cancel and return some of its lines, or all that remains.
 
 Each verb locks the order, reads its status again and checks every requested line. One transaction writes the counters
 of the lines, the order's status, which follows from them (products.models.order_status.status_of), the stock with its
@@ -8,23 +8,17 @@ ledger, a numbered row for the operation, and an event.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union
-from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS
 from uuid_utils.compat import uuid7
 
-from products import currencies
 from products.db.bulk_sql import Statement, execute_batch, insert_many_sql, insert_sql
 from products.db.retry import InstanceState, atomic_with_retry
 from products.exceptions import (
     IdempotencyKeyConflict,
     InsufficientStock,
-    InvalidFulfilment,
     InvalidTransition,
-    MoreThanRemains,
-    RefundTooLarge,
     Violation,
 )
 from products.models.events import Event
@@ -33,8 +27,6 @@ from products.models.fulfilment import (
     CancellationLine,
     Fulfilment,
     FulfilmentLine,
-    Refund,
-    RefundLine,
     Return,
     ReturnLine,
     Shipment,
@@ -51,6 +43,8 @@ from products.models.order_status import (
 )
 from products.models.products import Product
 from products.models.stock import Reason, StockMovement
+from products.ordering.pricing import due
+from products.ordering.requested_lines import RequestedLine, check_left, checked_request, named_lines
 from products.validators import clean_values
 
 if TYPE_CHECKING:
@@ -61,15 +55,6 @@ Result = TypeVar("Result")
 
 Order = Any
 """A products.models.Order. That model's verbs call this module, so the type cannot be imported here."""
-
-RequestedLine = Sequence[Any]
-"""One requested line: (a product, its id or SKU, or the order line or its id; the quantity). For a return, an optional
-third number is how many pieces are put back into stock; by default all."""
-
-WRITE_LINES = (
-    "Write the lines as pairs of a product (or its id or SKU, or the order line or its id) and a quantity, as in "
-    '[(mug, 2), ("SKU-1", 1)]; only a return has a third number, the pieces to put back. {item!r} is no such line.'
-)
 
 
 class Part(NamedTuple):
@@ -323,69 +308,6 @@ def take_again(order: Order, by: Person) -> None:
     order.placed_lines = list(lines.values())
 
 
-def refund(
-    order: Order,
-    *,
-    amount: Any,
-    requested: Iterable[RequestedLine] | None,
-    reference: str,
-    by: Person,
-    key: str | None,
-) -> Refund:
-    """Record that money was paid back: an `amount`, or that of the requested lines; return the refund.
-
-    Raises InvalidFulfilment, MoreThanRemains, RefundTooLarge, IdempotencyKeyConflict, and ValidationError.
-    """
-    if (amount is None) == (requested is None):
-        raise TypeError("Refund either an amount or lines.")
-    request = None if requested is None else checked_request(requested, takes_restock=False)
-    values = clean_values(Refund, {"reference": reference, "idempotency_key": key})
-    if amount is not None:
-        values |= clean_values(Refund, {"amount": amount})
-    digest = digest_of(request, {"reference": reference, "amount": values.get("amount")})
-
-    def lock_and_refund() -> Refund:
-        order.refresh_from_db(from_queryset=type(order).objects.locked())
-        earlier: Refund | None = find_earlier(Refund, order, key, digest)
-        if earlier is not None:
-            order.placed_lines = None
-            return earlier
-        lines = lines_of(order)
-        before = {} if request is None else refunded_pieces(order)
-        parts = [] if request is None else _refunded_parts(before, lines, request)
-        amounts = [refundable(part.line, part.quantity, after=before.get(part.line.pk, 0)) for part in parts]
-        total = currencies.scaled(values["amount"] if request is None else sum(amounts, Decimal(0)), order.currency)
-        _check_amount(order, total)
-        order.refunded += total
-        number = Refund.objects.filter(order=order).count() + 1
-        row = Refund(order_id=order.pk, number=number, by=by, **{**values, "amount": total, "request_digest": digest})
-        facts = {
-            "refund": number,
-            "amount": str(total),
-            "lines": [facts_of(part, None) for part in parts],
-        }
-        written_lines = [
-            {
-                "id": uuid7(),
-                "refund_id": row.pk,
-                "line_id": part.line.pk,
-                "quantity": part.quantity,
-                "amount": amount,
-            }
-            for part, amount in zip(parts, amounts, strict=True)
-        ]
-        execute_batch(
-            insert_sql(Refund, [vars(row)]),
-            *insert_many_sql(RefundLine, written_lines),
-            *write_status(order, order.status, order.status, by, "order.refunded", facts, {}),
-        )
-        order.placed_lines = lines
-        mark_written(row)
-        return row
-
-    return run(order, lock_and_refund)
-
-
 def correct_tracking(order: Order, number: int, changes: Mapping[str, str], *, by: Person) -> Shipment:
     """Correct carrier or tracking number of the order's shipment with this number, and return it.
 
@@ -413,46 +335,6 @@ def correct_tracking(order: Order, number: int, changes: Mapping[str, str], *, b
         return shipment
 
     return run(order, lock_and_correct)
-
-
-def refundable(line: OrderLine, quantity: int, *, after: int = 0) -> Decimal:
-    """Return what is paid back for `quantity` pieces of the line: their share of its amount, and of a tax on top.
-
-    `after` pieces were paid back before; with it, the rounded parts add up to the line.
-    """
-    whole = line.amount if line.order.prices_include_tax else line.amount + line.tax
-    up_to, before = (
-        currencies.rounded(whole * pieces / line.quantity, line.order.currency) for pieces in (after + quantity, after)
-    )
-    return up_to - before
-
-
-def due(order: Order, lines: Iterable[OrderLine]) -> Decimal:
-    """Return what is to be paid for the order: its total without the pieces that are cancelled."""
-    cancelled = sum((refundable(line, line.cancelled) for line in lines), Decimal(0))
-    total: Decimal = order.total
-    return max(total - cancelled, Decimal("0.00"))
-
-
-# The request
-
-
-def checked_request(requested: Iterable[RequestedLine], *, takes_restock: bool) -> list[tuple[Any, Any, Any]]:
-    """Return the lines as [(key of the line, quantity, restocked or None), …]. Raises TypeError for anything else."""
-    if not isinstance(requested, Iterable) or isinstance(requested, str | bytes | Mapping):
-        raise TypeError(WRITE_LINES.format(item=requested))
-    lines = []
-    for item in requested:
-        sizes = (2, 3) if takes_restock else (2,)
-        if not isinstance(item, tuple | list) or len(item) not in sizes:
-            raise TypeError(WRITE_LINES.format(item=item))
-        named, quantity, restocked = (*item, None)[:3]
-        if isinstance(named, Product | OrderLine):
-            named = named.pk
-        if isinstance(named, bool) or not isinstance(named, int | str | UUID):
-            raise TypeError(WRITE_LINES.format(item=item))
-        lines.append((named, quantity, restocked))
-    return lines
 
 
 def digest_of(request: Any, details: Mapping[str, Any]) -> str:
@@ -486,8 +368,8 @@ def all_that_is_left(kind: Kind, lines: Iterable[OrderLine]) -> list[Part]:
 
 def requested_parts(kind: Kind, lines: Iterable[OrderLine], request: Sequence[tuple[Any, Any, Any]]) -> list[Part]:
     """Return the requested parts. Raises InvalidFulfilment or MoreThanRemains, with every line at fault."""
-    parts = _named_lines(lines, request)
-    _check_left(parts, kind.left, kind.counter)
+    parts = named_lines(lines, request)
+    check_left(parts, kind.left, kind.counter)
     return [
         Part(line, quantity, (quantity if restocked is None else restocked) if kind.restocks else 0)
         for line, quantity, restocked in parts
@@ -498,91 +380,6 @@ def facts_of(part: Part, kind: Kind | None) -> dict[str, Any]:
     """Return a part as an event's facts store it."""
     facts = {"line": str(part.line.pk), "product": part.line.product_id, "quantity": part.quantity}
     return facts | ({"restocked": part.restocked} if kind is not None and kind.restocks else {})
-
-
-def refunded_pieces(order: Order) -> dict[Any, int]:
-    """Return how many pieces of each line were refunded before: {id of the line: pieces}."""
-    refunded: dict[Any, int] = {}
-    for line, quantity in RefundLine.objects.filter(refund__order=order).values_list("line", "quantity"):
-        refunded[line] = refunded.get(line, 0) + quantity
-    return refunded
-
-
-def _refunded_parts(
-    refunded: Mapping[Any, int], lines: Sequence[OrderLine], request: Sequence[tuple[Any, Any, Any]]
-) -> list[Part]:
-    parts = _named_lines(lines, request)
-    _check_left(parts, lambda line: line.quantity - refunded.get(line.pk, 0), "refunded")
-    return [Part(line, quantity, 0) for line, quantity, _ in parts]
-
-
-def _named_lines(
-    lines: Iterable[OrderLine], request: Sequence[tuple[Any, Any, Any]]
-) -> list[tuple[OrderLine, int, int | None]]:
-    """Return the lines of the order that the request names. Raises InvalidFulfilment."""
-    by_key: dict[Any, OrderLine] = {}
-    for line in lines:
-        by_key |= {line.product_id: line, line.sku: line, line.pk: line}
-    violations, found, positions = [], [], dict[Any, int]()
-    if not request:
-        violations.append(Violation("empty", "Name at least one line.", about="lines"))
-    for position, (named, quantity, restocked) in enumerate(request):
-        line_or_none = by_key.get(named)
-        if line_or_none is None:
-            violations.append(Violation("unknown_line", "The order has no such line.", (position,)))
-            continue
-        line = line_or_none
-        if line.pk in positions:
-            violations.append(Violation("line_named_twice", f"{line.sku} is named before.", (position,)))
-            continue
-        positions[line.pk] = position
-        if not _is_whole(quantity) or quantity < 1:
-            violations.append(Violation("quantity_out_of_range", f"{line.sku}: at least one piece.", (position,)))
-        elif restocked is not None and (not _is_whole(restocked) or not 0 <= restocked <= quantity):
-            detail = f"{line.sku}: from none to all of the {quantity} pieces go back into stock."
-            violations.append(Violation("restock_out_of_range", detail, (position,)))
-        found.append((line, quantity, restocked))
-    if violations:
-        raise InvalidFulfilment(*violations)
-    return found
-
-
-def _check_left(parts: Sequence[tuple[OrderLine, int, Any]], left: Callable[[OrderLine], int], participle: str) -> None:
-    """Raise MoreThanRemains with every line that has fewer pieces left than requested."""
-    violations = [
-        Violation(
-            "more_than_remains",
-            f"{line.sku}: {quantity} requested, {left(line)} can still be {participle}.",
-            (position,),
-            {
-                "line": str(line.pk),
-                "product": line.product_id,
-                "sku": line.sku,
-                "requested": quantity,
-                "available": left(line),
-            },
-        )
-        for position, (line, quantity, _) in enumerate(parts)
-        if quantity > left(line)
-    ]
-    if violations:
-        raise MoreThanRemains(*violations)
-
-
-def _check_amount(order: Order, amount: Decimal) -> None:
-    if amount <= 0:
-        raise InvalidFulfilment(Violation("amount_out_of_range", "Refund more than nothing.", about="amount"))
-    digits = currencies.decimals(order.currency)
-    if not currencies.fits(amount, digits):
-        raise InvalidFulfilment(
-            Violation("amount_out_of_range", currencies.sentence_for(order.currency, digits), about="amount")
-        )
-    if order.refunded + amount > order.paid:
-        raise RefundTooLarge(amount, order.paid - order.refunded, order.currency)
-
-
-def _is_whole(number: Any) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool)
 
 
 # Mechanics

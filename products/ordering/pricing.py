@@ -159,3 +159,22 @@ def totals_by_rate(
         RateTotal(rate, amount - tax, tax, amount) if prices_include_tax else RateTotal(rate, amount, tax, amount + tax)
         for rate, (amount, tax) in sorted(sums.items())
     ]
+
+
+def refundable(line: Any, quantity: int, *, after: int = 0) -> Decimal:
+    """Return what is paid back for `quantity` pieces of an OrderLine: their share of its amount, and of a tax on top.
+
+    `after` pieces were paid back before; with it, the rounded parts add up to the line.
+    """
+    whole = line.amount if line.order.prices_include_tax else line.amount + line.tax
+    up_to, before = (
+        rounded(whole * pieces / line.quantity, line.order.currency) for pieces in (after + quantity, after)
+    )
+    return up_to - before
+
+
+def due(order: Any, lines: Iterable[Any]) -> Decimal:
+    """Return what is to be paid for the order: its total without the pieces that are cancelled."""
+    cancelled = sum((refundable(line, line.cancelled) for line in lines), ZERO)
+    total: Decimal = order.total
+    return max(total - cancelled, ZERO)
