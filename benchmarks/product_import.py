@@ -75,7 +75,8 @@ def measure(rows: int, bad: int) -> str:
 
     from products.db.bulk_sql import execute_batch, increment_sql, insert_many_sql  # noqa: PLC0415
     from products.imports import product_files  # noqa: PLC0415
-    from products.imports.products import apply_set, store, undo_set  # noqa: PLC0415
+    from products.imports.product_changes import apply_set, undo_set  # noqa: PLC0415
+    from products.imports.products import store  # noqa: PLC0415
     from products.models import Product, RowState, StockMovement  # noqa: PLC0415
 
     call_command("migrate", verbosity=0)

@@ -17,9 +17,10 @@ from django.views.decorators.http import require_POST
 
 from products import policies
 from products.admin.actions import ReadOnlyMixin
-from products.imports import product_files, products, results
+from products.imports import product_changes, product_files, products, results
 from products.imports.cells import UnreadableFile
-from products.imports.products import NotPermitted, WrongState
+from products.imports.product_changes import WrongState
+from products.imports.products import NotPermitted
 from products.models import ImportState, ProductImport, RowKind, RowState
 from products.spreadsheets import BYTE_ORDER_MARK
 
@@ -35,7 +36,7 @@ TABS: dict[str, tuple[str, dict[str, Any]]] = {
     "refused": ("Refused", {"state": RowState.REFUSED}),
     "kept": ("Not undone", {"state": RowState.KEPT}),
 }
-STEPS: dict[str, Callable[..., int]] = {"apply": products.apply_set, "undo": products.undo_set}
+STEPS: dict[str, Callable[..., int]] = {"apply": product_changes.apply_set, "undo": product_changes.undo_set}
 
 
 class ImportForm(forms.Form):

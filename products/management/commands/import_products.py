@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from products.imports import product_files, products
+from products.imports import product_changes, product_files, products
 from products.imports.cells import UnreadableFile
 from products.imports.results import bad_rows, shown_changes
 from products.models import ProductImport, ProductImportRow, RowKind, RowState
@@ -65,7 +65,7 @@ class Command(BaseCommand):
                     read, data, file.name, by=person, note=note, trusted=True, progress=self._show_read
                 )
             return self._apply(batch, person, bad)
-        except (UnreadableFile, products.WrongState) as error:
+        except (UnreadableFile, product_changes.WrongState) as error:
             raise CommandError(str(error)) from None
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
@@ -100,7 +100,7 @@ class Command(BaseCommand):
 
     def _apply(self, batch: ProductImport, by: User | None, bad: Path | None) -> None:
         done, total = 0, batch.rows.to_apply().count()
-        while applied := products.apply_set(batch, by, trusted=True):
+        while applied := product_changes.apply_set(batch, by, trusted=True):
             done += applied
             self._show_progress(done, total)
         not_applied = batch.rows.with_reasons()
@@ -115,7 +115,7 @@ class Command(BaseCommand):
 
     def _undo(self, batch: ProductImport, by: User | None) -> None:
         done, total = 0, batch.rows.to_undo().count()
-        while undone := products.undo_set(batch, by, trusted=True):
+        while undone := product_changes.undo_set(batch, by, trusted=True):
             done += undone
             self._show_progress(done, total)
         kept = batch.rows.filter(state=RowState.KEPT)

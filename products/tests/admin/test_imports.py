@@ -8,7 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from products.imports import products
+from products.imports import product_changes
 from products.models import ImportState, Product, ProductImport
 
 pytestmark = pytest.mark.django_db
@@ -76,7 +76,7 @@ def test_the_bad_rows_come_first_and_as_a_file_to_mend(client, batch):
 
 
 def test_it_is_applied_in_steps_by_a_button_or_by_a_script_and_undone(client, batch, monkeypatch):
-    monkeypatch.setattr(products, "SET", 1)
+    monkeypatch.setattr(product_changes, "SET", 1)
 
     first = client.post(page_of(batch, "apply"))
     stopped = client.get(page_of(batch)).content.decode()

@@ -6,9 +6,10 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.db import transaction
 
-from products.imports import products
+from products.imports import product_changes, products
+from products.imports.product_changes import WrongState, apply_set, undo_set
 from products.imports.product_files import read
-from products.imports.products import NotPermitted, WrongState, apply_set, store, undo_set
+from products.imports.products import NotPermitted, store
 from products.models import (
     Category,
     Event,
@@ -266,7 +267,7 @@ def test_undoing_leaves_alone_what_somebody_else_has_changed(an_import, a_produc
 
 
 def test_an_import_that_stopped_says_what_was_applied_and_goes_on(an_import, monkeypatch):
-    monkeypatch.setattr(products, "SET", 2)
+    monkeypatch.setattr(product_changes, "SET", 2)
     batch = an_import("sku,name,price\n" + "".join(f"P{number},P,1\n" for number in range(5)))
 
     assert apply_set(batch, trusted=True) == 2
@@ -281,7 +282,7 @@ def test_an_import_that_stopped_says_what_was_applied_and_goes_on(an_import, mon
 
 @pytest.mark.django_db(transaction=True)
 def test_two_tabs_apply_each_row_once(an_import, staff, monkeypatch):
-    monkeypatch.setattr(products, "SET", 3)
+    monkeypatch.setattr(product_changes, "SET", 3)
     batch = an_import("sku,name,price,stock\n" + "".join(f"P{number},P,1,1\n" for number in range(12)))
 
     done = side_by_side(*(lambda: apply_set(batch, staff) for _ in range(4)))
