@@ -1,5 +1,7 @@
 """The API over plain HTTP is refused in production, and pages are redirected."""
 
+import functools
+
 import pytest
 from django.test import Client
 
@@ -12,10 +14,15 @@ PLATFORM = ["/health/live", "/health/ready", "/health/ready/", "/metrics", "/met
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
+@functools.cache
+def production():
+    return settings_with(PRODUCTION)
+
+
 @pytest.fixture
 def client(settings):
     """One that finds the shop as production has it."""
-    answers = settings_with(PRODUCTION)
+    answers = production()
     for name in ("HTTPS_ONLY", "SECURE_SSL_REDIRECT", "SECURE_REDIRECT_EXEMPT"):
         setattr(settings, name, answers[name])
     return Client()
