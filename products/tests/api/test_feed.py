@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from products.api.views import events as views
+from products.feed.reading import read_page
 from products.feed.types import TYPES
 from products.models import Order
 from products.tests.side_by_side import side_by_side
@@ -70,6 +71,31 @@ def test_the_body_is_the_one_that_the_command_prints(api, follower, orders, caps
     call_command("follow_events", "--once")
 
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == results
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [(["--type", "order.lost"], "There is no type order.lost. The types are: "), (["--after", "-1"], "not negative")],
+)
+def test_the_command_refuses_what_the_feed_cannot_have(orders, options, sentence):
+    with pytest.raises(CommandError, match=sentence):
+        call_command("follow_events", *options)
+
+
+def test_the_command_goes_on_until_it_is_interrupted_and_says_where(orders, monkeypatch, capsys):
+    newest = read_page(0, 100).position
+    naps = iter([None, None])
+
+    def nap(seconds):
+        if next(naps, KeyboardInterrupt) is KeyboardInterrupt:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("products.management.commands.follow_events.time.sleep", nap)
+    call_command("follow_events", "--type", "order.placed")
+
+    output = capsys.readouterr()
+    assert [json.loads(line)["type"] for line in output.out.splitlines()] == ["order.placed"] * 3
+    assert output.err == f"Stopped after position {newest}.\n"
 
 
 def test_every_type_has_an_example_and_a_schema(api, follower):

@@ -3,6 +3,7 @@
 import csv
 import io
 import zipfile
+from datetime import date
 
 import pytest
 from openpyxl import Workbook
@@ -245,3 +246,32 @@ def test_our_own_columns_are_those_of_the_page(settings):
     page = (settings.BASE_DIR / "docs" / "imports.md").read_text(encoding="utf-8")
 
     assert [name for name in COLUMNS if f"`{name}`" not in page.partition("# Importing products")[2]] == []
+
+
+@pytest.mark.parametrize(
+    ("data", "texts"),
+    [
+        ("Handle,Variant SKU\nmug,MUG\n", {"sku": "MUG"}),
+        ("Handle,Title,Variant SKU,Option1 Value\nmug,Mug,MUG,Red\n", {"sku": "MUG", "name": "Mug – Red"}),
+        ("SKU,Name,Type\nMUG,Mug,simple\n", {"sku": "MUG", "name": "Mug"}),
+        ("SKU,Name,Regular price\nMUG,Mug,5\n", {"sku": "MUG", "name": "Mug", "price": "5"}),
+        ("SKU,Name,Type,Sale price\nMUG,Mug,simple,4\n", {"sku": "MUG", "name": "Mug"}),
+    ],
+)
+def test_what_an_export_lacks_is_not_read(data, texts):
+    assert texts_of(data) == [texts]
+
+
+def test_only_what_was_exported_of_a_price_is_a_column():
+    assert read(b"SKU,Name,Regular price,Sale price\nMUG,Mug,5,4\n").columns == ["sku", "name", "price", "list_price"]
+    assert read(b"SKU,Name,Type,Sale price\nMUG,Mug,simple,4\n").columns == ["sku", "name"]
+
+
+def test_a_cell_of_a_workbook_is_read_as_a_spreadsheet_would_save_it():
+    cells = [True, 4.0, 4.25, date(2026, 1, 31), None]
+
+    [texts] = texts_of(a_workbook(["sku", "name", "price", "description", "barcode"], ["MUG", *cells[:2], *cells[3:]]))
+    [other] = texts_of(a_workbook(["sku", "price", "retired"], ["MUG", cells[2], False]))
+
+    assert texts == {"sku": "MUG", "name": "yes", "price": "4", "description": "2026-01-31T00:00:00", "barcode": ""}
+    assert other == {"sku": "MUG", "price": "4.25", "retired": "no"}

@@ -1,6 +1,7 @@
 """manage.py import_products: what it prints, its exit code, and the files that it writes."""
 
 import codecs
+import io
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -88,3 +89,46 @@ def test_a_file_or_person_that_is_not_there_is_named(file, tmp_path):
         with pytest.raises(CommandError) as failed:
             call_command("import_products", *arguments, **options)
         assert str(failed.value) == sentence
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_dry_run_shows_categories_by_their_names_and_no_product_that_stays(tmp_path, a_product, a_category, capsys):
+    a_product(sku="MUG", name="Mug", price="4.50")
+    a_product(sku="LAMP", name="Lamp", price="4.50").retire()
+    a_product(sku="BOWL", name="Bowl", price="4.50", tags=["gift"])
+    file = tmp_path / "products.csv"
+    file.write_text(
+        "sku,name,category,retired,tags\nMUG,Mug,kitchen,yes,\nLAMP,Lamp,,no,\nBOWL,Bowl,,no,gift\nCUP,Cup,,no,\n"
+    )
+
+    with pytest.raises(CommandError, match=r"New: 0\. Changed: 2\. Unchanged: 1\. Bad: 1\."):
+        call_command("import_products", file, dry_run=True)
+
+    assert capsys.readouterr().out.splitlines() == [
+        "Line 2, MUG: changed. category: nothing → Kitchen; retired: no → yes",
+        "Line 3, LAMP: changed. retired: yes → no",
+        "Line 5, CUP: price: it is missing.",
+    ]
+
+
+def test_a_terminal_shows_how_far_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr("products.imports.products.SET", 1)
+    file, terminal = tmp_path / "products.csv", Terminal()
+    file.write_text("sku,name,price\nMUG,Mug,5\nCUP,Cup,3\n")
+
+    call_command("import_products", file, dry_run=True, stderr=terminal)
+    call_command("import_products", file, stderr=terminal)
+    call_command("import_products", undo=ProductImport.objects.get().pk, stderr=terminal)
+
+    shown = terminal.getvalue()
+    assert shown.count("\r1 rows read\r2 rows read") == 2
+    assert shown.count("] 2 of 2 products\n") == 2
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(CommandError, match=r"products\.csv cannot be read: No such file or directory\."):
+        call_command("import_products", tmp_path / "products.csv")

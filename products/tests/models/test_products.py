@@ -21,6 +21,7 @@ from products.models import (
     Violation,
 )
 from products.models.stock import MAX_STOCK
+from products.tests.side_by_side import side_by_side
 
 pytestmark = pytest.mark.django_db
 
@@ -176,6 +177,16 @@ def test_the_key_of_a_count_of_the_shelf_is_for_no_other_count(alice, a_product)
         mug.count_shelf(20, expected=20, key="k")
 
     assert mug.refreshed().stock == 19
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_products_that_get_one_key_at_once_one_is_adjusted(a_product, staff):
+    mug, lamp = a_product(stock=20), a_product(stock=20)
+
+    outcomes = side_by_side(*(lambda each=each: each.receive(1, by=staff, key="k") for each in (mug, lamp)))
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["IdempotencyKeyConflict", "StockMovement"]
+    assert mug.refreshed().stock + lamp.refreshed().stock == 41
 
 
 def test_verbs_go_by_what_is_there_and_not_by_what_somebody_has_in_hand(alice, a_product):
