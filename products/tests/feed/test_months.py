@@ -182,6 +182,16 @@ def test_what_came_before_its_month_was_made_is_in_a_month_afterwards(mug):
         execute(f"TRUNCATE {table_of(event)}")
 
 
+def test_the_command_makes_the_months_that_are_missing(capsys):
+    newest = partitions.partitions(connection)[-1]
+    execute(f"DROP TABLE {newest.table}")
+
+    call_command("event_months", "make")
+    call_command("event_months", "make")
+
+    assert capsys.readouterr().out == f"Made {newest.table}.\n"
+
+
 @pytest.mark.parametrize("statement", ["UPDATE {} SET kind = 'x'", "DELETE FROM {}", "TRUNCATE {}"])
 @pytest.mark.parametrize("days", [0, 365], ids=["a month", "the default partition"])
 def test_no_partition_can_be_rewritten_past_its_parent(mug, statement, days):
@@ -290,6 +300,15 @@ def test_a_month_that_is_still_needed_stays_with_all_that_refers_to_it(old, mont
 
     assert month.table in tables()
     assert FeedEntry.objects.count() == entries
+
+
+def test_the_command_names_each_month_that_stays_and_fails(old, month, mug, settings, capsys):
+    an_event_whose_mail_waits(old=old, month=month, mug=mug, settings=settings)
+
+    with pytest.raises(CommandError, match="Not every month past its retention could be dropped"):
+        call_command("event_months", "drop")
+
+    assert capsys.readouterr().err.startswith(f"{month.table} stays, as it ")
 
 
 def test_an_event_that_is_written_after_all_was_looked_at_keeps_its_month(old, month, mug):
