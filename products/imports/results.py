@@ -5,7 +5,6 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from products.imports.product_files import REASON
-from products.imports.products import category_paths
 from products.models import ProductImportRow, RowKind
 from products.spreadsheets import defused, undefused
 
@@ -21,10 +20,8 @@ class ShownChange(NamedTuple):
         return f"{self.field}: {self.old or 'nothing'} → {self.new or 'nothing'}"
 
 
-def shown_changes(row: ProductImportRow, paths: Mapping[int, str] | None = None) -> list[ShownChange]:
-    """Return what the row changes; `paths` are category_paths(), which are read if they are not given."""
-    if paths is None:
-        paths = category_paths() if "category" in row.changes else {}
+def shown_changes(row: ProductImportRow, paths: Mapping[int, str]) -> list[ShownChange]:
+    """Return what the row changes; `paths` are category_paths()."""
     shown = []
     for name, (old, new) in row.changes.items():
         if name == "retired_at":

@@ -118,6 +118,21 @@ def test_orders_are_shipped_in_bulk_each_with_its_tracking_number(staff, client_
     ] == [("SHIPPED", "DHL", "=00341"), ("SHIPPED", "DHL", "00340 1")]
 
 
+@pytest.mark.parametrize(("most", "is_prefilled"), [(2, True), (1, False)])
+def test_the_numbers_of_a_few_orders_are_there_to_be_completed(
+    staff, client_of, some_orders, monkeypatch, most, is_prefilled
+):
+    monkeypatch.setattr("products.admin.bulk_jobs.MAX_PREFILLED", most)
+    browser = client_of(staff)
+    orders = some_orders[:2]
+
+    answer, _ = drawn_up(browser, "ship_selected", orders)
+    form = browser.get(answer.url).context["form"]
+
+    lines = {f"{format_number(order.number)} " for order in orders} if is_prefilled else set()
+    assert set((form["tracking"].value() or "").splitlines()) == lines
+
+
 def test_every_wrong_line_of_tracking_numbers_is_named_and_nothing_starts(staff, client_of, an_order):
     order, other, browser = an_order(), an_order(), client_of(staff)
     order.pay()

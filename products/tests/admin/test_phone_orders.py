@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 
 from products.models import Address, Order
+from products.tests.side_by_side import just_before, on_postgresql
 
 ADD = "/admin/products/order/add/"
 CUSTOMERS = "/admin/products/order/customers/"
@@ -205,6 +206,50 @@ def test_a_new_customer_needs_the_permission_to_add_customers(staff, client_of, 
 
     assert "new_email" not in answer.context["form"].fields
     assert answer.context["form"].errors == {"customer": ["Choose the customer."]}
+
+
+@pytest.mark.parametrize(
+    ("values", "errors"),
+    [
+        (
+            {"customer": "alice", "new_name": "Grace", "new_email": "grace@shop.example"},
+            {"customer": ["Choose a customer or enter a new one, not both."]},
+        ),
+        ({"new_name": "Grace"}, {"new_email": ["A new customer needs a name and an e-mail address."]}),
+        ({"new_email": "grace@shop.example"}, {"new_name": ["A new customer needs a name and an e-mail address."]}),
+    ],
+)
+def test_a_customer_is_either_chosen_or_described_in_full(staff, client_of, alice, mug, values, errors):
+    staff.user_permissions.add(Permission.objects.get(codename="add_user"))
+
+    answer = client_of(staff).post(ADD, body(("MUG", "1"), **values))
+
+    assert answer.context["form"].errors == errors
+
+
+def test_an_address_is_either_chosen_or_typed(staff, client_of, alice, mug):
+    kept = Address.objects.create(customer=alice, name="Alice", line1="Hauptstr. 1", city="Berlin", country="DE")
+
+    answer = client_of(staff).post(
+        ADD, body(("MUG", "1"), customer="alice", address=str(kept.pk), ship_to_city="Hamburg")
+    )
+
+    assert answer.context["form"].errors["address"] == ["Choose a kept address or type another one, not both."]
+
+
+@on_postgresql
+def test_an_order_whose_stock_is_sold_meanwhile_is_refused_at_its_line(staff, client_of, alice, bob, mug):
+    def sell_the_rest():
+        Order.objects.create(customer=bob, items=[(mug, 5)])
+
+    browser = client_of(staff)
+    browser.post(ADD, body(("MUG", "2"), customer="alice"))
+
+    with just_before("FOR NO KEY UPDATE", sell_the_rest):
+        answer = browser.post(ADD, body(("MUG", "2"), customer="alice", quoted="9.00", place="Place order"))
+
+    assert [form.errors for form in answer.context["lines"].forms] == [{"__all__": ["MUG: 2 requested, 0 available."]}]
+    assert not Order.objects.filter(customer=alice).exists()
 
 
 def test_a_kept_address_can_be_chosen(staff, client_of, alice, mug):

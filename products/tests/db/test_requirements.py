@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 import psycopg2
@@ -103,6 +104,42 @@ def test_migrations_are_refused_to_a_role_that_does_not_own_the_tables(role):
         " owner of the database, or: GRANT USAGE, CREATE ON SCHEMA public TO clerk;",
         f"Migrations are not applied, and the tables belong to {owner} and not to clerk. Run migrate as {owner}.",
     ]
+
+
+@on_postgresql
+def test_the_owner_of_everything_may_migrate(db):
+    run("DELETE FROM django_migrations WHERE app = 'products' AND name > '0014'")
+
+    assert (has_all_migrations(connection), unmet_by_migrations(connection)) == (False, [])
+
+
+@on_postgresql
+def test_an_extension_that_is_lacking_has_to_be_allowed(role):
+    run(
+        "DELETE FROM django_migrations WHERE app = 'products' AND name > '0002'",
+        "DROP EXTENSION pg_trgm CASCADE",
+    )
+    role("GRANT USAGE, CREATE ON SCHEMA public TO clerk", "GRANT SELECT ON django_migrations TO clerk")
+
+    unmet = unmet_by_migrations(connection)
+
+    assert [each.id for each in unmet] == ["products.E006", "products.E007"]
+    assert unmet[1].sentence == ("Migrations are not applied, and the role clerk may not create the extension pg_trgm.")
+
+
+@on_postgresql
+@pytest.mark.parametrize(
+    "before",
+    [
+        "ALTER TABLE products_product RENAME TO none_yet",
+        "ALTER TABLE products_product RENAME COLUMN tax_class TO none_yet",
+    ],
+)
+def test_what_a_migration_is_going_to_add_is_not_looked_at(db, settings, before):
+    settings.TAX_RATES = {"standard": Decimal(19)}
+    run(before)
+
+    assert run_checks(databases=["default"]) == []
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="asks SQLite")
@@ -215,6 +252,13 @@ def test_behind_pgbouncer_a_role_without_limits_of_time_is_refused_and_told_how_
         " ALTER ROLE shop SET idle_in_transaction_session_timeout = '30s'; Then, in PgBouncer's console: RECONNECT;"
     )
     assert [error.id for error in errors] == ["products.E008"]
+
+
+@on_postgresql
+def test_behind_pgbouncer_a_role_with_limits_of_time_lacks_nothing(db, behind_pgbouncer):
+    run(*(f"SET LOCAL {name} = '{value}'" for name, value in LIMITS.items()))
+
+    assert unmet_by_requests(connection) == []
 
 
 @on_postgresql

@@ -275,3 +275,13 @@ def test_a_cell_of_a_workbook_is_read_as_a_spreadsheet_would_save_it():
 
     assert texts == {"sku": "MUG", "name": "yes", "price": "4", "description": "2026-01-31T00:00:00", "barcode": ""}
     assert other == {"sku": "MUG", "price": "4.25", "retired": "no"}
+
+
+def test_an_export_without_products_has_none():
+    assert texts_of("Handle,Variant SKU\n") == []
+
+
+def test_a_description_of_woocommerce_is_read_as_text_with_its_line_breaks():
+    [mug] = texts_of(b"SKU,Name,Type,Description\nMUG,Mug,simple,<p>Blue &amp; round</p>\\nHolds tea\n")
+
+    assert mug["description"] == "Blue & round\nHolds tea"

@@ -108,13 +108,13 @@ def test_every_bad_row_is_named_with_all_its_reasons(an_import, a_product, monke
     a_product(sku="MUG", price="4.50", stock=5)
 
     batch = an_import(
-        "sku,name,price,list_price,barcode,stock,expected,category\n"
-        ",Bowl,3,,,,,\n"
-        "MUG,,x,,123,9,4,nowhere\n"
-        "mug,Mug,5,4,,,3,\n"
-        "NEW,New,1.23456,,,1.5,,\n"
-        "\u200bODD,Odd,1,,,,,\n"
-        "NAMELESS,,,,,,,\n"
+        "sku,name,price,list_price,barcode,stock,expected,category,retired\n"
+        ",Bowl,3,,,,,,\n"
+        "MUG,,x,,123,9,4,nowhere,\n"
+        "mug,Mug,5,4,,,3,,\n"
+        "NEW,New,1.23456,,,1.5,,,maybe\n"
+        "\u200bODD,Odd,1,,,,,,\n"
+        "NAMELESS,,,,,,,,\n"
     )
 
     assert {row.line: row.reasons for row in batch.rows.all()} == {
@@ -133,6 +133,7 @@ def test_every_bad_row_is_named_with_all_its_reasons(an_import, a_product, monke
         ],
         5: [
             "stock: '1.5' is no whole number of pieces.",
+            "retired: 'maybe' is neither yes nor no.",
             "price: An amount in EUR has at most 2 decimals.",
         ],
         6: ["sku: Remove U+200B (zero width space), which cannot be seen."],
@@ -266,6 +267,36 @@ def test_undoing_leaves_alone_what_somebody_else_has_changed(an_import, a_produc
     assert (mug.refreshed().name, mug.refreshed().price, mug.refreshed().stock) == ("Mug", Decimal("6.00"), 1)
 
 
+def test_a_row_whose_category_was_removed_since_is_refused(an_import, a_product, a_category):
+    lamp = a_product(sku="LAMP", name="Lamp")
+    batch = an_import("sku,name,category\nLAMP,Light,kitchen\n")
+    a_category.delete()
+
+    apply_all(batch)
+
+    [row] = batch.rows.all()
+    assert (row.state, row.reasons) == (RowState.REFUSED, ["category: it is gone."])
+    assert (lamp.refreshed().name, lamp.refreshed().category) == ("Lamp", None)
+
+
+def test_undoing_leaves_alone_what_was_removed_or_retired_since(an_import, a_product, a_category):
+    lamp = a_product(sku="LAMP", name="Lamp", category=a_category)
+    batch = an_import("sku,name,price,category\nLAMP,Light,1,\nCUP,Cup,4,\n")
+    apply_all(batch)
+    a_category.delete()
+    cup = Product.objects.get(sku="CUP")
+    cup.retire()
+
+    undo_all(batch)
+
+    assert {row.sku: (row.state, row.reasons) for row in batch.rows.all()} == {
+        "LAMP": (RowState.KEPT, ["category: the one before is gone; left as it is."]),
+        "CUP": (RowState.UNDONE, []),
+    }
+    assert (lamp.refreshed().name, lamp.refreshed().category) == ("Lamp", None)
+    assert cup.refreshed().retired_at == cup.retired_at
+
+
 def test_an_import_that_stopped_says_what_was_applied_and_goes_on(an_import, monkeypatch):
     monkeypatch.setattr(product_changes, "SET", 2)
     batch = an_import("sku,name,price\n" + "".join(f"P{number},P,1\n" for number in range(5)))
@@ -363,6 +394,16 @@ def test_who_may_adjust_stock_may_import_a_file_that_changes_nothing_else(an_imp
     apply_all(batch, bob)
 
     assert (batch.bad, batch.state, mug.refreshed().stock) == (0, ImportState.APPLIED, 5)
+
+
+def test_a_row_that_changes_more_than_one_may_is_bad(an_import, a_product, bob):
+    a_product(sku="MUG", name="Mug", stock=1)
+    bob.is_staff = True
+    bob.user_permissions.set(Permission.objects.filter(codename="add_stockmovement"))
+
+    batch = an_import("sku,name,stock\nMUG,Cup,5\n", by=bob)
+
+    assert told(batch)["MUG"] == (RowKind.BAD, RowState.WAITING, {}, ["You may not change products."])
 
 
 def test_who_may_adjust_stock_only_applies_nothing_that_others_have_read(an_import, a_product, bob):

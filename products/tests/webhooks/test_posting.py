@@ -1,6 +1,10 @@
 """One post: limited in time and size, and what is known of its answer."""
 
+import os
 import socket
+import ssl
+import struct
+import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -17,9 +21,18 @@ def drip(handler):
         time.sleep(0.05)
 
 
-def reset(handler):
-    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+def hang_up(handler):
     handler.close_connection = True
+
+
+def reset(handler):
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    os.close(handler.connection.detach())  # before the server says goodbye
+
+
+def cut_off(handler):
+    handler.wfile.write(b"HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\nHalf of")
+    hang_up(handler)
 
 
 def speak_ssh(handler):
@@ -78,7 +91,8 @@ def test_an_endless_answer_counts_by_its_status_and_is_read_no_further_than_the_
 @pytest.mark.parametrize(
     ("misbehaved", "sentence"),
     [
-        (reset, "The answer is not HTTP, or was cut off (RemoteDisconnected)."),
+        (hang_up, "The answer is not HTTP, or was cut off (RemoteDisconnected)."),
+        (reset, "The connection failed: Connection reset by peer."),
         (speak_ssh, "The answer is not HTTP, or was cut off (BadStatusLine)."),
     ],
 )
@@ -87,8 +101,21 @@ def test_a_receiver_that_does_not_speak_http_gives_no_answer(receiver, misbehave
 
     answer = post(receiver.address, b"{}", {}, timeout=5)
 
-    assert answer.code is None
-    assert answer.error in (sentence, "The connection failed: Connection reset by peer.")
+    assert (answer.code, answer.error) == (None, sentence)
+
+
+def test_an_answer_that_is_cut_off_counts_by_its_status(receiver):
+    receiver.answers = [cut_off]
+
+    answer = post(receiver.address, b"{}", {}, timeout=5)
+
+    assert (answer.code, answer.text, answer.error) == (500, "Half of", "")
+
+
+def test_without_any_time_nothing_is_posted(receiver):
+    answer = post(receiver.address, b"{}", {}, timeout=0)
+
+    assert (answer.code, answer.error, receiver.posts) == (None, "No answer within 0 s.", [])
 
 
 def test_nobody_there_is_said(receiver):
@@ -103,6 +130,20 @@ def test_a_receiver_without_tls_at_an_https_address_gives_no_answer(receiver):
     answer = post(receiver.address.replace("http", "https"), b"{}", {}, timeout=5)
 
     assert (answer.code, answer.error) == (None, "TLS failed.")
+
+
+def test_a_certificate_that_nobody_vouches_for_is_said(receiver, tmp_path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=127.0.0.1"
+    subprocess.run([*made.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    receiver.server.socket = tls.wrap_socket(receiver.server.socket, server_side=True)
+
+    answer = post(receiver.address.replace("http", "https"), b"{}", {}, timeout=5)
+
+    assert (answer.code, answer.error) == (None, "The certificate is not valid: self-signed certificate.")
+    assert receiver.posts == []
 
 
 @pytest.mark.parametrize(

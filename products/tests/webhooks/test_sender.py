@@ -9,7 +9,8 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 import shop.settings
@@ -461,6 +462,51 @@ def test_the_command_stops_when_it_is_told_to(receiver, an_endpoint, order_of, c
     call_command("send_webhooks")
 
     assert capsys.readouterr().out == "Delivered: 2. Failed attempts: 0.\n"
+
+
+def no_database(times):
+    """Fail so many statements, as if nobody answered."""
+    left = iter(range(times))
+
+    def fail(execute, *arguments):
+        if next(left, None) is not None:
+            raise OperationalError("nobody answers\n")
+        return execute(*arguments)
+
+    return connection.execute_wrapper(fail)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_does_not_answer_is_waited_for(receiver, an_endpoint, order_of, monkeypatch, caplog):
+    monkeypatch.setattr(sender, "PAUSE", 0.01)
+    an_endpoint(receiver)
+    order_of()
+
+    with no_database(times=2):
+        worker = send()
+
+    assert caplog.messages.count("The database does not answer: nobody answers") == 2
+    assert (worker.delivered, len(receiver.posts)) == (2, 2)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_is_stopped_does_not_wait_for_the_database(receiver, an_endpoint, order_of):
+    an_endpoint(receiver)
+    order_of()
+    worker, start = Sender(1), time.monotonic()
+    worker.stop.set()
+
+    with no_database(times=1_000):
+        worker.run()
+
+    assert time.monotonic() - start < sender.PAUSE
+    assert receiver.posts == []
+
+
+@pytest.mark.parametrize("threads", ["0", "257"])
+def test_the_command_refuses_a_number_of_threads_that_it_does_not_start(threads):
+    with pytest.raises(CommandError, match="Write --threads as a number from 1 to 256"):
+        call_command("send_webhooks", "--once", f"--threads={threads}")
 
 
 def test_leasing_and_writing_take_as_many_statements_for_many_as_for_one(
