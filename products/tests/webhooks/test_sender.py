@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 from uuid import uuid4
 
@@ -464,16 +465,18 @@ def test_the_command_stops_when_it_is_told_to(receiver, an_endpoint, order_of, c
     assert capsys.readouterr().out == "Delivered: 2. Failed attempts: 0.\n"
 
 
-def no_database(times):
+@contextmanager
+def no_database(times, since=lambda: True):
     """Fail so many statements, as if nobody answered."""
     left = iter(range(times))
 
     def fail(execute, *arguments):
-        if next(left, None) is not None:
+        if since() and next(left, None) is not None:
             raise OperationalError("nobody answers\n")
         return execute(*arguments)
 
-    return connection.execute_wrapper(fail)
+    with connection.execute_wrapper(fail):
+        yield
 
 
 @pytest.mark.django_db(transaction=True)
@@ -490,17 +493,25 @@ def test_a_database_that_does_not_answer_is_waited_for(receiver, an_endpoint, or
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_that_is_stopped_does_not_wait_for_the_database(receiver, an_endpoint, order_of):
+def test_a_worker_that_is_stopped_does_not_wait_for_the_database_and_its_post_is_repeated(
+    receiver, an_endpoint, order_of
+):
     an_endpoint(receiver)
     order_of()
-    worker, start = Sender(1), time.monotonic()
-    worker.stop.set()
+    worker = Sender(1)
 
-    with no_database(times=1_000):
+    def stop(handler):
+        worker.stop.set()
+        handler.send_response(204)
+        handler.end_headers()
+
+    receiver.answers = [stop]
+
+    with no_database(times=10, since=worker.stop.is_set):
         worker.run()
 
-    assert time.monotonic() - start < sender.PAUSE
-    assert receiver.posts == []
+    assert (len(receiver.posts), worker.delivered) == (1, 0)
+    assert WebhookDelivery.objects.pending().count() == 2
 
 
 @pytest.mark.parametrize("threads", ["0", "257"])
