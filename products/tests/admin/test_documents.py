@@ -73,6 +73,15 @@ def test_the_pick_list_sums_by_product_and_is_sorted_by_sku(staff, client_of, al
     assert f"placed order {format_number(placed.number)}" in answer.content.decode()
 
 
+def test_a_line_of_which_all_is_shipped_is_not_picked(staff, client_of, two_orders):
+    browser, order = client_of(staff), two_orders[0]
+    order.ship(lines=[("LAMP", 1)])
+
+    answer = browser.get(selected(browser, "print_pick_list", [order]).url)
+
+    assert [(pick.sku, pick.quantity) for pick in answer.context["picks"]] == [("MUG", 2)]
+
+
 def test_each_selected_order_has_a_packing_slip(staff, client_of, two_orders):
     browser = client_of(staff)
 

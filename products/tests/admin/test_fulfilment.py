@@ -138,6 +138,20 @@ def test_some_lines_are_cancelled_with_a_reason(staff, client_of, an_order_of_tw
     assert Product.objects.get(sku="LAMP").stock == 9
 
 
+def test_a_cart_is_cancelled_as_a_whole(staff, client_of, alice, a_product):
+    mug = a_product(stock=9, sku="MUG")
+    cart = Order.objects.cart_of(alice)
+    cart.items = [(mug, 2)]
+    cart.save()
+
+    asked = client_of(staff).get(page(cart, "cancel"))
+    client_of(staff).post(page(cart, "cancel"), {"reason": "Nobody came back."})
+
+    assert shown(asked.context["form"]) == {}
+    assert refreshed(cart).status == "CANCELLED"
+    assert mug.refreshed().stock == 9
+
+
 def test_some_of_what_comes_back_goes_on_the_shelf(staff, client_of, an_order_of_two):
     order = an_order_of_two
     order.ship()

@@ -136,6 +136,13 @@ def test_the_list_is_filtered_by_customer_and_product(staff, client_of, wanted, 
     assert browser.get(ORDERS, {"customer": "x", "product": "1" * 40}).status_code in (200, 302)
 
 
+@pytest.mark.parametrize("name", ["customer", "product"])
+def test_what_is_no_number_filters_nothing(staff, client_of, wanted, another, name):
+    answer = client_of(staff).get(ORDERS, {name: "x"})
+
+    assert set(answer.context["cl"].result_list) == {wanted, another}
+
+
 def test_the_list_is_filtered_by_a_period(staff, client_of, wanted, another):
     after = datetime(2020, 1, 1, tzinfo=UTC)
 

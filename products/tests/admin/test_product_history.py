@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.utils import timezone
 
 from products.admin import product_history, product_ledger
-from products.models import Category, Order
+from products.models import Category, Event, Order
 
 
 def page(product, name, **query):
@@ -76,6 +76,12 @@ def test_a_ledger_from_nowhere_says_so_and_shows_the_newest(staff, client_of, mu
     assert len(balances(answer)) == 3
 
 
+def test_before_its_first_movement_a_ledger_is_empty(staff, client_of, mug):
+    answer = client_of(staff).get(*page(mug, "ledger", before=mug.movements.earliest("pk").pk))
+
+    assert (answer.status_code, balances(answer), answer.context["older"]) == (200, [], None)
+
+
 def test_the_chart_has_a_step_for_each_day_on_which_the_stock_moved(mug):
     now = timezone.now()
 
@@ -112,6 +118,14 @@ def test_the_history_tells_who_did_what_from_events_ledger_and_log(staff, client
     ]
     assert "Category: nothing → Cups" in answer.content.decode()
     assert f"/admin/products/order/{Order.objects.get().pk}/change/" in answer.content.decode()
+
+
+def test_a_change_of_which_no_values_were_kept_is_told_all_the_same(staff, client_of, mug):
+    Event.objects.create(kind="product.changed", product=mug, by=staff, facts={"fields": ["price"]})
+
+    answer = client_of(staff).get(*page(mug, "history"))
+
+    assert told(answer)[0] == ("Changed", "staff", "", [product_history.Change("price", "not kept", "not kept")])
 
 
 def _kind():

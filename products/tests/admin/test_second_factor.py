@@ -207,6 +207,18 @@ def test_removing_it_needs_the_password_and_a_code(enrolled, page, wrong):
     assert is_in(log_in(enrolled)[0])
 
 
+@pytest.mark.parametrize("missing", ["password", "code"])
+def test_removing_it_without_password_or_code_asks_for_it_and_uses_nothing_up(enrolled, page, missing):
+    client, _ = log_in(enrolled, code=code_of(enrolled))
+    code = StaticToken.objects.first().token
+
+    answer = client.post(page, {"password": PASSWORD, "code": code} | {missing: ""})
+
+    assert list(answer.context["form"].errors) == [missing]
+    assert StaticToken.objects.filter(token=code).exists()
+    assert second_factor.device_of(enrolled) is not None
+
+
 def test_where_it_is_required_it_is_set_up_before_anything_else(clerk, page, settings):
     settings.ADMIN_REQUIRES_TOTP = True
     client, _ = log_in(clerk)

@@ -311,6 +311,16 @@ def test_the_command_names_each_month_that_stays_and_fails(old, month, mug, sett
     assert capsys.readouterr().err.startswith(f"{month.table} stays, as it ")
 
 
+def test_a_purge_names_each_month_that_stays_and_goes_on(old, month, mug, settings, capsys):
+    an_event_whose_mail_waits(old=old, month=month, mug=mug, settings=settings)
+
+    call_command("purge")
+
+    said = capsys.readouterr()
+    assert said.err.startswith(f"{month.table} stays, as it ")
+    assert "Deleted: " in said.out
+
+
 def test_an_event_that_is_written_after_all_was_looked_at_keeps_its_month(old, month, mug):
     late = Event.objects.create(kind="test.late", product=mug, at=month.start)
 

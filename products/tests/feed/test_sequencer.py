@@ -262,3 +262,14 @@ def test_only_one_process_numbers_at_a_time(mug):
 
     assert meanwhile == 0
     assert number_events() == 1
+
+
+def test_an_event_that_is_written_by_hand_is_told_with_the_stock_that_there_was(new_entries, alice, mug):
+    order = Order.objects.create(customer=alice, items=[(mug, 2)])
+    number_all_events()
+    mug.receive(7)
+    number_all_events()
+
+    Event.objects.create(kind="order.placed", order=order)
+
+    assert new_entries("type", "delta", "stock")[-1] == ("stock.sold", -2, 3)

@@ -120,6 +120,13 @@ def test_a_row_with_too_few_or_too_many_cells_is_named(file_of):
     ]
 
 
+def test_a_blank_line_is_no_order(file_of):
+    path = file_of({"number": "1"}, {"number": "2", "sku": ""})
+    path.write_text(path.read_text().replace("\n", "\n\n"))
+
+    assert faults_of(path) == [(5, "sku: it is missing.")]
+
+
 def test_a_row_is_named_by_its_first_line_where_a_text_has_several(file_of):
     path = file_of({"number": "1", "note": "two\nlines"}, {"number": "2", "sku": "", "note": "three\nmore\nlines"})
 

@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.db import DataError, IntegrityError
+from django.db import DatabaseError, DataError, IntegrityError
 
 from products.models import Address, CustomerGone, TooManyAddresses
 from products.models.addresses import MAX_ADDRESSES
@@ -135,6 +135,18 @@ def test_an_address_stays_with_its_customer(alice, bob):
         Address.objects.bulk_update([address], ["customer"])
 
     assert Address.objects.get().customer == alice
+
+
+@pytest.mark.django_db
+def test_an_address_that_was_removed_meanwhile_is_not_changed(alice):
+    address = Address.objects.create(customer=alice, **AT_HOME)
+    Address.objects.filter(pk=address.pk).delete()
+    address.city = "Potsdam"
+
+    with pytest.raises(DatabaseError, match="did not affect any rows"):
+        address.save(update_fields=["city"])
+
+    assert not Address.objects.exists()
 
 
 @pytest.mark.django_db

@@ -114,3 +114,11 @@ def test_the_database_draws_a_number_for_a_row_without_one(alice):
     [number] = Order.objects.placed().values_list("number", flat=True)
 
     assert (len(number), set(number) - set(ALPHABET)) == (8, set())
+
+
+@pytest.mark.parametrize("number", ["K7QF3M1", "K7QF3MIP", "k7qf3m1p", "K7QF3M-P"])
+def test_what_no_number_can_be_is_refused(alice, number):
+    with pytest.raises(ValidationError) as refused:
+        Order(customer=alice, number=number).clean_fields(exclude=["customer"])
+
+    assert [error.code for error in refused.value.error_dict["number"]] == ["invalid_number"]

@@ -11,13 +11,13 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 import shop.settings
 from products.feed.sequencer import number_all_events
 from products.models import FeedEntry, FeedState, Order, WebhookAttempt, WebhookDelivery, WebhookEndpoint
-from products.tests.side_by_side import on_postgresql, side_by_side
+from products.tests.side_by_side import meanwhile, on_postgresql, side_by_side
 from products.webhooks import deliveries, sender
 from products.webhooks.deliveries import lease, make_deliveries, pause_after, redeliver, redeliver_after
 from products.webhooks.endpoints import change_endpoint, rotate
@@ -518,6 +518,20 @@ def test_a_worker_that_is_stopped_does_not_wait_for_the_database_and_its_post_is
 def test_the_command_refuses_a_number_of_threads_that_it_does_not_start(threads):
     with pytest.raises(CommandError, match="Write --threads as a number from 1 to 256"):
         call_command("send_webhooks", "--once", f"--threads={threads}")
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_an_endpoint_that_another_worker_has_at_hand_is_left_to_it(receiver, an_endpoint, order_of):
+    an_endpoint(receiver)
+    order_of()
+    number_all_events()
+
+    with transaction.atomic():
+        WebhookEndpoint.objects.select_for_update().get()
+        made_meanwhile = meanwhile(make_deliveries).outcome()
+
+    assert (made_meanwhile, make_deliveries()) == (0, 2)
 
 
 def test_leasing_and_writing_take_as_many_statements_for_many_as_for_one(
