@@ -58,7 +58,10 @@ class TodoFilter(admin.SimpleListFilter):
 
 
 class OfFilter(admin.SimpleListFilter):
-    """Narrows a list to the orders of one thing, whose pages link here; it offers nothing but to leave it."""
+    """Narrows a list to the orders of one thing, whose pages link here; it offers nothing but to leave it.
+
+    Where no id is given it offers nothing, and Django asks no filter that offers nothing for its rows.
+    """
 
     noun = ""
 
@@ -75,7 +78,7 @@ class CustomerFilter(OfFilter):
     noun = "of customer"
 
     def queryset(self, request: HttpRequest, orders: Any) -> Any:
-        return orders.filter(customer=self._id()) if self._id() is not None else orders
+        return orders.filter(customer=self._id())
 
 
 class ProductFilter(OfFilter):
@@ -83,6 +86,4 @@ class ProductFilter(OfFilter):
     noun = "with product"
 
     def queryset(self, request: HttpRequest, orders: Any) -> Any:
-        if self._id() is None:
-            return orders
         return orders.filter(pk__in=OrderLine.objects.filter(product=self._id()).values("order"))

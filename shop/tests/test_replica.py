@@ -210,7 +210,3 @@ def test_neither_a_read_nor_a_request_that_is_malformed_leaves_a_position(call):
     call("/api/orders", "POST", {"nonsense": 1})
 
     assert call.last_write is None
-
-
-def test_a_page_of_the_back_office_is_read_from_the_primary(call, reading):
-    assert reading(call, "/admin/login/") == ([], 200)

@@ -145,7 +145,7 @@ def test_a_cart_is_cancelled_as_a_whole(staff, client_of, alice, a_product):
     cart.save()
 
     asked = client_of(staff).get(page(cart, "cancel"))
-    client_of(staff).post(page(cart, "cancel"), {"reason": "Nobody came back."})
+    client_of(staff).post(page(cart, "cancel"), {"reason": "Nobody came back.", "q0": "1"})
 
     assert shown(asked.context["form"]) == {}
     assert refreshed(cart).status == "CANCELLED"
