@@ -1,6 +1,7 @@
 """One post: limited in time and size, and what is known of its answer."""
 
 import os
+import shutil
 import socket
 import ssl
 import struct
@@ -132,6 +133,7 @@ def test_a_receiver_without_tls_at_an_https_address_gives_no_answer(receiver):
     assert (answer.code, answer.error) == (None, "TLS failed.")
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")
 def test_a_certificate_that_nobody_vouches_for_is_said(receiver, tmp_path):
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     made = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=127.0.0.1"
