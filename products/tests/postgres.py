@@ -73,6 +73,7 @@ class PostgresServer:
         settings: Mapping[str, object] | None = None,
     ) -> None:
         self.binaries = find_binaries(choice)
+        self.durable = durable
         self.settings: dict[str, object] = {
             "max_connections": max_connections,
             "max_prepared_transactions": 2,  # for the one test of them; the default is 0
@@ -207,7 +208,7 @@ class Standby(PostgresServer):
     """A hot standby of `primary`, copied by pg_basebackup and streaming from it."""
 
     def __init__(self, primary: PostgresServer) -> None:
-        super().__init__(tcp=True, settings=primary.settings)
+        super().__init__(durable=primary.durable, tcp=True, settings=primary.settings)
         self.primary, self.password = primary, primary.password
         if not (self.binaries.folder / "pg_basebackup").exists():
             raise NoPostgres("This PostgreSQL has no pg_basebackup.")
