@@ -83,27 +83,28 @@ test: ## pass every test on SQLite and on PostgreSQL, and require the coverage
 ALONE := chaos shop/tests/test_db_timeouts.py tests_http/test_database_faults.py tests_http/test_months_drill.py \
 	tests_http/test_restarts.py tests_http/test_restore_drill.py tests_http/test_slow_clients.py \
 	tests_http/test_under_load.py
-SERVERS := products/tests/browser products/tests/test_postgres.py \
-	$(filter-out $(ALONE),$(wildcard tests_http/test_*.py))
+# The longest file first, so that the other process has something to do meanwhile.
+SERVERS := tests_http/test_schemathesis.py products/tests/browser products/tests/test_postgres.py \
+	$(filter-out $(ALONE) tests_http/test_schemathesis.py,$(wildcard tests_http/test_*.py))
 APART := $(ALONE) $(SERVERS)
 TOGETHER := products shop benchmarks $(APART:%=--ignore=%)
-# What has nothing to do with the database, or starts its own, is tested once, and so are the tables of who may do what:
-# what each address does is tested on both.
+# What has nothing to do with the database, or starts its own, is tested once. So are the tables of who may do what, as
+# what each address does is tested on both, and restarts, with the database that production has.
 ONLY_ON_SQLITE := chaos/tests/test_auditor.py chaos/tests/test_plan.py chaos/tests/test_report.py \
 	products/tests/models/test_sku_characters.py products/tests/test_postgres.py \
 	tests_http/test_ambiguous_requests.py tests_http/test_generated_clients.py tests_http/test_image.py \
 	tests_http/test_nginx.py tests_http/test_prefix.py tests_http/test_proxy_headers.py \
 	tests_http/test_slow_clients.py tests_http/test_systemd.py
 ONLY_ON_POSTGRES := benchmarks chaos/tests/test_docs.py chaos/tests/test_proxy.py products/tests/admin/test_who_may.py \
-	products/tests/api/test_schema.py products/tests/api/test_who_may.py \
-	products/tests/browser products/tests/db/test_compatibility.py products/tests/security/test_https_only.py \
+	products/tests/api/test_schema.py products/tests/api/test_who_may.py products/tests/browser \
+	products/tests/db/test_compatibility.py products/tests/security/test_https_only.py \
 	products/tests/test_adr_docs.py shop/tests/test_configuration_docs.py shop/tests/test_db_timeouts.py \
 	products/tests/management/test_number_events.py shop/tests/test_manifests.py \
 	shop/tests/test_env.py shop/tests/test_logging.py shop/tests/test_monitoring.py \
 	shop/tests/test_operations_docs.py shop/tests/test_security_docs.py \
 	shop/tests/test_settings.py shop/tests/test_starts.py shop/tests/test_static_files.py \
-	tests_http/test_database_faults.py tests_http/test_pgbouncer.py tests_http/test_schemathesis.py \
-	tests_http/test_two_machines.py tests_http/test_watched.py
+	tests_http/test_database_faults.py tests_http/test_pgbouncer.py tests_http/test_restarts.py \
+	tests_http/test_schemathesis.py tests_http/test_two_machines.py tests_http/test_watched.py
 TWO := --numprocesses 2
 FILES := --numprocesses 2 --dist loadfile
 NOT_ON_SQLITE := $(ONLY_ON_POSTGRES:%=--ignore=%)
