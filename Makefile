@@ -77,15 +77,15 @@ test: ## pass every test on SQLite and on PostgreSQL, and require the coverage
 	@$(MAKE) --no-print-directory test-postgres
 	@$(MAKE) --no-print-directory coverage
 
-# Most tests run two at a time. Those that start servers and browsers do so file by file, and those that kill servers, or
-# look at the clock, have the machine to themselves. The others are named by their folders, because pytest collects what
-# testpaths names even if it is to be ignored.
-ALONE := chaos shop/tests/test_db_timeouts.py tests_http/test_database_faults.py tests_http/test_months_drill.py \
-	tests_http/test_restarts.py tests_http/test_restore_drill.py tests_http/test_slow_clients.py \
-	tests_http/test_under_load.py
-# The longest file first, so that the other process has something to do meanwhile.
-SERVERS := tests_http/test_schemathesis.py products/tests/browser products/tests/test_postgres.py \
-	$(filter-out $(ALONE) tests_http/test_schemathesis.py,$(wildcard tests_http/test_*.py))
+# Most tests run two at a time. Those that start servers and browsers do so file by file, the longest first, and those
+# that break servers, or look at the clock, have the machine to themselves. The others are named by their folders, because
+# pytest collects what testpaths names even if it is to be ignored.
+ALONE := chaos/tests/test_chaos.py shop/tests/test_db_timeouts.py tests_http/test_database_faults.py \
+	tests_http/test_months_drill.py tests_http/test_restarts.py tests_http/test_restore_drill.py \
+	tests_http/test_slow_clients.py tests_http/test_under_load.py
+SERVERS := tests_http/test_schemathesis.py products/tests/browser $(filter-out $(ALONE), \
+	$(wildcard chaos/tests/test_*.py) products/tests/test_postgres.py \
+	$(filter-out tests_http/test_schemathesis.py,$(wildcard tests_http/test_*.py)))
 APART := $(ALONE) $(SERVERS)
 TOGETHER := products shop benchmarks $(APART:%=--ignore=%)
 # What has nothing to do with the database, or starts its own, is tested once. So are the tables of who may do what, as
