@@ -16,7 +16,7 @@ from urllib.parse import quote
 from django.db import connection
 
 from products.tests.postgres import free_port
-from shop.db.url import location
+from shop.db.url import hosts_of
 
 PATIENCE = 20  # seconds for a start or a stop
 ROOT = Path(__file__).resolve().parents[1]
@@ -147,4 +147,6 @@ def url_of_the_test_database() -> str:
     if connection.vendor == "sqlite":
         return f"sqlite:///{Path(database['NAME']).resolve()}"
     user, password, name = [quote(str(database[name]), safe="") for name in ("USER", "PASSWORD", "NAME")]
-    return f"postgres://{user}{password and ':' + password}@{location(database)}/{name}"
+    pairs = [(quote(host, safe=""), port) for host, port in hosts_of(database["HOST"], database["PORT"])]
+    hosts = ",".join(f"{host}:{port}" if port else host for host, port in pairs)
+    return f"postgres://{user}{password and ':' + password}@{hosts}/{name}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import dj_database_url
 
@@ -46,12 +46,6 @@ def hosts_of(host: object, port: object) -> list[tuple[str, str]]:
     if len(ports) == 1:
         ports *= len(hosts)
     return list(zip(hosts, ports, strict=True))
-
-
-def location(database: Mapping[str, Any]) -> str:
-    """Return the hosts and ports of an entry of DATABASES, as they are written in a URL."""
-    pairs = [(quote(host, safe=""), port) for host, port in hosts_of(database["HOST"], database["PORT"])]
-    return ",".join(f"{host}:{port}" if port else host for host, port in pairs)
 
 
 def _parse_one(url: str) -> dict[str, Any]:
