@@ -1,1 +1,1 @@
-"""Webhooks: what happens in the shop, posted to the addresses of other systems, signed and in order."""
+"""Webhooks: events of the shop, signed and posted in order to the addresses of other systems."""

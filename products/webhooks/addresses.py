@@ -1,7 +1,7 @@
-"""Which addresses may be posted to: those of the internet, and those in-house that a setting names.
+"""Check which addresses webhooks may be posted to: public ones, and internal ones that a setting allows.
 
-A name is looked up when an endpoint is saved, and again for every post, which then goes to exactly the IP address that
-was checked. So neither a name that leads into the shop's own network is of use, nor one that leads elsewhere each time.
+A host name is resolved when an endpoint is saved and again for every post, and the post goes to exactly the IP address
+that was checked. This stops names that resolve into the shop's own network, and names that change between look-ups.
 """
 
 import re
@@ -31,7 +31,7 @@ SPECIAL_IPV4 = [IPv4Network("192.88.99.0/24")]
 
 
 class RefusedAddress(Exception):
-    """The address is not one that the shop posts to. `code` is for programs."""
+    """The shop does not post to this address. `code` is for programs."""
 
     def __init__(self, code: str, sentence: str) -> None:
         self.code = code
@@ -39,11 +39,11 @@ class RefusedAddress(Exception):
 
 
 class UnknownHost(Exception):
-    """The name does not resolve, at least not now."""
+    """The host name does not resolve at present."""
 
 
 class Target(NamedTuple):
-    """The parts of an address that has been checked, but for its IP addresses."""
+    """The parts of an address, without its IP addresses."""
 
     is_https: bool
     host: str
@@ -52,7 +52,7 @@ class Target(NamedTuple):
 
     @property
     def netloc(self) -> str:
-        """Host and port as in the header Host, which does not name the port that the scheme has anyway."""
+        """Host and port as in the Host header, which omits the scheme's default port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == (443 if self.is_https else 80) else f"{host}:{self.port}"
 
@@ -70,15 +70,15 @@ class Target(NamedTuple):
         for address in addresses:
             parsed = ip_address(address.partition("%")[0])
             if not (_is_in_house(parsed) if self.is_in_house else is_public(parsed)):
-                # Not which one: that would tell about the shop's own network.
+                # The error does not name the IP address, which would reveal the shop's own network.
                 raise RefusedAddress("private_address", f"{self.host} is not an address on the internet.")
         return addresses
 
 
 def is_public(address: Address) -> bool:
-    """Return whether it is an ordinary address on the internet."""
+    """Return whether the IP address is an ordinary address on the internet."""
     if isinstance(address, IPv6Address):
-        # An address with a zone, fe80::1%eth0, is in no network.
+        # Python finds an address with a zone, such as fe80::1%eth0, in no network.
         special = not address.scope_id and any(address in network for network in SPECIAL_IPV6)
         return address.is_global and address in GLOBAL_UNICAST and not special
     special = any(address in network for network in SPECIAL_IPV4)
@@ -86,7 +86,7 @@ def is_public(address: Address) -> bool:
 
 
 def parse(address: str) -> Target:
-    """Return the parts of the address. Raises RefusedAddress for one that is not posted to, whatever it resolves to."""
+    """Return the parts of the address. Raises RefusedAddress if it is unacceptable whatever it resolves to."""
     if not WRITTEN.fullmatch(address):
         raise RefusedAddress("invalid_address", "Write a URL such as https://erp.example.com/hooks, in ASCII.")
     try:
@@ -106,7 +106,7 @@ def parse(address: str) -> Target:
 
 
 def check(address: str) -> None:
-    """Raise RefusedAddress if the address is not one to post to now. A name that does not resolve yet is fine."""
+    """Raise RefusedAddress if the shop must not post to this address. A name that does not resolve yet is accepted."""
     try:
         parse(address).resolve()
     except UnknownHost:
@@ -128,7 +128,7 @@ def _check(parts: SplitResult, host: str) -> None:
 
 
 def _is_in_house(address: Address) -> bool:
-    """Return whether an address may be posted to as the setting names its host: also a private one, or loopback."""
+    """Return whether the setting names the address's host, which then may be private or loopback."""
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return False
     return not (address.is_link_local or address.is_multicast or address.is_unspecified)

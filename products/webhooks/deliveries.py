@@ -1,6 +1,6 @@
-"""Deliveries: made from the feed, leased to a worker, and written off when they were taken or given up.
+"""Deliveries: create them from the feed, lease them to a worker, and record how each attempt ended.
 
-Nothing here uses the network, and what does uses no database.
+This module uses the database only. The modules that use the network do not use the database.
 """
 
 import random
@@ -59,7 +59,7 @@ class Leased(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a leased delivery: an answer, or none if it was not tried and is given back."""
+    """The result of a leased delivery: an answer, or None if it was not attempted and its lease is returned."""
 
     delivery: int
     endpoint: int
@@ -71,7 +71,7 @@ class Outcome:
 
 
 def make_deliveries() -> int:
-    """Make the deliveries of what is new in the feed, BATCH per endpoint at most; return how many."""
+    """Create deliveries for new entries of the feed, at most BATCH per endpoint; return how many were created."""
     newest = newest_position()
     behind = WebhookEndpoint.objects.behind(newest).values_list("pk", flat=True)
     return sum(_make_for(endpoint, newest) for endpoint in list(behind))
@@ -84,7 +84,7 @@ def newest_position() -> int:
 
 @transaction.atomic
 def _make_for(pk: int, newest: int) -> int:
-    # A worker that finds it locked leaves it to the other one.
+    # If another worker has locked the endpoint, this one skips it.
     locked = WebhookEndpoint.objects.behind(newest).select_for_update(skip_locked=True, no_key=True)
     endpoint = locked.filter(pk=pk).first()
     if endpoint is None:
@@ -100,7 +100,7 @@ def _make_for(pk: int, newest: int) -> int:
             )
             for position, order, product in rows
         ],
-        ignore_conflicts=True,  # of a redelivery, which begins again where there are some
+        ignore_conflicts=True,  # a redelivery starts again at entries that already have deliveries
     )
     endpoint.position = newest if len(rows) < BATCH else rows[-1][0]
     endpoint.save(update_fields=["position"])
@@ -111,10 +111,10 @@ def _make_for(pk: int, newest: int) -> int:
 
 
 def lease(endpoint: int, *, runs: int, worker: UUID, until: datetime, longest: int = MAX_RUN) -> list[list[Leased]]:
-    """Lease what is due for the endpoint: so many runs at most, each of one order or product, in its order.
+    """Lease the endpoint's due deliveries: a limited number of runs, each for one order or product and in feed order.
 
-    A run has at most `longest` deliveries. Whoever has leased the first one of an order or product has those after it,
-    too: nobody else may post them before.
+    A run has at most `longest` deliveries. The worker that leases the first delivery of an order or product also holds
+    the later ones, so no other worker can post them out of order.
     """
 
     def take() -> list[list[WebhookDelivery]]:
@@ -131,7 +131,7 @@ def lease(endpoint: int, *, runs: int, worker: UUID, until: datetime, longest: i
 
 
 def _runs(heads: Sequence[WebhookDelivery], longest: int) -> list[list[WebhookDelivery]]:
-    """Return each of these deliveries with those that follow it and are due, too."""
+    """Return each of these deliveries together with the due deliveries that follow it."""
     now, endpoint = timezone.now(), heads[0].endpoint_id
     subjects = [head.subject for head in heads]
     pending = WebhookDelivery.objects.pending().filter(endpoint=endpoint, subject__in=subjects).order_by("entry")
@@ -147,26 +147,26 @@ def _runs(heads: Sequence[WebhookDelivery], longest: int) -> list[list[WebhookDe
 
 
 def _bodies(positions: Collection[int]) -> dict[int, bytes]:
-    """Return what is told of these entries of the feed: {position: JSON}."""
+    """Return the request bodies for these entries of the feed: {position: JSON}."""
     bodies: dict[int, bytes] = {}
     while missing := set(positions) - set(bodies):
         entries = FeedEntry.objects.filter(position__in=missing).order_by("position")
-        told = payloads(entries, len(missing))  # fewer where orders have very many lines
+        told = payloads(entries, len(missing))  # fewer if orders have very many lines
         bodies |= {payload["position"]: orjson.dumps(payload) for payload in told}
     return bodies
 
 
-# Written off
+# Record results
 
 
 def record(outcomes: Sequence[Outcome], worker: UUID) -> None:
-    """Write what came of deliveries that this worker has leased; if it has one no longer, only its log."""
+    """Record the outcomes of leased deliveries; if this worker has lost the lease, record only the attempt."""
     tried = [each for each in outcomes if each.answer is not None]
 
     def write() -> None:
         _rate({each.endpoint for each in tried}, tried)
         ids = [each.delivery for each in outcomes]
-        # In the same order everywhere, so that two workers do not wait for each other.
+        # Lock in the same order everywhere, so that two workers cannot deadlock.
         rows = WebhookDelivery.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
         held = {pk: lease == worker for pk, lease in rows.values_list("pk", "lease")}
         WebhookAttempt.objects.bulk_create(_log(each) for each in tried if each.delivery in held)
@@ -198,9 +198,9 @@ def _write(outcomes: Sequence[Outcome]) -> None:
 
 
 def pause_after(attempts: int, answer: Answer) -> timedelta | None:
-    """Return how long to wait after so many failed attempts, the last of them with this answer; None to give up."""
+    """Return how long to wait after this number of failed attempts and this last answer; None means give up."""
     if answer.is_gone:
-        # The endpoint is off now. If somebody switches it on again, this one is still to be delivered.
+        # The endpoint is switched off now. If it is switched on again, this delivery is still due.
         return timedelta(0)
     if attempts > len(settings.WEBHOOK_RETRIES):
         return None
@@ -213,7 +213,7 @@ def _asked_for(answer: Answer) -> float:
 
 
 def _rate(pks: Collection[int], tried: Sequence[Outcome]) -> None:
-    """Count the endpoints' failures since their last success; pause those that keep failing, or ask for it."""
+    """Count each endpoint's failures since its last success; pause endpoints that keep failing or ask for a pause."""
     now = timezone.now()
     endpoints = WebhookEndpoint.objects.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk")
     for endpoint in endpoints:
@@ -256,7 +256,7 @@ def _log(outcome: Outcome) -> WebhookAttempt:
     )
 
 
-# Once more
+# Redeliver
 
 
 AGAIN = {
@@ -269,17 +269,17 @@ AGAIN = {
 
 
 def redeliver(delivery: WebhookDelivery) -> None:
-    """Deliver this one once more, at the next opportunity."""
+    """Make this delivery due again immediately."""
     WebhookDelivery.objects.filter(pk=delivery.pk).update(next_attempt_at=timezone.now(), **AGAIN)
 
 
 @transaction.atomic
 def redeliver_after(endpoint: WebhookEndpoint, position: int) -> None:
-    """Deliver to the endpoint once more what follows this position of the feed, or is still in it."""
+    """Redeliver to the endpoint every entry after this position that the feed still has."""
     locked = WebhookEndpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
     over = locked.deliveries.filter(entry__gt=position, next_attempt_at=None)
     over.update(next_attempt_at=timezone.now(), **AGAIN)
     if position < locked.position:
-        # What has no delivery any more gets one, and what has one keeps it.
+        # Entries whose delivery was purged get a new one; the others keep theirs.
         locked.position = position
         locked.save(update_fields=["position"])

@@ -1,4 +1,4 @@
-"""Endpoints: made, changed, rotated and tested; the same for the API and the admin."""
+"""Endpoints: create, change, rotate and test them. The API and the admin both use these functions."""
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -35,9 +35,9 @@ USER_AGENT = "Shop-Webhooks/1.0"
 def make_endpoint(
     *, address: str, by: Any, types: Collection[str] = (), after: int | None = None
 ) -> tuple[WebhookEndpoint, str]:
-    """Make an endpoint, and return it with its secret: (endpoint, secret).
+    """Create an endpoint and return it with its secret: (endpoint, secret).
 
-    It gets what follows the position `after` of the feed; by default what happens from now on. Raises ValidationError.
+    It receives the entries after position `after` of the feed; by default only new events. Raises ValidationError.
     """
     endpoint = WebhookEndpoint(
         address=address,
@@ -52,7 +52,7 @@ def make_endpoint(
 
 
 def change_endpoint(endpoint: WebhookEndpoint, change: Mapping[str, Any], *, by: Any) -> None:
-    """Change address or types, and switch it on or off (`is_active`). Raises ValidationError."""
+    """Change the endpoint's address or types, or switch it on or off (`is_active`). Raises ValidationError."""
     fields = [name for name in ("address", "types") if name in change]
     for name in fields:
         setattr(endpoint, name, change[name])
@@ -66,7 +66,7 @@ def change_endpoint(endpoint: WebhookEndpoint, change: Mapping[str, Any], *, by:
 
 
 def clean(endpoint: WebhookEndpoint) -> None:
-    """Raise ValidationError for an address that is not posted to, and for unknown types."""
+    """Raise ValidationError for an address that the shop does not post to, and for unknown types."""
     clean_fields(endpoint, ["address"])
     check_types(endpoint.types)
     try:
@@ -76,13 +76,13 @@ def clean(endpoint: WebhookEndpoint) -> None:
 
 
 def check_types(types: Collection[str]) -> None:
-    """Raise ValidationError if one of these is no type of event."""
+    """Raise ValidationError if one of these is not an event type."""
     if unknown := sorted(set(types) - set(TYPES)):
         raise ValidationError({"types": ValidationError(f"There is no type {unknown[0]}.", "unknown_type")})
 
 
 def rotate(endpoint: WebhookEndpoint) -> str:
-    """Give the endpoint a new secret, and return it. The previous one signs as well for OVERLAP."""
+    """Give the endpoint a new secret and return it. Posts are also signed with the previous one for OVERLAP."""
     endpoint.previous_seed, endpoint.previous_until = endpoint.seed, timezone.now() + OVERLAP
     endpoint.seed = new_seed()
     endpoint.save(update_fields=["seed", "previous_seed", "previous_until"])
@@ -90,7 +90,7 @@ def rotate(endpoint: WebhookEndpoint) -> str:
 
 
 def secrets_of(endpoint: WebhookEndpoint) -> list[bytes]:
-    """Return the secrets that posts are signed with now, one or two. Raises SecretKeyGone if there is none."""
+    """Return the one or two secrets that currently sign posts. Raises SecretKeyGone if none is available."""
     secrets = [secret_of(endpoint.seed)]
     if endpoint.previous_seed is not None and endpoint.previous_until and endpoint.previous_until > timezone.now():
         with suppress(SecretKeyGone):  # The new one does.
@@ -112,7 +112,7 @@ def headers(message: str, body: bytes, secrets: Collection[bytes]) -> dict[str, 
 
 
 def send_test(endpoint: WebhookEndpoint, *, by: Any) -> Answer:
-    """Post an event of the type webhook.test, and return what came of it. It is not logged, and nothing is repeated."""
+    """Post an event of type webhook.test and return the answer. The attempt is neither logged nor retried."""
     now = timestamp(timezone.now())
     body = orjson.dumps({"type": TEST_TYPE, "version": VERSION, "at": now, "by": by.pk, "data": {}})
     try:
@@ -125,7 +125,7 @@ def send_test(endpoint: WebhookEndpoint, *, by: Any) -> Answer:
 
 
 def release_connections() -> None:
-    """Close the connections to the database, which nobody is to hold while waiting for the network."""
+    """Close this thread's database connections, so that none is held while waiting for the network."""
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close()

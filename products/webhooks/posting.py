@@ -1,4 +1,4 @@
-"""One post to one address, limited in time and size. Nothing here uses the database."""
+"""Post one body to one address, with limits on time and size. This module does not use the database."""
 
 import http.client
 import re
@@ -35,7 +35,7 @@ FAILURES = (OSError, ValueError, HTTPError, http.client.HTTPException)
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a post: the status of the answer, or the reason why there was none."""
+    """The result of a post: the status of the answer, or the reason why there is no answer."""
 
     seconds: float
     code: int | None = None
@@ -53,7 +53,7 @@ class Answer:
 
 
 def post(address: str, body: bytes, headers: Mapping[str, str], *, timeout: float) -> Answer:
-    """Post the body to the address, and return what came of it within so many seconds. Redirects are not followed."""
+    """Post the body to the address and return the answer within `timeout` seconds. Redirects are not followed."""
     start = time.monotonic()
 
     def spent() -> float:
@@ -65,11 +65,11 @@ def post(address: str, body: bytes, headers: Mapping[str, str], *, timeout: floa
     except (addresses.RefusedAddress, addresses.UnknownHost) as error:
         return Answer(spent(), error=str(error))
     code, content, retry_after = None, b"", 0.0
-    # Each single wait for the network is limited, but there may be many, as of an answer that comes byte by byte.
+    # The socket timeout limits each wait, but an answer that arrives byte by byte causes many waits.
     alarm = threading.Timer(max(0.0, timeout - spent()), connection.abort)
     alarm.start()
     try:
-        # With the host as it is written, and not the IP address that is connected to.
+        # The Host header has the host name from the address, not the IP address of the connection.
         all_headers = {"Host": target.netloc, **headers}
         connection.request("POST", target.path, body=body, headers=all_headers, preload_content=False)
         response = connection.getresponse()
@@ -78,7 +78,7 @@ def post(address: str, body: bytes, headers: Mapping[str, str], *, timeout: floa
         while len(content) < MAX_READ and (chunk := response.read1(CHUNK, decode_content=False)):
             content += chunk
     except FAILURES as error:
-        # What the status says counts, even if the rest of the answer did not come.
+        # The status counts even if the rest of the answer did not arrive.
         if code is None:
             too_late = connection.is_aborted or spent() >= timeout
             return Answer(spent(), error=f"No answer within {timeout:g} s." if too_late else _sentence(error))
@@ -89,7 +89,7 @@ def post(address: str, body: bytes, headers: Mapping[str, str], *, timeout: floa
 
 
 class CheckedConnection(HTTPConnection):
-    """A connection to one of the IP addresses that were checked, and to nothing that the name means by now."""
+    """A connection to one of the IP addresses that were checked; it does not resolve the host name again."""
 
     def __init__(self, target: addresses.Target, checked: Sequence[str], *, deadline: float) -> None:
         super().__init__(target.host, target.port)
@@ -100,15 +100,15 @@ class CheckedConnection(HTTPConnection):
         self.sock = self._dial()
         if self.target.is_https:
             self.sock = _tls().wrap_socket(self.sock, server_hostname=self.target.host, do_handshake_on_connect=False)
-            # From here on abort() reaches it, so that the handshake is limited too.
+            # Set before the handshake, so that abort() limits the handshake too.
             self.sock.do_handshake()
 
     def abort(self) -> None:
-        """End all waiting for the network, from another thread."""
+        """End any wait for the network; called from another thread."""
         self.is_aborted = True
         if (sock := self.sock) is not None:
             with suppress(OSError):
-                # Not SSLSocket's own method, which would have the other thread read what is not encrypted.
+                # Not SSLSocket.shutdown(), after which the other thread would read unencrypted data.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def _dial(self) -> socket.socket:
@@ -130,7 +130,7 @@ def _tls() -> ssl.SSLContext:
 
 
 def _retry_after(value: str) -> float:
-    """Return the seconds that a header Retry-After names, as a number or a date; 0 if it names none."""
+    """Return the seconds given by a Retry-After header, as a number or a date; 0 if it gives none."""
     if re.fullmatch(r"[0-9]{1,9}", value.strip()):
         return float(value)
     try:
@@ -141,7 +141,7 @@ def _retry_after(value: str) -> float:
 
 
 def _beginning(content: bytes) -> str:
-    """Return the first characters of an answer, with a question mark for each that cannot be printed."""
+    """Return the first characters of an answer, with unprintable ones replaced by question marks."""
     return CONTROL_CHARACTERS.sub("?", content[: 4 * MAX_ANSWER].decode("utf-8", "replace"))[:MAX_ANSWER]
 
 

@@ -1,8 +1,8 @@
-"""The worker: leases deliveries, has threads post them, and writes what came of it.
+"""The worker: lease deliveries, post them from threads, and record the outcomes.
 
-The threads use no database, so that one connection does for all of them and none waits for the network; the loop uses
-no network. One endpoint never has all threads, one that is slow has one, and one that keeps failing is only tried now
-and then: so a dead one delays no other.
+The threads do not use the database, so one connection is enough and is never held during network waits; the loop
+does not use the network. No endpoint gets all threads, a slow endpoint gets one, and one that keeps failing is
+tried only occasionally, so a dead endpoint does not delay the others.
 """
 
 import logging
@@ -52,7 +52,7 @@ LEASE = 3
 
 
 class Task(NamedTuple):
-    """What one thread posts to one endpoint: runs, each of one order or product."""
+    """The work of one thread: runs of deliveries to one endpoint, each run for one order or product."""
 
     endpoint: int
     address: str
@@ -64,7 +64,7 @@ class Task(NamedTuple):
 
 @dataclass
 class Lane:
-    """What this worker knows of one endpoint."""
+    """This worker's state for one endpoint."""
 
     tasks: int = 0
     seconds: float = SLOW
@@ -73,7 +73,7 @@ class Lane:
 
 @dataclass
 class Sender:
-    """A worker. `stop` may be set by a signal or another thread; what is being posted then is finished."""
+    """A worker. A signal handler or another thread may set `stop`; posts in progress are then finished."""
 
     threads: int = 8
     stop: threading.Event = field(default_factory=threading.Event)
@@ -88,7 +88,7 @@ class Sender:
         self._next_look = 0.0
 
     def run(self, *, once: bool = False) -> None:
-        """Deliver until `stop` is set; with `once`, until nothing is left that is due."""
+        """Deliver until `stop` is set; with `once`, until no delivery is due."""
         with ThreadPoolExecutor(self.threads, "webhooks") as pool:
             while True:
                 try:
@@ -99,12 +99,12 @@ class Sender:
                     self._collect(POLL)
                     is_idle = False
                     if self.stop.wait(PAUSE) and not self._busy():
-                        return  # What could not be written is delivered again.
+                        return  # A delivery whose outcome could not be recorded is posted again.
                 if not self._busy() and not self._unwritten and (self.stop.is_set() or (once and is_idle)):
                     return
 
     def _pass(self, pool: ThreadPoolExecutor, *, once: bool) -> bool:
-        """Do one round, and return whether there was nothing to do."""
+        """Run one pass, and return whether there was nothing to do."""
         self._write()
         made = leased = 0
         if not self.stop.is_set():
@@ -123,7 +123,7 @@ class Sender:
         return sum(lane.tasks for lane in self.lanes.values())
 
     def _look(self) -> int:
-        """Make deliveries of what is new; return how many."""
+        """Create deliveries for new entries of the feed; return how many were created."""
         if self._busy() and time.monotonic() < self._next_look:
             return 0
         number_all_events()
@@ -135,13 +135,13 @@ class Sender:
     # Leasing
 
     def _lease(self, pool: ThreadPoolExecutor) -> int:
-        """Give every free thread something to post; return to how many."""
+        """Give work to the free threads; return how many got some."""
         free, given = self.threads - self._busy(), 0
         if not free:
             return 0
         due = {endpoint.pk: endpoint for endpoint in WebhookEndpoint.objects.due(timezone.now())}
         while due and given < free:
-            # Who has the fewest is next, so that every endpoint gets its turn.
+            # The endpoint with the fewest threads is next, so that every endpoint gets a turn.
             endpoint = min(due.values(), key=lambda each: (self._lane(each).tasks, each.pk))
             if self._lane(endpoint).tasks >= self._share(endpoint) or not self._start(pool, endpoint):
                 del due[endpoint.pk]
@@ -153,7 +153,7 @@ class Sender:
         return self.lanes.setdefault(endpoint.pk, Lane())
 
     def _share(self, endpoint: WebhookEndpoint) -> int:
-        """Return how many threads the endpoint may have at once."""
+        """Return how many threads may post to the endpoint at once."""
         is_slow = endpoint.is_doubtful or self._lane(endpoint).seconds >= SLOW
         return 1 if is_slow else max(1, self.threads // 2)
 
@@ -188,7 +188,7 @@ class Sender:
     # Posting, in the threads
 
     def _post_all(self, task: Task) -> None:
-        """Post all of a task that can be posted, and report the outcome of each delivery; then the task's end."""
+        """Post the task's deliveries as far as possible; report the outcome of each one, then the end of the task."""
         is_open, failures = True, 0
         try:
             for run in task.runs:
@@ -209,10 +209,10 @@ class Sender:
         signed = headers(message, each.body, task.secrets)
         return post(task.address, each.body, signed, timeout=settings.WEBHOOK_TIMEOUT)
 
-    # Writing what came of it
+    # Recording outcomes
 
     def _collect(self, wait: float) -> None:
-        """Take what the threads have reported, and wait so many seconds for the first of it."""
+        """Collect the threads' reports; wait at most this many seconds for the first one."""
         try:
             self._take(self._outcomes.get(timeout=wait))
             while True:
@@ -247,5 +247,5 @@ class Sender:
 
 
 def _is_last(answer: Answer) -> bool:
-    """Return whether the others wait for the endpoint's next turn: it is slow, away, or asks for it."""
+    """Return whether the task's remaining deliveries wait: the endpoint is slow, unreachable, or asks for a pause."""
     return answer.code in (None, 410, 429) or answer.retry_after > 0 or answer.seconds > QUICK

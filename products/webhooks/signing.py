@@ -1,8 +1,8 @@
-"""The secrets of webhooks, and signatures by Standard Webhooks 1.0.
+"""Webhook secrets, and signatures according to Standard Webhooks 1.0.
 
-A secret is not stored: it is derived from a random seed, which is, and from SECRET_KEY, which is not in the database.
-The seed names the key it belongs to, so a secret stays the same after SECRET_KEY has changed, as long as the former key
-is in SECRET_KEY_FALLBACKS.
+A secret is not stored. It is derived from a random seed, which is stored, and from SECRET_KEY, which is not in the
+database. The seed names its key, so a secret survives a change of SECRET_KEY as long as the former key is in
+SECRET_KEY_FALLBACKS.
 """
 
 import base64
@@ -25,7 +25,7 @@ class SecretKeyGone(Exception):
 
 
 def new_seed() -> str:
-    """Return a random seed for a secret, with the name of the present SECRET_KEY."""
+    """Return a random seed for a secret, with the name of the current SECRET_KEY."""
     return f"{_name_of(settings.SECRET_KEY)}:{secrets.token_urlsafe(32)}"
 
 
@@ -39,7 +39,7 @@ def secret_of(seed: str) -> bytes:
 
 
 def written(secret: bytes) -> str:
-    """Return a secret as its receiver is told it."""
+    """Return a secret in the format that is given to its receiver."""
     return PREFIX + base64.b64encode(secret).decode()
 
 
