@@ -1,1 +1,1 @@
-"""The feed of events: their positions, and what a reader is told of each."""
+"""The feed of events: the position of each event, and the payload that readers get."""

@@ -1,6 +1,6 @@
-"""The events by month: which months are made ahead, and which may be dropped.
+"""Events by month: which monthly partitions are created ahead, and which may be dropped.
 
-A month is dropped under the conditions under which `Event.objects.purge()` deletes an event, for all of its events.
+A month may be dropped once `Event.objects.purge()` would be allowed to delete every event in it.
 """
 
 from collections.abc import Iterator
@@ -26,17 +26,17 @@ class MonthStays(Exception):
 
 
 def make_months() -> list[str]:
-    """Make the months that are missing up to AHEAD; return their tables."""
+    """Create the missing monthly partitions up to AHEAD; return their tables."""
     return partitions.make_months(connection, timezone.now() + AHEAD)
 
 
 def past_months() -> list[Partition]:
-    """Return the months all of whose events are past their retention, the oldest first."""
+    """Return the months whose events are all past their retention, oldest first."""
     return [month for month in partitions.partitions(connection) if _is_past(month)]
 
 
 def drop_past_months() -> Iterator[tuple[Partition, int | MonthStays]]:
-    """Drop the months that are past; yield each with how many events it had, or with why it stays."""
+    """Drop the past months; yield each with its number of events, or with the reason why it cannot be dropped."""
     for month in past_months():
         try:
             yield month, drop_month(month)
@@ -45,7 +45,7 @@ def drop_past_months() -> Iterator[tuple[Partition, int | MonthStays]]:
 
 
 def deleted_by_row(events: EventQuerySet) -> EventQuerySet:
-    """Return those of these events that are deleted one by one: all, or those from before the months."""
+    """Return the given events that are deleted row by row: all of them, or those from before the first month."""
     months = [month.start for month in partitions.partitions(connection) if month.start is not None]
     return events.filter(at__lt=min(months)) if months else events
 
@@ -57,10 +57,10 @@ def events_of(month: Partition) -> EventQuerySet:
 
 
 def drop_month(month: Partition) -> int:
-    """Delete what refers to the events of a month, in batches, and drop the month; return how many events it had.
+    """Delete the rows that refer to a month's events, in batches, and drop the month; return its number of events.
 
     Raises MonthStays before anything is deleted if one of its events is younger than the retention, may have no
-    position in the feed yet, has not been got by a webhook, or has a mail that waits.
+    position in the feed yet, still has to be delivered to a webhook, or has a mail waiting to be sent.
     """
     if not _is_past(month):
         raise MonthStays(f"has events younger than the retention of {_retention().days} days")

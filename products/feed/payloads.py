@@ -1,7 +1,7 @@
-"""What a reader of the feed is told of an entry: the same for the API, the command, webhooks and mail.
+"""Payloads of feed entries: the same for the API, the command, webhooks and mail.
 
-Amounts are decimal strings in the order's currency, times are RFC 3339 in UTC. Whatever may still change about an order
-or product comes from the event, and so is as it was then; the rest is frozen when the order is placed.
+Amounts are decimal strings in the order's currency; times are RFC 3339 in UTC. Values that may change later are taken
+from the event, so they are as they were at that time; the other values are frozen when the order is placed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ Payload = dict[str, Any]
 
 
 def payloads(entries: "QuerySet[FeedEntry]", limit: int) -> list[Payload]:
-    """Return what is told of the first of these entries, `limit` at most; fewer where orders have very many lines."""
+    """Return the payloads of the first entries, at most `limit`; fewer if their orders have very many lines."""
     rows = _bounded(list(entries.select_related("event", "product")[:limit]))
     orders = _orders(rows)
     lines = _lines(orders)
@@ -34,7 +34,7 @@ def payloads(entries: "QuerySet[FeedEntry]", limit: int) -> list[Payload]:
 
 
 def _bounded(rows: list[FeedEntry]) -> list[FeedEntry]:
-    """Return as many of the rows as have MAX_LINES lines together, and at least one."""
+    """Return the first rows, at least one, whose orders together have at most MAX_LINES lines."""
     ids = {row.order_id for row in rows if row.order_id is not None}
     counted = OrderLine.objects.filter(order__in=ids).order_by().values_list("order").annotate(Count("pk"))
     counts, told = dict(counted), 0
@@ -59,7 +59,7 @@ def _lines(orders: Iterable[Any]) -> dict[Any, dict[str, OrderLine]]:
 
 
 def _stocks(rows: Sequence[FeedEntry]) -> dict[tuple[int, int], int | None]:
-    """Return the stock after what the events of orders did: {(id of the event, id of the product): pieces}."""
+    """Return the stock after each order event: {(id of the event, id of the product): pieces}."""
     events = {row.event_id for row in rows if row.order_id is not None}
     told = FeedEntry.objects.filter(event__in=events, is_derived=True).order_by()
     return {(event, product): stock for event, product, stock in told.values_list("event", "product", "stock")}
@@ -119,7 +119,7 @@ def _order_data(
             "ship_to": order.ship_to,
         }
     if event.kind == "order.paid":
-        data["amount"] = str(order.paid)  # Which is written once: an order is paid once, and as a whole.
+        data["amount"] = str(order.paid)  # Written once, because an order is paid once and in full.
     data |= {name: facts[name] for name in ("shipment", "cancellation", "return", "refund", "amount") if name in facts}
     if event.kind == "order.tracking_corrected":
         corrected = {name: facts[name] for name in ("carrier", "tracking_number") if name in facts}
@@ -132,12 +132,12 @@ def _order_data(
 def _told_lines(
     event: Event, order: Order, lines: Mapping[str, OrderLine], stocks: Mapping[tuple[int, int], int | None]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the lines that the event is about: those of a part, or all of the order; of a cart, which has none yet."""
+    """Yield the lines that the event is about: those of a partial action, or all of the order's; none for a cart."""
     parts = event.facts.get("lines")
     if order.placed_at is None:
         parts = []
     elif event.kind == "order.delivered":
-        # Nothing is shipped after that, so these are the pieces of then.
+        # Nothing is shipped after this event, so the current counters are those of that time.
         parts = [_whole(pk, line, line.shipped) for pk, line in lines.items() if line.shipped]
     elif parts is None:
         parts = [_whole(pk, line, line.quantity) for pk, line in lines.items()]

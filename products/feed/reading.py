@@ -1,4 +1,4 @@
-"""Reading the feed from a position on."""
+"""Reading the feed from a given position."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -12,7 +12,7 @@ MAX_PASSES = 4
 
 
 class AheadOfFeed(Exception):
-    """A position after the newest one, which nobody was told by this feed as it is; `newest` is that."""
+    """The position is after the feed's newest one, so this feed never returned it; `newest` is the newest position."""
 
     def __init__(self, newest: int) -> None:
         self.newest = newest
@@ -28,14 +28,14 @@ class Page(NamedTuple):
 
 
 def read_page(after: int, limit: int, *, types: Collection[str] | None = None) -> Page:
-    """Return what follows the position `after`: at most `limit` entries, of these types only if any are given.
+    """Return at most `limit` entries after the position `after`; if `types` are given, only entries of these types.
 
-    Raises AheadOfFeed: who waited there would be told nothing until the feed has come so far, and miss all of it.
+    Raises AheadOfFeed, because a reader waiting at a later position would miss every entry up to that position.
     """
     for _ in range(MAX_PASSES):
         if not number_events():
             break
-    # Read first: what gets a position from here on may or may not be among the entries.
+    # Read before the entries, which may include events that get a position after this statement.
     newest = FeedState.objects.values_list("position", flat=True).first() or 0
     if after > newest:
         raise AheadOfFeed(newest)
@@ -46,7 +46,7 @@ def read_page(after: int, limit: int, *, types: Collection[str] | None = None) -
     told = found[:limit]
     if len(told) < len(found):
         return Page(told, told[-1]["position"], has_more=True)
-    # Those of other types are passed, too. Very many lines end a page early, before the newest position.
+    # Entries of other types are skipped too. A page with very many lines ends before the newest position.
     if told and entries.after(told[-1]["position"]).exists():
         return Page(told, told[-1]["position"], has_more=True)
     return Page(told, newest, has_more=False)

@@ -1,10 +1,10 @@
-"""The sequencer: it gives every event a position, once the event's transaction has committed.
+"""The sequencer: give every event a position, once the event's transaction has committed.
 
-Ids and timestamps are given before the commit, so a reader that goes by them passes what commits late; and one that
-waits for the oldest open transaction misses nothing, but hears of a stock in another order than it changed in. Here one
-sequencer at a time, under an advisory lock, numbers all events that are visible and have no position yet, by id. Who
-moves the stock of a product, or changes an order, locks it first and writes the event afterwards, so of two events
-about the same product or order the later one has the larger id, and is not visible before the other.
+Ids and timestamps are assigned before the commit, so a reader that follows them misses events that commit late. A
+reader that waits for the oldest open transaction misses nothing, but may see stock changes out of order. Here one
+sequencer at a time, under an advisory lock, numbers the visible events without a position, in the order of their ids.
+A transaction that changes an order or a product's stock locks that row before it writes the event. So of two events
+about the same order or product, the later one has the larger id and does not become visible first.
 
 A position is final: a reader of all entries up to it has missed none, and a product's last entry has its current stock.
 """
@@ -30,8 +30,8 @@ LOCK = 0x53686F70_46656564
 
 STOCK_MOVED = "product.stock_moved"
 
-# Who has written an event, or is about to in a statement that is running, holds this lock until the transaction ends.
-# It is taken before the event gets its id. A prepared transaction holds it too, and has no process.
+# Every transaction that inserts an event takes this lock before the event gets its id, and holds it until it ends.
+# A prepared transaction holds it too, and has no process.
 WRITERS = """
     SELECT DISTINCT virtualtransaction FROM pg_locks
     WHERE locktype = 'relation' AND relation = %s::regclass AND mode = 'RowExclusiveLock' AND granted
@@ -41,7 +41,7 @@ WRITERS = """
 
 
 class Moved(NamedTuple):
-    """A stock movement that an event has caused, with the product's stock after it."""
+    """A stock movement that an event caused, with the product's stock after it."""
 
     movement: int | None
     product: int
@@ -50,13 +50,13 @@ class Moved(NamedTuple):
 
 
 def number_events() -> int:
-    """Give positions to the next events, BATCH at most; return how many. 0 too if another process is at it."""
+    """Number the next events, at most BATCH; return how many. Returns 0 also if another process is numbering them."""
     numbered: int = atomic_with_retry(_number_under_lock)
     return numbered
 
 
 def number_all_events() -> int:
-    """Give positions to all events that are visible and have none; return how many."""
+    """Give positions to all visible events that have none; return how many."""
     total = 0
     while numbered := number_events():
         total += numbered
@@ -81,7 +81,7 @@ def _number_under_lock() -> int:
         state.position = entries[-1]["position"]
         state.newest_event = max(state.newest_event, events[-1].pk)
         execute_batch(*insert_many_sql(FeedEntry, entries))
-    # Only a pass that was not cut short has numbered everything up to there.
+    # Only a pass that did not reach its limit has numbered every event up to there.
     if state.candidate is not None and not state.waiting_for and len(events) < BATCH:
         state.complete_to, state.candidate = state.candidate, None
     if vars(state) != before or state._state.adding:
@@ -92,17 +92,17 @@ def _number_under_lock() -> int:
 def _lock() -> bool:
     database = connections[DEFAULT_DB_ALIAS]
     if database.vendor != "postgresql":
-        return True  # SQLite has one writer at a time, and this transaction has begun as one.
+        return True  # SQLite allows one writer at a time, and this transaction is that writer.
     with database.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         return bool(cursor.fetchone()[0])
 
 
 def _watch_writers(state: FeedState) -> None:
-    """Note which transactions may still bring an event with an id up to `state.candidate`; begin with one if need be.
+    """Record which transactions may still add an event with an id up to `state.candidate`; set the candidate if needed.
 
-    An event with a smaller id than one that was visible before comes from a transaction that had its lock on the table
-    by then. When all of those have ended, the events that this pass sees are all there will ever be up to that id.
+    If an event becomes visible after one with a larger id, its transaction already held its lock on the table when the
+    other became visible. Once all those transactions have ended, no further event up to that id can appear.
     """
     writers = _writers()
     if state.candidate is None:
@@ -166,7 +166,7 @@ def _stock_type(event: Event, part: Moved) -> str:
 
 
 def _crossed(part: Moved, low_stock: int | None) -> list[str]:
-    """Return "stock.low" or "stock.out" if this movement has brought the stock there from above."""
+    """Return "stock.low" or "stock.out" if this movement lowered the stock to that level."""
     if part.stock is None or part.delta > 0:
         return []
     before = part.stock - part.delta
@@ -187,7 +187,7 @@ def _last_sequences(subjects: "QuerySet[Any]", about: str, ids: Iterable[Any]) -
 
 
 def _moved_by(events: Sequence[Event]) -> dict[int, list[Moved]]:
-    """Return what each event has done to the stock: {id of the event: its movements by product}."""
+    """Return the stock movements of each event: {id of the event: its movements by product}."""
     moved: dict[int, list[Moved]] = {event.pk: [] for event in events}
     by_key: dict[tuple[Any, str, int], list[StockMovement]] = defaultdict(list)
     keys = {event.pk: key for event in events if (key := _movement_key(event)) is not None}
@@ -201,14 +201,14 @@ def _moved_by(events: Sequence[Event]) -> dict[int, list[Moved]]:
         moved[pk] = [Moved(each.pk, each.product_id, each.delta, stocks[each.pk]) for each in movements]
     for event in events:
         if event.kind == STOCK_MOVED:
-            # An event that was written before events told the stock does not know it.
+            # Events of earlier releases do not contain the stock.
             facts = event.facts
             moved[event.pk] = [Moved(None, event.product_id or 0, facts["delta"], facts.get("stock"))]
     return moved
 
 
 def _movement_key(event: Event) -> tuple[Any, str, int] | None:
-    """Return order, reason and part of the movements that belong to an order's event; None if it moved nothing."""
+    """Return the order, reason and part of an order event's stock movements; None if it moved no stock."""
     facts = event.facts
     if event.order_id is None:
         return None
@@ -218,7 +218,7 @@ def _movement_key(event: Event) -> tuple[Any, str, int] | None:
         return event.order_id, Reason.EXPIRED, 0
     if event.kind == "order.paid" and facts.get("from") == Order.Status.EXPIRED:
         return event.order_id, Reason.SOLD, 1
-    # An order that was cancelled or returned before that was possible in parts has no number of the part.
+    # Orders that an earlier release cancelled or returned as a whole have no part number.
     if "cancellation" in facts or event.kind == "order.cancelled":
         return event.order_id, Reason.CANCELLED, facts.get("cancellation", 0)
     if "return" in facts or event.kind == "order.returned":
@@ -229,7 +229,7 @@ def _movement_key(event: Event) -> tuple[Any, str, int] | None:
 def _stocks_after(movements: Sequence[StockMovement]) -> dict[int, int]:
     """Return the product's stock after each of these movements: {id of the movement: pieces}.
 
-    It is summed from the newest entry of the product on; the ledger before that is summed once, for the first entry.
+    The sum starts at the product's newest entry; the ledger before it is summed once, for the first entry.
     """
     newest: dict[int, int] = {}
     for movement in movements:
@@ -247,7 +247,7 @@ def _stocks_after(movements: Sequence[StockMovement]) -> dict[int, int]:
     for pk, product, delta in rows:
         running[product] += delta
         after[pk] = running[product]
-    # One that the feed has passed already, because somebody has written its event by hand.
+    # The feed is already past this movement, because its event was written by hand.
     for movement in movements:
         if movement.pk not in after:
             after[movement.pk] = movement.stock_after()
@@ -255,9 +255,9 @@ def _stocks_after(movements: Sequence[StockMovement]) -> dict[int, int]:
 
 
 def _last_known(first: Mapping[int, int]) -> dict[int, tuple[int, int]]:
-    """Return for each product a movement before those at hand and the stock after it: {id: (movement, pieces)}.
+    """Return for each product an earlier movement and the stock after it: {id: (movement, pieces)}.
 
-    That is the newest one of an order in the feed; for a product that has none, the one before `first`.
+    This is the movement of the product's newest entry that has one; without such an entry, the one before `first`.
     """
     told = FeedEntry.objects.filter(product=OuterRef("pk"), movement__isnull=False).order_by("-sequence")
     columns = [Subquery(told.values(name)[:1]) for name in ("movement", "stock")]

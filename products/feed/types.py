@@ -1,7 +1,7 @@
-"""The types of events in the feed: of each, what it says, an example and a JSON Schema (draft 2020-12).
+"""The event types of the feed, each with a description, an example and a JSON Schema (draft 2020-12).
 
-A version is of all types together. A member that is added keeps the version; whoever reads must ignore what they do not
-know. The schemas allow nothing more, so that a test notices what is missing here.
+All types share one version. Adding a member does not change it; readers must ignore members that they do not know. The
+schemas allow no additional members, so that a test notices a member that is missing here.
 """
 
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ PIECES: Schema = {"type": "integer", "minimum": 0}
 
 
 class EventType(NamedTuple):
-    """A type of event: what it says, and the data that it has."""
+    """An event type: its description and its data."""
 
     name: str
     description: str
@@ -126,7 +126,7 @@ FIELDS = _object(
         **{name: _or_null(INTEGER) for name in ("category", "weight", "low_stock")},
         "tags": TEXTS,
         "images": TEXTS,
-        # Which fields have changed, as the history of a product names them.
+        # The names of the changed fields, as in the product's history.
         "fields": TEXTS,
     },
 )
@@ -152,7 +152,7 @@ EXAMPLE_STOCK = {"product": 1, "sku": "MUG-1", "delta": -2, "stock": 40, "order"
 
 
 def _of_order(name: str, description: str, before: str | None, after: str, **more: Any) -> EventType:
-    """Return a type of order event. `more` are further members of its data, by name: (schema, example)."""
+    """Return an order event type. `more` has additional members of its data, by name: (schema, example)."""
     line = _object(LINE, {**STOCK_AFTER, "restocked": PIECES})
     lines = {"type": "array", "items": line}
     data = _object(ORDER | {"lines": lines}, {name: schema for name, (schema, _) in more.items()})
@@ -217,7 +217,7 @@ TYPES = {
             amount=(AMOUNT, "19.80"),
         ),
         _of_order("order.partly_shipped", "Some pieces were shipped.", "PAID", "PAID", **SHIPMENT),
-        # A cancellation of the rest of an order ships it, too.
+        # Cancelling the remaining pieces of a partly shipped order also makes it shipped.
         _of_order("order.shipped", "All that remained was shipped.", "PAID", "SHIPPED", **CANCELLATION, **SHIPMENT),
         _of_order(
             "order.tracking_corrected",
@@ -287,7 +287,7 @@ TYPES = {
 
 
 def any_data() -> Schema:
-    """Return the schema of the data of any type: all members, of which each type has some."""
+    """Return a schema for the data of every type: all members, of which each type has some."""
     members = {name: schema for each in TYPES.values() for name, schema in each.data["properties"].items()}
     of_lines: dict[str, Schema] = {}
     for each in TYPES.values():

@@ -1,1 +1,1 @@
-"""Mail to customers, from the feed of events: which event brings which notice, what it says, and sending it."""
+"""Mail to customers, driven by the feed: which event causes which notice, its text, and how it is sent."""

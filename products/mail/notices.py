@@ -1,6 +1,6 @@
-"""What a mail says: text and HTML of products/templates/mail, in the language of settings.MAIL_LANGUAGE.
+"""Content of mails: text and HTML from products/templates/mail, in the language of settings.MAIL_LANGUAGE.
 
-A project overrides a template like any other: by one with the same name that is found first.
+A project can override a template as usual, with a template of the same name that Django finds first.
 """
 
 import re
@@ -35,12 +35,12 @@ LINE_AMOUNTS = ("unit_price", "discount", "amount")
 
 
 def write_notice(mail: Mail) -> EmailMultiAlternatives:
-    """Return the message of a mail. Each copy that staff had sent has a Message-ID of its own, a retry has not."""
+    """Return the message of a mail. A copy requested by staff has a new Message-ID; a retry keeps the same one."""
     entry = FeedEntry.objects.filter(event=mail.event_id, is_derived=False).order_by("position")
     [payload] = payloads(entry, 1)
     with translation.override(settings.MAIL_LANGUAGE):
         context = context_of(payload)
-        # In one line, as a line break in a header would begin another one.
+        # The subject is one line, because a line break would start another header.
         subject = " ".join(render_to_string(f"mail/{mail.kind}.subject.txt", context).split())
         text, html = (render_to_string(f"mail/{mail.kind}{end}", {**context, "subject": subject}) for end in ENDS)
     message = EmailMultiAlternatives(
@@ -55,15 +55,14 @@ def write_notice(mail: Mail) -> EmailMultiAlternatives:
 
 
 def message_id(mail: Mail) -> str:
-    """Return the Message-ID: the same for every attempt, so that a mail that arrives twice can be recognized."""
+    """Return the Message-ID, which is the same for every attempt, so that duplicates can be recognized."""
     copy = f".{mail.copies}" if mail.copies else ""
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
     return f"<{mail.pk}{copy}@{domain}>"
 
 
 def context_of(payload: Payload) -> dict[str, Any]:
-    """Return what the templates are given: the payload of the feed as `data`, and its parts as the language writes
-    them."""
+    """Return the context of the templates: the feed's payload as `data`, and localized versions of its parts."""
     data = payload["data"]
     currency = data["currency"]
     lines = data["lines"]
@@ -85,7 +84,7 @@ def context_of(payload: Payload) -> dict[str, Any]:
 
 
 def _is_rest(payload: Payload) -> bool:
-    """Return whether the rest of an order was cancelled, of which some pieces were shipped."""
+    """Return whether the event cancelled the remaining pieces of a partly shipped order."""
     return payload["type"] == "order.shipped" and "cancellation" in payload["data"]
 
 
@@ -99,7 +98,7 @@ def _line(line: Mapping[str, Any], currency: str) -> dict[str, Any]:
 
 
 def _address(parts: Mapping[str, str] | None) -> list[str]:
-    """Return the lines of a postal address; none where the order has no address."""
+    """Return the lines of a postal address; none if the order has no address."""
     if not parts:
         return []
     city = " ".join(filter(None, (parts["postal_code"], parts["city"])))
@@ -108,12 +107,12 @@ def _address(parts: Mapping[str, str] | None) -> list[str]:
 
 
 def amount(text: str, currency: str) -> str:
-    """Return an amount as the active language writes it, with the decimals of its currency, or more if it has them."""
+    """Return an amount formatted for the active language, with at least the decimals of its currency."""
     value = Decimal(text)
     digits = currencies.decimals(currency)
     while not currencies.fits(value, digits):
         digits += 1
-    # A space that does not break: the currency stays beside its number.
+    # A no-break space keeps the currency on the same line as the number.
     return f"{number_format(value, decimal_pos=digits, use_l10n=True, force_grouping=True)}\u00a0{currency}"
 
 

@@ -1,4 +1,4 @@
-"""Reading the feed for mail: which event brings which notice, and to whom."""
+"""Queue mails from the feed: which event causes which notice, and who receives it."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,9 +26,9 @@ NO_RECIPIENT, INVALID_RECIPIENT, TOO_OLD = "no_recipient", "invalid_recipient", 
 
 
 def queue_mails() -> int:
-    """Queue the mails of the events that are new in the feed, and return how many entries were read.
+    """Queue mails for the new entries of the feed, and return how many entries were read.
 
-    The first call only remembers the newest position, so that what happened before mail was switched on brings none.
+    The first call only stores the newest position, so events from before mail was switched on cause no mail.
     """
     for _ in range(MAX_PASSES):
         if not number_events():
@@ -38,13 +38,13 @@ def queue_mails() -> int:
         MailCursor.objects.get_or_create(pk=1, defaults={"position": _newest_position()})
         return 0
     with transaction.atomic():
-        # Another sender that is at it does the same.
+        # Another sender holds the cursor and is doing the same work.
         cursor = MailCursor.objects.select_for_update(skip_locked=True, no_key=True).first()
         return 0 if cursor is None else _read_on(cursor)
 
 
 def forget_position() -> None:
-    """Forget how far the feed was read, so that switching mail on again begins at the newest position."""
+    """Delete the stored position, so that switching mail on again starts at the newest position."""
     MailCursor.objects.all().delete()
 
 
@@ -53,7 +53,7 @@ def _newest_position() -> int:
 
 
 def _read_on(cursor: MailCursor) -> int:
-    # Read first: what gets a position from here on may or may not be among the entries.
+    # Read before the entries, which may include events that get a position after this statement.
     newest = _newest_position()
     entries = FeedEntry.objects.after(cursor.position).filter(position__lte=newest, is_derived=False)
     found = list(entries.filter(order__isnull=False).select_related("event", "order__customer")[:BATCH])
@@ -63,7 +63,7 @@ def _read_on(cursor: MailCursor) -> int:
         for entry in found
         if entry.event.at >= cursor.since and (kind := kind_of(entry.event)) is not None
     ]
-    # The constraint keeps a mail that is there already, should the cursor ever be set back.
+    # If the cursor is ever set back, the constraint prevents a second mail for the same event.
     Mail.objects.bulk_create(mails, ignore_conflicts=True)
     cursor.position = found[-1].position if len(found) == BATCH else max(cursor.position, newest)
     cursor.save(update_fields=["position"])
@@ -71,9 +71,9 @@ def _read_on(cursor: MailCursor) -> int:
 
 
 def kind_of(event: Event) -> MailKind | None:
-    """Return what the event tells the customer; None for nothing.
+    """Return the kind of notice that the event causes; None if it causes none.
 
-    The facts say it better than the type: the order whose last open piece is cancelled is "order.shipped".
+    The event's facts are more exact than its type: cancelling an order's last open piece is also "order.shipped".
     """
     facts = event.facts
     if facts.get("imported") or (facts.get("from") == Order.Status.CART and event.kind == "order.cancelled"):
@@ -90,7 +90,7 @@ def kind_of(event: Event) -> MailKind | None:
 
 
 def mail_of(event: Event, order: Any, kind: MailKind, now: datetime) -> Mail:
-    """Return the mail to be written: waiting to be sent, or skipped with its reason."""
+    """Return the mail to store: waiting to be sent, or skipped with a reason."""
     recipient, reason = recipient_of(order)
     if event.at < now - MAX_AGE:
         reason = TOO_OLD
@@ -100,12 +100,12 @@ def mail_of(event: Event, order: Any, kind: MailKind, now: datetime) -> Mail:
 
 
 def recipient_of(order: Any) -> tuple[str, str]:
-    """Return the address of the order, else of the customer's account, and why there is none: (address, reason)."""
+    """Return the order's or else the account's address, and the reason if there is none: (address, reason)."""
     address = order.email or order.customer.email
     if not address:
         return "", NO_RECIPIENT
     try:
-        # Models validate it, but not what is written by update() or by another program.
+        # Models validate the address, but update() and other programs bypass that.
         printable_line(address)
         validate_email(address)
     except ValidationError:
@@ -114,7 +114,7 @@ def recipient_of(order: Any) -> tuple[str, str]:
 
 
 def send_again(mail: Mail) -> bool:
-    """Have a mail that was sent, given up or skipped sent once more; return whether that is possible."""
+    """Queue a sent, given-up or skipped mail again; return whether that is possible."""
     order = Order.objects.select_related("customer").get(events__pk=mail.event_id)
     recipient, _ = recipient_of(order)
     return bool(recipient) and mail.send_again(recipient)

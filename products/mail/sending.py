@@ -1,7 +1,7 @@
-"""Sending mail: outside of any transaction, so that a slow mail server holds no lock.
+"""Send mail outside any transaction, so that no lock is held while waiting for a slow mail server.
 
-A mail is claimed for a while, sent, and recorded as sent. SMTP knows no transaction with the database: a sender that is
-killed between the last two sends it once more after the lease, with the same Message-ID.
+A mail is leased, sent, and recorded as sent. SMTP and the database share no transaction: if a sender is killed between
+the last two steps, the mail is sent again after the lease expires, with the same Message-ID.
 """
 
 import logging
@@ -33,13 +33,13 @@ OF_THE_SERVER = (smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError, smtpl
 
 
 class ServerUnreachable(Exception):
-    """The mail server cannot be used now, so the next mail need not be tried either."""
+    """The mail server is unavailable, so trying the next mail would fail too."""
 
 
 def send_due_mails(*, is_stopped: Callable[[], bool] = lambda: False) -> Counter[str]:
-    """Send the mails that are due until there are none; return how many were "sent", "failed" or "postponed".
+    """Send all due mails; return how many were "sent", "failed" or "postponed".
 
-    Raises ServerUnreachable, with the counts, when the mail server cannot be used.
+    Raises ServerUnreachable, with the counts, if the mail server is unavailable.
     """
     counts: Counter[str] = Counter()
     while not is_stopped() and (mail := Mail.objects.claim()) is not None:
@@ -57,8 +57,8 @@ def _send(mail: Mail) -> str:
     try:
         write_notice(mail).send()
     except Error:
-        raise  # The database: not the mail's fault. The lease ends, and the mail is tried again.
-    except Exception as error:  # Of any mail backend, and of templates that a project has overridden.
+        raise  # A database error is not caused by the mail. The lease expires, and the mail is tried again.
+    except Exception as error:  # Mail backends and overridden templates may raise anything.
         return _postpone(mail, error)
     if not mail.mark_sent():
         _log(logging.WARNING, "mail.lease_lost", mail)
@@ -85,25 +85,25 @@ def _give_up(mail: Mail, error: str) -> str:
 
 
 def next_attempt_after(attempts: int, now: datetime) -> datetime:
-    """Return when to try again after so many attempts."""
+    """Return the time of the next attempt after this number of attempts."""
     pause = PAUSES[min(attempts, len(PAUSES)) - 1]
     return now + pause * random.uniform(1 - JITTER, 1 + JITTER)
 
 
 def is_permanent(error: Exception) -> bool:
-    """Return whether the mail server has refused this mail for good: its recipient, or its content."""
+    """Return whether the mail server has rejected the recipient or the content permanently."""
     return type(error) in (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) and 500 <= code_of(error) < 600
 
 
 def is_unreachable(error: Exception) -> bool:
-    """Return whether the mail server cannot be used for any mail now."""
+    """Return whether the error affects every mail, because the mail server is unavailable."""
     if isinstance(error, smtplib.SMTPException):  # which is an OSError, too
         return isinstance(error, OF_THE_SERVER)
     return isinstance(error, OSError)
 
 
 def describe(error: Exception) -> str:
-    """Return the class of the error and the server's code; never its message, which can name the recipient."""
+    """Return the error's class and the server's code, but not its message, which may name the recipient."""
     code = code_of(error)
     return f"{type(error).__name__} {code}" if code else type(error).__name__
 

@@ -128,7 +128,7 @@ def _check(parts: SplitResult, host: str) -> None:
 
 
 def _is_in_house(address: Address) -> bool:
-    """Return whether the setting names the address's host, which then may be private or loopback."""
+    """Return whether a host that the setting names may have this IP address, which may be private or loopback."""
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return False
     return not (address.is_link_local or address.is_multicast or address.is_unspecified)
