@@ -16,7 +16,7 @@ Statement = tuple[str, Sequence[Any]]
 def insert_sql(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> Statement:
     """Return one INSERT for all `rows`, each a mapping of attribute names to values (such as `vars(instance)`).
 
-    Columns that a row does not name get their field's default. The ORM's own INSERT costs 0.3 ms more.
+    Columns missing from a row get their field's default. The ORM's own INSERT takes 0.3 ms longer.
     """
     columns = insertable_columns(model)
     names, placeholders = ", ".join(columns), f"({', '.join(['%s'] * len(columns))})"
@@ -25,13 +25,13 @@ def insert_sql(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> Stateme
 
 
 def insert_many_sql(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> list[Statement]:
-    """Return the INSERTs for any number of rows: none, one, or as many as the database's limit of values needs."""
+    """Return the INSERTs for any number of rows: none, one, or as many as the database's parameter limit requires."""
     size = max_values() // len(insertable_columns(model))
     return [insert_sql(model, rows[start : start + size]) for start in range(0, len(rows), size)]
 
 
 def max_values() -> int:
-    """Return how many values one statement may have. PostgreSQL gets them as part of the text, so it has no limit."""
+    """Return how many values one statement may have; PostgreSQL gets them in the SQL text, without a limit."""
     database = connections[DEFAULT_DB_ALIAS]
     if database.vendor != "sqlite":
         return sys.maxsize
@@ -42,7 +42,7 @@ def max_values() -> int:
 def delete_sql(model: type[Model], name: str, value: Any) -> Statement:
     """Return one DELETE of all rows whose field `name` has this value.
 
-    The ORM's own reads them first, looks for rows that refer to them, and deletes a hundred at a time.
+    The ORM's own DELETE reads the rows first, looks for rows that refer to them, and deletes a hundred at a time.
     """
     field: Any = model._meta.get_field(name)
     prepared = field.get_db_prep_value(value, connections[DEFAULT_DB_ALIAS])
@@ -51,7 +51,7 @@ def delete_sql(model: type[Model], name: str, value: Any) -> Statement:
 
 @functools.cache
 def insertable_columns(model: type[Model]) -> tuple[str, ...]:
-    """Return the columns that a new row is given: all but an automatic key."""
+    """Return the columns that an INSERT sets: all except an automatic key."""
     return tuple(str(field.column) for field in _insertable_fields(model))
 
 
@@ -84,7 +84,7 @@ def _conversion(field: "Field[Any, Any]", vendor: str) -> Callable[[Any, Any], A
 
 
 def increment_sql(model: type[Model], column: str, deltas: Mapping[int, int]) -> Statement:
-    """Return one UPDATE that adds each delta to `column` of the row with that id: {id: delta}."""
+    """Return one UPDATE that adds each delta to `column` of the row with its id: {id: delta}."""
     table = model._meta.db_table
     rows = ", ".join(["(%s, %s)"] * len(deltas))
     # PostgreSQL and SQLite both name the columns of a VALUES list column1 and column2.
@@ -93,7 +93,7 @@ def increment_sql(model: type[Model], column: str, deltas: Mapping[int, int]) ->
 
 
 def increment_columns_sql(model: type[Model], columns: Sequence[str], deltas: Mapping[Any, Sequence[int]]) -> Statement:
-    """Return one UPDATE that adds to several columns of the row with that id: {id: a delta for each column}."""
+    """Return one UPDATE that adds to several columns of each row: {id: a delta for each column}."""
     table, key = model._meta.db_table, model._meta.pk
     changes = ", ".join(f"{name} = {name} + column{position}" for position, name in enumerate(columns, start=2))
     row = f"({', '.join(['%s'] * (len(columns) + 1))})"
@@ -109,13 +109,13 @@ def insert_returning_ids(model: type[Model], rows: Sequence[Mapping[str, Any]]) 
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         for sql, values in insert_many_sql(model, rows):
             cursor.execute(f"{sql} RETURNING {key}", values)
-            # Keys are drawn in the order of the values, but neither database promises to return them in it.
+            # Keys are assigned in the order of the values, but neither database promises to return them in it.
             ids += sorted(pk for (pk,) in cursor.fetchall())
     return ids
 
 
 def execute_batch(*statements: Statement) -> None:
-    """Run the statements in order, in the caller's transaction. On PostgreSQL they cross in one round trip."""
+    """Run the statements in order, in the caller's transaction. On PostgreSQL this takes one round trip."""
     database = connections[DEFAULT_DB_ALIAS]
     if database.vendor == "postgresql":
         text = ";\n".join(sql for sql, _ in statements)

@@ -1,8 +1,8 @@
 """Find the changes in a migration that would break the running release.
 
-While a deployment is under way, the running release reads and writes tables that are already migrated. It names every
-column that it knows, and inserts rows without those that it does not know. Neither what a RunPython does
-is checked, nor whether the running release obeys a new constraint.
+During a deployment, the running release reads and writes tables that are already migrated. It names every column that
+it knows, and inserts rows without the columns that it does not know. This module checks neither what a RunPython
+operation does nor whether the running release satisfies a new constraint.
 """
 
 import re
@@ -23,9 +23,9 @@ BREAKING_SQL = re.compile(
 
 
 def breaking_changes(migration: Migration, state: ProjectState) -> list[str]:
-    """Return a sentence for each change of the database that breaks the running release.
+    """Return a sentence for each schema change that breaks the running release.
 
-    `state` is the one before the migration, and the one after it when this returns.
+    `state` is the project state before the migration; the call changes it to the state after the migration.
     """
     return list(_walk(migration.operations, migration.app_label, state, frozenset(_columns(state))))
 
@@ -57,7 +57,7 @@ def _columns(state: ProjectState) -> Columns:
 
 
 def _differences(before: Columns, after: Columns, existing: frozenset[str]) -> Iterator[str]:
-    """Compare the tables that existed before the migration; nobody uses the others yet."""
+    """Compare the tables that existed before the migration; no release uses the new ones yet."""
     for table in sorted(existing & before.keys()):
         if table not in after:
             yield f"drops or renames the table {table}, which the running release uses."
@@ -77,12 +77,12 @@ def _differences(before: Columns, after: Columns, existing: frozenset[str]) -> I
 
 
 def _is_required(field: Any) -> bool:
-    """Return whether an INSERT has to name the column."""
+    """Return whether an INSERT must name the column."""
     return not (field.null or field.generated or field.db_default is not NOT_PROVIDED)
 
 
 def _has_room_for(new: Any, old: Any) -> bool:
-    """Return whether the column can hold all that it could hold before."""
+    """Return whether the column can still hold every value that it could hold before."""
     facts = [
         (field.get_internal_type(), getattr(field, "max_digits", None), getattr(field, "decimal_places", None))
         for field in (new, old)

@@ -1,8 +1,8 @@
 """Compiled queries: querysets whose SQL is generated once and then run with different values.
 
-For a query by key the ORM spends about a millisecond on generating the SQL, ten times what the database needs to
-answer it. A queryset still defines each query, so it follows every change of a model and works on every database.
-Nothing is prepared on the connection: a pool may give each transaction another one.
+For a query by key, the ORM takes about a millisecond to generate the SQL, ten times as long as the database takes to
+answer it. Each query is still defined by a queryset, so it follows changes of the model and works on every database.
+No statement is prepared on the connection, because a pool may use a different one for each transaction.
 """
 
 import functools
@@ -44,8 +44,8 @@ class Param(Expression):
 class CompiledQuery:
     """SQL with its parameters, each a value or a Param, and the conversions that its columns need.
 
-    `compile` makes one of a queryset; `width` is the number of columns. The database is chosen when the query runs, as
-    Django chooses it for a read of `model`: another request may have to read from another one.
+    `compile` creates one from a queryset; `width` is the number of columns. Each run asks Django's database routers
+    which database to read `model` from, because that may differ between requests.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class CompiledQuery:
         parameters: Sequence[Any] = ()
         try:
             sql, parameters = compiler.as_sql()
-        except EmptyResultSet:  # No row can match, for example an id that is larger than any.
+        except EmptyResultSet:  # No row can match, for example because the id is out of the column's range.
             sql = ""
         columns = [column for column, _, _ in compiler.select]
         # SQLite has no types for timestamps, decimals and UUIDs, so its columns are converted.

@@ -1,6 +1,6 @@
-"""Classifying database errors: is the database unavailable, and is it certain that the transaction was rolled back?
+"""Classify database errors: is the database unavailable, and is it certain that the transaction was rolled back?
 
-Django's exception classes alone do not tell: some of PostgreSQL's InternalErrors are outages, and some of SQLite's
+Django's exception classes are not enough: some of PostgreSQL's InternalErrors are outages, and some of SQLite's
 OperationalErrors are programming errors.
 """
 
@@ -13,15 +13,15 @@ from django.db import DatabaseError, InterfaceError, InternalError, OperationalE
 # transaction was committed, so running it again cannot do the work twice.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 CONFLICTS = {"40P01", "40001", "55P03"}
-# Other errors that the server raises only before a commit: query_canceled (as by statement_timeout),
-# read_only_sql_transaction and disk_full. Not admin_shutdown, which can follow a commit.
+# Other errors that the server raises only before a commit: query_canceled (for example by statement_timeout),
+# read_only_sql_transaction and disk_full. admin_shutdown is not listed, because it can follow a commit.
 ROLLED_BACK = CONFLICTS | {"57014", "25006", "53100"}
 # psycopg2 raises these as InternalError: read_only_sql_transaction and idle_in_transaction_session_timeout.
 UNAVAILABLE_INTERNAL = {"25006", "25P03"}
 # SQLite's result codes, https://www.sqlite.org/rescode.html: SQLITE_ERROR, SQLITE_MISUSE and SQLITE_RANGE are bugs.
 SQLITE_BUGS = {1, 21, 25}
-# SQLITE_BUSY, SQLITE_LOCKED, SQLITE_READONLY, SQLITE_FULL and SQLITE_CANTOPEN are found before a commit is complete.
-# SQLITE_IOERR may be about the last step of one.
+# SQLITE_BUSY, SQLITE_LOCKED, SQLITE_READONLY, SQLITE_FULL and SQLITE_CANTOPEN occur before a commit is complete.
+# SQLITE_IOERR may occur in the last step of a commit.
 SQLITE_ROLLED_BACK = {5, 6, 8, 13, 14}
 
 MAX_MESSAGE = 300
@@ -40,7 +40,7 @@ class Cause(NamedTuple):
 
 
 def is_unavailable(error: BaseException | None) -> bool:
-    """Return whether the error means that the database is busy, unreachable or read-only now; otherwise it is a bug."""
+    """Return whether the error means that the database is busy, unreachable or read-only; any other error is a bug."""
     return any(_is_outage(each) for each in causes(error))
 
 
@@ -53,7 +53,7 @@ def was_rolled_back(error: BaseException | None) -> bool:
 
 
 def cause_of(error: BaseException) -> Cause:
-    """Return the database's part in an error for which is_unavailable() holds, otherwise the error itself."""
+    """Return the underlying database error if is_unavailable() holds for it, otherwise the error itself."""
     outage = next((each for each in causes(error) if _is_outage(each)), error)
     driver = outage.__cause__ or outage
     code = sqlstate(outage) or getattr(driver, "sqlite_errorname", None)
@@ -62,7 +62,7 @@ def cause_of(error: BaseException) -> Cause:
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield the error and its causes; Django, templates and the admin wrap the driver's error in their own."""
+    """Yield the error and its causes, because Django, templates and the admin wrap the driver's error in their own."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -84,7 +84,7 @@ def _is_outage(error: BaseException) -> bool:
 
 
 def sqlstate(error: BaseException) -> str | None:
-    """Return PostgreSQL's five-character error code, None for an error that the server did not send."""
+    """Return PostgreSQL's five-character error code, or None if the error does not come from the server."""
     return getattr(error.__cause__, "pgcode", None)
 
 

@@ -1,4 +1,4 @@
-"""Who keeps a session of PostgreSQL waiting for a lock."""
+"""Find the PostgreSQL sessions that another session is waiting for."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,8 +9,8 @@ from typing import NamedTuple
 from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-# No text of a query, which may hold a customer's data. LATERAL, because asking for the blocking pids locks PostgreSQL's
-# table of locks: only while the session does wait.
+# The query texts are left out, because they may contain customers' data. pg_blocking_pids() locks PostgreSQL's lock
+# table, so LATERAL calls it only while the session is waiting.
 BLOCKERS = """
     SELECT DISTINCT blocking.pid, coalesce(nullif(activity.application_name, ''), activity.backend_type, ''),
         round(extract(epoch FROM now() - activity.xact_start))::int, activity.query_start
@@ -23,7 +23,7 @@ BLOCKERS = """
 
 
 class Blocker(NamedTuple):
-    """A session that holds a lock, or asked for it earlier. Only pg_read_all_stats sees what another role does."""
+    """A session that holds a lock or queued for it earlier. Details of other roles' sessions need pg_read_all_stats."""
 
     pid: int
     """0 for a prepared transaction, which has no session."""
@@ -46,11 +46,11 @@ class Blocker(NamedTuple):
 
 @contextmanager
 def blockers_of(connection: BaseDatabaseWrapper, *, every: float) -> Iterator[list[Blocker]]:
-    """Yield a list that is kept up to date, while the block runs, with who was last in this connection's way.
+    """Yield a list that always has the sessions that blocked this connection most recently, while the block runs.
 
-    It is looked at every so many seconds by a thread with a connection of its own: a session that waits cannot look
-    itself, and once it has given up there is nothing to see. The list stays empty where this is impossible, as for
-    lack of connections.
+    A thread with its own connection updates it at a fixed interval, because a waiting session cannot query anything
+    itself, and after it gives up, the blockers cannot be seen. The list stays empty if the thread cannot look, for
+    example because no connection is free.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
@@ -59,7 +59,7 @@ def blockers_of(connection: BaseDatabaseWrapper, *, every: float) -> Iterator[li
     is_over = Event()
 
     def look() -> None:
-        observer = connections[connection.alias]  # Each thread has its own.
+        observer = connections[connection.alias]  # Django's connections are per thread.
         try:
             with suppress(Error), observer.cursor() as cursor:
                 while not is_over.wait(every):

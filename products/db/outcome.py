@@ -1,4 +1,4 @@
-"""Whether a request that ended with an error has changed the database."""
+"""Determine whether a request that ended with an error has changed the database."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +11,10 @@ READING = ("SELECT ", "(SELECT ", "EXPLAIN ", "BEGIN", "SAVEPOINT ", "RELEASE ",
 
 
 class Outcome:
-    """A wrapper for `connection.execute_wrapper()` that follows the statements of one request.
+    """A wrapper for `connection.execute_wrapper()` that tracks the statements of one request.
 
-    It sees neither connecting nor COMMIT. An error in one of these has changed something only if a statement wrote
-    before it.
+    It does not see the connecting or the COMMIT. If one of these fails, something can have changed only if an earlier
+    statement wrote.
     """
 
     __slots__ = ("failed_inside_transaction", "has_written", "may_have_committed")
@@ -27,7 +27,7 @@ class Outcome:
         connection = context["connection"]
         writes = may_write(sql)
         if writes:
-            self.has_written = True  # Before it is sent: a statement that is not answered may have been executed.
+            self.has_written = True  # Set before sending: an unanswered statement may have run.
         try:
             result = execute(sql, params, many, context)
         except Error as error:
@@ -37,14 +37,14 @@ class Outcome:
                 self.may_have_committed = True
             raise
         if writes:
-            connection.on_commit(self._note_commit)  # At once where the statement was a transaction of its own.
+            connection.on_commit(self._note_commit)  # Called at once in autocommit mode.
         return result
 
     def is_nothing(self, error: BaseException | None) -> bool:
-        """Return whether it is certain that the request, which ends with this error, has changed nothing."""
+        """Return whether the request, which ended with this error, has certainly changed nothing."""
         if self.may_have_committed:
             return False
-        # A transaction that never got as far as its COMMIT is rolled back, also if the connection is lost.
+        # A transaction that did not reach its COMMIT is rolled back, even if the connection is lost.
         was_undone = self.failed_inside_transaction is not None and self.failed_inside_transaction in causes(error)
         return was_undone or not self.has_written or was_rolled_back(error)
 

@@ -1,8 +1,8 @@
-"""The events by month: the table of events as partitions, one for each month of `at`, on PostgreSQL.
+"""Events by month: partition the events table on PostgreSQL, with one partition for each month of `at`.
 
-A shop begins with one table. `split` makes it the first partition of a new one with the same name, columns, laws and
-rights, without copying a row; the months from then on get partitions of their own, and a month is dropped as a file.
-The functions here know tables only; products.feed.months decides which month may go.
+A shop starts with one table. `split` makes it the first partition of a new table with the same name, columns,
+constraints and privileges, without copying rows. Later months get their own partitions, and dropping a month drops its
+table. This module knows only tables; products.feed.months decides which month may be dropped.
 """
 
 import re
@@ -42,8 +42,8 @@ PARTITIONS = f"""
 """
 BOUND = re.compile(r"FROM \((?:MINVALUE|'(?P<start>[^']+)')\) TO \('(?P<end>[^']+)'\)")
 
-# What the foreign keys say, row by row, and like them with the owner's rights: who writes a feed entry or a mail need
-# not be allowed to lock an event. The event is locked, so that it cannot be deleted before the entry is committed.
+# These triggers replace the foreign keys. Like foreign keys they run with the owner's privileges, because a role that
+# writes feed entries or mails may not be allowed to lock events. The lock keeps the event until the row is committed.
 REFERENCES = f"""
     CREATE OR REPLACE FUNCTION products_event_exists() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -78,17 +78,17 @@ REFERENCES += "".join(
 
 
 class CannotSplit(Exception):
-    """Why the table of events cannot be partitioned, or a month cannot be made."""
+    """The events table cannot be partitioned, or a month's partition cannot be created; says why."""
 
 
 class NotAllIsTold(Exception):
-    """A partition has events that may have no position in the feed yet."""
+    """The partition has events that may have no position in the feed yet."""
 
 
 class Partition(NamedTuple):
-    """One partition: its table, the moments from which and up to which it takes events, and its bytes on the disk.
+    """A partition: its table, its range of times from `start` up to, excluding, `end`, and its size on disk in bytes.
 
-    The first one has no `start`, and the default partition has neither.
+    The first partition has no `start`; the default partition has no `start` and no `end`.
     """
 
     table: str
@@ -98,7 +98,7 @@ class Partition(NamedTuple):
 
 
 def is_partitioned(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether the events are by month. On SQLite they never are."""
+    """Return whether the events table is partitioned by month; always False on SQLite."""
     if connection.vendor != "postgresql":
         return False
     with connection.cursor() as cursor:
@@ -108,7 +108,7 @@ def is_partitioned(connection: BaseDatabaseWrapper) -> bool:
 
 
 def partitions(connection: BaseDatabaseWrapper) -> list[Partition]:
-    """Return the partitions in the order of their months, without the default one; none if the events are one table."""
+    """Return the partitions in month order, without the default one; an empty list if the table is not partitioned."""
     if connection.vendor != "postgresql":
         return []
     with connection.cursor() as cursor:
@@ -123,16 +123,16 @@ def partitions(connection: BaseDatabaseWrapper) -> list[Partition]:
 
 
 def next_month(moment: datetime) -> datetime:
-    """Return the moment at which the month after this one begins, in UTC."""
+    """Return the start of the following month, in UTC."""
     moment = moment.astimezone(UTC)
     return datetime(moment.year + moment.month // 12, moment.month % 12 + 1, 1, tzinfo=UTC)
 
 
 def split(connection: BaseDatabaseWrapper, now: datetime) -> None:
-    """Make the table of events the first partition of a new table of the same name.
+    """Make the events table the first partition of a new table with the same name.
 
-    What takes long, an index and a look at every row, is done while the shop goes on; then orders stop for a moment.
-    Raises CannotSplit, and OperationalError where a transaction was in the way at every try. Nothing has changed then.
+    The slow steps, building an index and checking every row, run while the shop is in use; then orders pause briefly.
+    Raises CannotSplit, and OperationalError if another transaction blocked every attempt. Neither leaves changes.
     """
     if connection.vendor != "postgresql":
         raise CannotSplit("SQLite has no partitions.")
@@ -142,10 +142,10 @@ def split(connection: BaseDatabaseWrapper, now: datetime) -> None:
     end = next_month(now + MARGIN)
     concurrently = "" if connection.in_atomic_block else "CONCURRENTLY"
     try:
-        _alone(connection, _undo)  # What a try that was killed has left.
+        _alone(connection, _undo)  # Remove what a killed attempt left behind.
         with connection.cursor() as cursor:
             cursor.execute("SET statement_timeout = 0")
-            cursor.execute("SET lock_timeout = 0")  # It waits for transactions, and nobody waits for it.
+            cursor.execute("SET lock_timeout = 0")  # It waits for transactions but blocks none.
             cursor.execute(f"CREATE UNIQUE INDEX {concurrently} {NEW_KEY} ON {EVENTS} (id, at)")
         _alone(connection, lambda cursor: _promise(cursor, end))
         with connection.cursor() as cursor:
@@ -154,16 +154,16 @@ def split(connection: BaseDatabaseWrapper, now: datetime) -> None:
     finally:
         if not connection.needs_rollback:
             if not is_partitioned(connection):
-                _alone(connection, _undo)  # The promise would refuse the events of that month.
+                _alone(connection, _undo)  # The constraint would reject events of that month.
             with connection.cursor() as cursor:
                 cursor.execute("RESET statement_timeout")
                 cursor.execute("RESET lock_timeout")
 
 
 def make_months(connection: BaseDatabaseWrapper, up_to: datetime) -> list[str]:
-    """Make the partitions that are missing until one takes the events of `up_to`; return their tables.
+    """Create the missing partitions up to the one that takes events of `up_to`; return their tables.
 
-    If events of a later month than the last are in the default partition already, that becomes the one of their months.
+    If the default partition already has events after the last month, it becomes the partition of their months.
     """
     made: list[str] = []
     while (end := _newest_end(connection)) <= up_to:
@@ -174,7 +174,7 @@ def make_months(connection: BaseDatabaseWrapper, up_to: datetime) -> list[str]:
 def drop(connection: BaseDatabaseWrapper, partition: Partition, complete_to: int) -> None:
     """Drop a partition. Raises NotAllIsTold if it has events with larger ids than `complete_to`.
 
-    An event could still be written into it up to now; from the lock on none can be.
+    The check follows the lock, because until then events could still be written into the partition.
     """
 
     def work(cursor: CursorWrapper) -> None:
@@ -189,14 +189,14 @@ def drop(connection: BaseDatabaseWrapper, partition: Partition, complete_to: int
 
 
 def _alone(connection: BaseDatabaseWrapper, work: Callable[[CursorWrapper], Result]) -> Result:
-    """Run `work`, which needs tables for itself, in a transaction that soon stops waiting, so that orders can pass."""
+    """Run `work`, which locks tables exclusively, in a transaction with a short lock timeout to let orders pass."""
 
     def patiently() -> Result:
         with connection.cursor() as cursor:
             triggers.settle(connection)
             cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
             result = work(cursor)
-            triggers.settle(connection)  # So that a test, whose transaction this is, can go on in it.
+            triggers.settle(connection)  # Lets a test go on in its own transaction.
             return result
 
     result: Result = atomic_with_retry(patiently, max_tries=MAX_TRIES)
@@ -215,20 +215,21 @@ def _refuse_strangers(connection: BaseDatabaseWrapper) -> None:
 
 
 def _promise(cursor: CursorWrapper, end: datetime) -> None:
-    """Have the table take no event from `end` on, so that nobody has to look when it becomes a partition."""
+    """Add a constraint against events from `end` on, so that attaching the table as a partition needs no scan."""
     cursor.execute(f"ALTER TABLE {EVENTS} ADD CONSTRAINT {BEFORE} CHECK (at < '{end.isoformat()}') NOT VALID")
 
 
 def _undo(cursor: CursorWrapper) -> None:
-    """Remove what a try to split that has failed leaves."""
+    """Remove what a failed attempt to split leaves behind."""
     cursor.execute(f"ALTER TABLE {EVENTS} DROP CONSTRAINT IF EXISTS {BEFORE}")
     cursor.execute(f"DROP INDEX IF EXISTS {NEW_KEY}")
 
 
 def _lock(cursor: CursorWrapper) -> None:
-    """Lock all tables first that a change of the partitions touches, to be in nobody's way while it waits.
+    """Lock all tables that a change of partitions affects, before changing anything.
 
-    For itself, as a table that becomes a partition or ceases to be one has triggers on those its foreign keys name.
+    The tables that the foreign keys refer to are included, because attaching or detaching a partition changes their
+    triggers.
     """
     for table in REFERRED:
         cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
@@ -236,12 +237,12 @@ def _lock(cursor: CursorWrapper) -> None:
 
 
 def _swap(connection: BaseDatabaseWrapper, cursor: CursorWrapper, end: datetime) -> None:
-    """Put the new table in the place of the old one, with everything that belongs to it under the names it has now."""
+    """Replace the old table by the new one, with all dependent objects under their present names."""
     former = f"{EVENTS}_before_{end:%Y_%m}"
     _lock(cursor)
     for table in REFERRING:
         cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-    # Those of the new table are cloned to its partitions.
+    # The new table's triggers are cloned to its partitions.
     triggers.remove_from_events(connection)
     cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id'))", [EVENTS])
     following = cursor.fetchone()[0] + 1
@@ -257,7 +258,7 @@ def _swap(connection: BaseDatabaseWrapper, cursor: CursorWrapper, end: datetime)
         [EVENTS, EVENTS, NEW_KEY],
     )
     indexes = cursor.fetchall()
-    # The rights of other roles, and the owner.
+    # The privileges of other roles, and the owner.
     cursor.execute(
         "SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END, privilege_type, "
         "is_grantable FROM pg_class, aclexplode(relacl) WHERE oid = %s::regclass",
@@ -277,7 +278,7 @@ def _swap(connection: BaseDatabaseWrapper, cursor: CursorWrapper, end: datetime)
         f"ALTER TABLE {EVENTS} ALTER COLUMN id DROP IDENTITY",
         f"ALTER TABLE {EVENTS} RENAME TO {former}",
         *(f"ALTER INDEX {name} RENAME TO {name}_before" for name, _ in indexes),
-        # Without the promise, which the months do not keep.
+        # Without the constraint, which later months would violate.
         f"ALTER TABLE {former} RENAME CONSTRAINT {BEFORE} TO {former}_at",
         f"CREATE TABLE {EVENTS} (LIKE {former} INCLUDING DEFAULTS INCLUDING CONSTRAINTS) PARTITION BY RANGE (at)",
         f"ALTER TABLE {EVENTS} DROP CONSTRAINT {former}_at",
@@ -315,7 +316,7 @@ def _newest_end(connection: BaseDatabaseWrapper) -> datetime:
 
 
 def _make(connection: BaseDatabaseWrapper, cursor: CursorWrapper, start: datetime) -> str:
-    """Make the partition that begins at `start`; return its table."""
+    """Create the partition that begins at `start`; return its table."""
     _lock(cursor)
     table, end = f"{EVENTS}_{start:%Y_%m}", next_month(start)
     cursor.execute(f"SELECT min(at), max(at) FROM {DEFAULT}")  # noqa: S608 - our own name
@@ -329,7 +330,7 @@ def _make(connection: BaseDatabaseWrapper, cursor: CursorWrapper, start: datetim
             "They cannot be moved, as events are append-only, until `purge` has deleted the old ones."
         )
     else:
-        # No event is moved: the table gets another name, and a new one its place.
+        # No event is moved: the default partition is renamed, and a new one is created in its place.
         end = next_month(latest)
         bounds = f"FOR VALUES FROM ('{start.isoformat()}') TO ('{end.isoformat()}')"
         cursor.execute(f"ALTER TABLE {EVENTS} DETACH PARTITION {DEFAULT}")

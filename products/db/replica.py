@@ -1,7 +1,7 @@
-"""Whether the current request reads from the replica: if that has replayed all that its client has written or seen.
+"""Decide whether a request reads from the replica, which must have replayed everything its client has written or seen.
 
-A position is a place in PostgreSQL's write-ahead log (an LSN), as a number of bytes. Which models a replica may be
-asked for, and how it is asked for its position, is up to the project.
+A position is a place in PostgreSQL's write-ahead log (an LSN), as a number of bytes. The project decides which models
+may be read from the replica, and how to get the replica's position.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,13 +17,13 @@ REPLICA = "replica"
 """The replica's alias in DATABASES."""
 
 QUERY_CANCELED = "57014"
-"""A statement that took too long, which it would on the primary too."""
+"""A statement that took too long; it would do so on the primary too."""
 
 
 class LogPosition(Func):
-    """The position of the primary's log, after everything that was committed before.
+    """The current position of the primary's log, after everything that is committed.
 
-    The insert position: with synchronous_commit off, a commit is not yet written or flushed.
+    It is the insert position, because with synchronous_commit off a commit may not be written or flushed yet.
     """
 
     template = "pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
@@ -31,9 +31,9 @@ class LogPosition(Func):
 
 
 class Reads:
-    """The reads of one request. Where they go is chosen at the first one, and stays so: all see one database.
+    """The reads of one request. The first read chooses the database, and all later ones use the same one.
 
-    `replayed` returns the position up to which the replica has replayed; None if it is not to be used.
+    `replayed` returns the position that the replica has replayed; None if the replica must not be used.
     """
 
     def __init__(self, replayed: Callable[[], int | None]) -> None:
@@ -57,7 +57,7 @@ class Reads:
         return REPLICA if self.outcome == "replica" else DEFAULT_DB_ALIAS
 
     def fail(self, error: BaseException) -> bool:
-        """Return whether the replica is to blame for an error, so that the primary has to answer instead."""
+        """Return whether the replica caused the error, so that the primary has to answer instead."""
         errors = [each for each in causes(error) if isinstance(each, Error)]
         if self.outcome != "replica" or not errors:
             return False
@@ -72,7 +72,7 @@ _reads: ContextVar[Reads | None] = ContextVar("reads", default=None)
 
 @contextmanager
 def reads_of_request(reads: Reads) -> Iterator[None]:
-    """Let the reads inside go to the replica, as soon as it was offered."""
+    """Let the reads inside the block use the replica, once offer_replica() has been called."""
     token = _reads.set(reads)
     try:
         yield
@@ -86,17 +86,17 @@ def current_reads() -> Reads | None:
 
 
 def offer_replica(needed: int | None) -> None:
-    """Let this request read from a replica that has replayed the log up to this position; None is any replica."""
+    """Let this request read from the replica if it has replayed the log up to this position; None means always."""
     if (reads := _reads.get()) is not None and reads.needed is None:
         reads.needed = needed or 0
 
 
 def stay_on_primary() -> None:
-    """Have this request read from the primary from now on, for what has to be complete."""
+    """Make this request read from the primary from now on, for data that must be complete."""
     if (reads := _reads.get()) is not None:
         reads.needed, reads.outcome = None, None
 
 
 def is_replica_to_blame(error: BaseException) -> bool:
-    """Return whether the request failed because of the replica; then it is answered once more, by the primary."""
+    """Return whether the request failed because of the replica; it is then repeated on the primary."""
     return (reads := _reads.get()) is not None and reads.fail(error)

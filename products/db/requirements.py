@@ -1,4 +1,4 @@
-"""What the shop needs of a PostgreSQL database and of the role that it connects as."""
+"""Requirements of the shop on its PostgreSQL database and on the role that it connects as."""
 
 import functools
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 PRIVILEGES = {
     MOVEMENTS: ("SELECT", "INSERT"),
     EVENTS: ("SELECT", "INSERT"),
-    # Written by migrations, which may be run by another role.
+    # Only migrations write it, and another role may run them.
     "django_content_type": ("SELECT",),
     "auth_permission": ("SELECT",),
     "django_migrations": ("SELECT",),
@@ -44,7 +44,7 @@ FOREIGN_OWNERS = """
 
 
 class Unmet(NamedTuple):
-    """A requirement that is not met: what is wrong, and what to do."""
+    """An unmet requirement: what is wrong, and what to do."""
 
     id: str
     sentence: str
@@ -52,7 +52,7 @@ class Unmet(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What FACTS asks for."""
+    """The result of the FACTS query."""
 
     role: str
     database: str
@@ -64,14 +64,14 @@ class Facts(NamedTuple):
 
 
 def unmet_by_requests(connection: BaseDatabaseWrapper) -> list[Unmet]:
-    """Return the requirements of serving requests that are not met. SQLite has none."""
+    """Return the unmet requirements for serving requests. SQLite has none."""
     if connection.vendor != "postgresql":
         return []
     return [*_encoding(_facts(connection)), *_privileges(connection), *_limits(connection)]
 
 
 def unmet_by_migrations(connection: BaseDatabaseWrapper) -> list[Unmet]:
-    """Return the requirements of the migrations that are not applied yet, as far as they are not met."""
+    """Return the unmet requirements of the migrations that are not applied yet."""
     if connection.vendor != "postgresql" or has_all_migrations(connection):
         return []
     facts = _facts(connection)
@@ -79,13 +79,13 @@ def unmet_by_migrations(connection: BaseDatabaseWrapper) -> list[Unmet]:
 
 
 def has_all_migrations(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether the database has every table as this code knows it. Raises what the database raises."""
+    """Return whether every migration of this code is applied. Database errors are passed on."""
     return newest_migrations() <= MigrationRecorder(connection).applied_migrations().keys()
 
 
 @functools.cache
 def newest_migrations() -> set[tuple[str, str]]:
-    """Return (app, name) of each app's last migration, which comes after all the others."""
+    """Return (app, name) of each app's last migration."""
     return set(MigrationLoader(None).graph.leaf_nodes())
 
 
@@ -126,7 +126,7 @@ def _privileges(connection: BaseDatabaseWrapper) -> Iterator[Unmet]:
 
 
 def _limits(connection: BaseDatabaseWrapper) -> Iterator[Unmet]:
-    # Elsewhere they are startup options, which a pool in transaction mode refuses.
+    # Without a pool they are startup options, which a pool in transaction mode rejects.
     if not connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:
         return
     with connection.cursor() as cursor:

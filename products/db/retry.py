@@ -19,9 +19,9 @@ MAX_PAUSE = 0.05
 def atomic_with_retry(work: Callable[[], Result], *, max_tries: int = MAX_TRIES) -> Result:
     """Run `work` in one transaction and return its result; after a conflict, roll back and retry up to three times.
 
-    A conflict is a deadlock, a serialization failure or a lock timeout. Inside a transaction of the caller's, `work`
-    runs once: only the code that opened a transaction can restart it. A lost connection is not retried, because the
-    commit may have succeeded. Raises what `work` raises, and OperationalError where the conflict persists.
+    A conflict is a deadlock, a serialization failure or a lock timeout. Inside the caller's transaction, `work` runs
+    once: only the code that opened a transaction can restart it. A lost connection is not retried, because the commit
+    may have succeeded. Raises what `work` raises, and OperationalError if the conflict persists.
     """
     tries = 1 if transaction.get_connection().in_atomic_block else max_tries
     for attempt in range(1, tries + 1):
@@ -31,7 +31,7 @@ def atomic_with_retry(work: Callable[[], Result], *, max_tries: int = MAX_TRIES)
         except OperationalError as error:
             if attempt == tries or sqlstate(error) not in CONFLICTS:
                 raise
-            # Jitter, so that two transactions that collided do not collide again in step.
+            # Jitter keeps two transactions that collided from colliding again.
             time.sleep(random.uniform(0, MAX_PAUSE * 2 ** (attempt - 1)))  # noqa: S311 - not a secret
     raise AssertionError("unreachable: the last try returns or raises")
 
@@ -50,7 +50,7 @@ class InstanceState:
         self.adding, self.db = instance._state.adding, instance._state.db
 
     def restore(self) -> None:
-        """Give the instance the values that it had."""
+        """Set the instance's fields back to the saved values."""
         for name, value in self.values.items():
             setattr(self.instance, name, value)
         self.instance._state.adding, self.instance._state.db = self.adding, self.db

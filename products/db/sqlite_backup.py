@@ -1,4 +1,4 @@
-"""Copying an SQLite database while it is written to."""
+"""Back up an SQLite database while it is in use."""
 
 import os
 import sqlite3
@@ -12,14 +12,15 @@ PATIENCE = 20
 
 
 class BackupFailed(Exception):
-    """There is no backup; says why. No file is left behind."""
+    """The backup failed, for the reason in the message. No file is left behind."""
 
 
 def back_up(database: Path, file: Path) -> int:
-    """Copy the database as it is at one moment to a new file, check the copy, and return its size in bytes.
+    """Copy a snapshot of the database to a new file, check the copy, and return its size in bytes.
 
-    A copy of the file alone lacks what is still in the WAL. SQLite's backup reads both, in one snapshot, and in WAL
-    mode holds up no writer. The file appears whole or not at all, and only its owner can read it. Raises BackupFailed.
+    Copying the database file would miss changes that are still in the WAL. SQLite's backup reads both in one snapshot
+    and does not block writers in WAL mode. The file appears complete or not at all, and only its owner can read it.
+    Raises BackupFailed.
     """
     if file.exists():
         raise BackupFailed(f"{file} exists already; backups do not replace files.")
@@ -38,7 +39,7 @@ def back_up(database: Path, file: Path) -> int:
 
 @contextmanager
 def _unfinished(file: Path) -> Iterator[Path]:
-    """Give an empty file beside `file`, which is removed with what SQLite puts beside it, unless it was moved."""
+    """Yield a new empty file beside `file`; at the end, remove it and SQLite's files beside it, unless it was moved."""
     handle, name = tempfile.mkstemp(prefix=f".{file.name}-", suffix=".unfinished", dir=file.parent)
     os.close(handle)
     try:
@@ -51,9 +52,9 @@ def _unfinished(file: Path) -> Iterator[Path]:
 def _copy(database: Path, copy: Path) -> None:
     source = sqlite3.connect(f"{database.resolve().as_uri()}?mode=rw", uri=True, timeout=PATIENCE)
     with closing(source), closing(sqlite3.connect(copy)) as target:
-        # All pages in one step: between two, another process's commit would begin the copy again.
+        # Copy all pages in one step: a commit of another process between two steps would restart the copy.
         source.backup(target)
-        # The copy is in WAL mode like its source, and a file in WAL mode cannot be read from a read-only disk.
+        # The copy is in WAL mode like its source, and a database in WAL mode cannot be read from a read-only disk.
         target.execute("PRAGMA journal_mode=DELETE").fetchall()
 
 
@@ -65,7 +66,7 @@ def _check(copy: Path) -> None:
 
 
 def _store(copy: Path, file: Path) -> None:
-    """Write the copy through to the disk, and then its name."""
+    """Flush the copy to the disk, give it its final name, and flush the directory."""
     _sync(copy)
     copy.rename(file)
     _sync(file.parent)

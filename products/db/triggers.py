@@ -1,9 +1,10 @@
-"""Triggers: what the database refuses to change, whichever way the SQL arrives.
+"""Triggers: changes that the database rejects, whichever client sends the SQL.
 
-The ledger and the events are append-only, and what was agreed when an order was placed is frozen. They are not in one
-migration only, because SQLite drops a table's triggers whenever a migration rebuilds the table; such a migration calls
-`install` again at its end. Where it rebuilds `products_stockmovement` or `products_orderline`, which triggers of other
-tables read, it also calls `remove` at its beginning: SQLite renames no table while a trigger reads one that is missing.
+The ledger and the events are append-only, and what was agreed when an order was placed is frozen. One migration is not
+enough to create the triggers, because SQLite drops a table's triggers whenever a migration rebuilds the table; such a
+migration calls `install` again at its end. If it rebuilds `products_stockmovement` or `products_orderline`, which
+triggers of other tables read, it also calls `remove` at its beginning: SQLite cannot rename a table while a trigger
+reads a table that is missing.
 """
 
 from collections.abc import Iterable, Iterator
@@ -127,7 +128,7 @@ class Rule(NamedTuple):
 
     @property
     def exempts_old_rows(self) -> bool:
-        """Whether rows older than 30 days are exempt: see products.models.events.MIN_RETENTION."""
+        """True if rows older than 30 days are exempt: see products.models.events.MIN_RETENTION."""
         return self.when == IS_YOUNGER_THAN_30_DAYS
 
 
@@ -146,7 +147,7 @@ HISTORY_RULES = [
     Rule(f"{FEED}_no_update", FEED, "UPDATE", FEED_IS_FINAL),
 ]
 
-# A line has a unit price from the moment its order is placed, and a cart's line has none: so no other table is read.
+# A line has a unit price once its order is placed, and a cart's line has none, so no other table needs to be read.
 ORDER_RULES = [
     Rule(
         f"{LINES}_frozen",
@@ -204,12 +205,12 @@ RULES = [*HISTORY_RULES, *ORDER_RULES, *FULFILMENT_RULES]
 
 LATE = f"{LINES}_no_late"
 
-# It looks at one line of the order, the first in the index of (order, product): all lines of an order get their
-# movements in one statement, and looking at every line would make an order of n lines cost n * n. ORDER BY, so that
-# the planner takes that index, and does not scan a table of few large orders for any line.
+# It checks only the first line of the order in the index of (order, product): all lines of an order get their movements
+# in one statement, and checking every line would cost n * n for an order of n lines. ORDER BY makes the planner use
+# that index instead of scanning a table of few large orders for any line.
 #
-# A trigger for each row: one for the whole statement, with its transition table, was measured to cost more for one line
-# (14 µs instead of 8) and for five (60 instead of 45).
+# This is a row trigger, because a statement trigger with a transition table was measured to cost more: 14 µs instead of
+# 8 µs for one line, 60 µs instead of 45 µs for five.
 LATE_LINES_POSTGRESQL = f"""
     CREATE OR REPLACE FUNCTION products_no_late_lines() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -236,8 +237,8 @@ LATE_LINES_SQLITE = f"""
     BEGIN SELECT RAISE(ABORT, '{NO_LATE_LINES}'); END
 """  # noqa: S608 - our own names
 
-# The release before the counters moves the status of the whole order, and knows no counter: for an order of which no
-# piece was counted yet, the database sets the counters that the new status implies. Later releases write the counters
+# The release before the counters changes the status of the whole order without setting counters. For an order whose
+# counters are all 0, the database therefore sets those that the new status implies. Later releases write the counters
 # before the status.
 COUNTED, BACK = f"{ORDERS}_counted", f"{MOVEMENTS}_back"
 STATUS_MOVED = "OLD.status <> NEW.status AND OLD.status <> 'CART'"
@@ -250,7 +251,7 @@ COUNTING = (
         )""",
     """UPDATE {lines} SET cancelled = quantity, restocked = quantity
         WHERE order_id = NEW.id AND NEW.status IN ('CANCELLED', 'EXPIRED') AND {nothing_counted}""",
-    # Only of a whole order: what is due for a part of one depends on discounts and taxes (ordering.pricing.due).
+    # Checked only for a whole order: the amount due for a part depends on discounts and taxes (ordering.pricing.due).
     """UPDATE {orders} SET paid = total WHERE id = NEW.id AND NEW.status = 'PAID' AND paid = 0 AND {nothing_counted}""",
 )
 NOTHING_COUNTED = """NOT EXISTS (
@@ -272,7 +273,7 @@ TOO_MUCH_BACK = """
 
 
 def _fulfilment_triggers(connection: BaseDatabaseWrapper) -> Iterator[str]:
-    """Yield the triggers that compare order, lines and ledger, where the lines have their counters already."""
+    """Yield the triggers that compare order, lines and ledger, if the counter columns of the lines exist already."""
     if len(_existing_columns(connection, LINES, COUNTERS)) < len(COUNTERS):
         return
     tables = {"lines": LINES, "orders": ORDERS, "movements": MOVEMENTS}
@@ -318,35 +319,35 @@ def install_history(apps: object, schema_editor: BaseDatabaseSchemaEditor) -> No
 
 
 def install_on_events(connection: BaseDatabaseWrapper) -> None:
-    """Create the triggers of the events, whose table has become a partitioned one (products.db.partitions)."""
+    """Create the triggers of the events table after it became a partitioned table (products.db.partitions)."""
     rules = [rule for rule in HISTORY_RULES if rule.table == EVENTS]
     _execute(connection, [*_create_truncates(connection, (EVENTS,)), *_create_rules(connection, rules)])
 
 
 def remove_from_events(connection: BaseDatabaseWrapper) -> None:
-    """Drop the triggers of the events, before their table becomes a partition of another one."""
+    """Drop the triggers of the events table before it becomes a partition of a new table."""
     names = [name for name, table in _names(connection) if table == EVENTS]
     _execute(connection, [f"DROP TRIGGER IF EXISTS {name} ON {EVENTS}" for name in names])
 
 
 def install_on_partition(connection: BaseDatabaseWrapper, table: str) -> None:
-    """Create the trigger that a partition of the events does not get from its parent, unless it has it already."""
+    """Create, if missing, the trigger that a partition of the events does not inherit from its parent."""
     _execute(connection, [f"DROP TRIGGER IF EXISTS {EVENTS}_no_truncate ON {table}", _no_truncate(EVENTS, table)])
 
 
 @contextmanager
 def lifted(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Drop the triggers for this block and create them again after it; for tests, never for a running shop."""
+    """Drop the triggers for the duration of the block; for tests, never for a running shop."""
     _execute(connection, _drop_all(connection))
     try:
         yield
     finally:
-        if not connection.needs_rollback:  # Otherwise the rollback brings them back.
+        if not connection.needs_rollback:  # Otherwise the rollback restores them.
             _execute(connection, _create_all(connection))
 
 
 def settle(connection: BaseDatabaseWrapper) -> None:
-    """Make the deferred checks of this transaction now: PostgreSQL changes no table for which one is still to come."""
+    """Run this transaction's deferred checks now: PostgreSQL cannot alter a table that has pending ones."""
     if connection.vendor == "postgresql" and connection.in_atomic_block:
         with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -378,7 +379,7 @@ def _create_history(connection: BaseDatabaseWrapper, rules: list[Rule]) -> Itera
 
 
 def _create_truncates(connection: BaseDatabaseWrapper, tables: Iterable[str]) -> Iterator[str]:
-    """Yield the triggers against TRUNCATE, which a partition does not get from its parent as it gets those of rows."""
+    """Yield the triggers against TRUNCATE, which a partition does not inherit from its parent, unlike row triggers."""
     for table in tables:
         yield _no_truncate(table, table)
         for partition in _partitions_of(connection, table):
@@ -409,7 +410,7 @@ def _create_rules(connection: BaseDatabaseWrapper, rules: list[Rule]) -> Iterato
     tables = _tables_of(connection)
     for rule in rules:
         if rule.table not in tables:
-            continue  # A migration before the table is created installs triggers too.
+            continue  # Migrations install triggers even before this table is created.
         when = f"WHEN ({rule.when.format(**conditions)})" if rule.when else ""
         sentence = rule.sentence.replace("'", "''")
         if connection.vendor == "postgresql":
@@ -425,7 +426,7 @@ def _create_rules(connection: BaseDatabaseWrapper, rules: list[Rule]) -> Iterato
 
 
 def _existing_columns(connection: BaseDatabaseWrapper, table: str, columns: Iterable[str]) -> list[str]:
-    """Return the columns that the table has; a migration before a column is added installs triggers too."""
+    """Return the table's existing columns, because migrations install triggers even before some columns are added."""
     existing = _columns_of(connection, table)
     return [name for name in columns if name in existing]
 
@@ -458,6 +459,6 @@ def _drop_all(connection: BaseDatabaseWrapper) -> Iterator[str]:
     for name, table in _names(connection):
         yield f"DROP TRIGGER IF EXISTS {name}" + (f" ON {table}" if postgresql else "")
     if postgresql:
-        # The first was the function of the triggers before migration 0014.
+        # The triggers before migration 0014 used the first function.
         for function in ("products_append_only", "products_refuse", "products_no_late_lines", COUNTED, BACK):
             yield f"DROP FUNCTION IF EXISTS {function}()"

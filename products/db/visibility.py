@@ -1,7 +1,7 @@
-"""The time up to which all changes are visible: a row can be committed long after the timestamp in it.
+"""Find the time up to which all changes are visible: a row can be committed long after the timestamp in it.
 
-A client that asks for what changed since its last request needs that time. Its own clock, and the newest timestamp
-that it has seen, are both too late: a transaction that was open at the time may still bring an older one.
+A client that asks for changes since its last request needs that time. Its own clock and the newest timestamp that it
+has seen are both too late, because a transaction that was open then may still commit a row with an older timestamp.
 """
 
 from datetime import datetime, timedelta
@@ -17,10 +17,10 @@ SQLITE_ALLOWANCE = timedelta(seconds=60)
 """SQLite does not tell who is writing. A writer waits 20 s for another at most, and no transaction of a request is
 long."""
 
-# A timestamp is read right before the statement that writes it, and so not before that transaction has begun; or, in a
-# transaction that has written nothing yet and may be waiting for a lock, not before its present statement. The rows of
-# a role that this one may not look at have no timestamps, but show whether they are writing. That of the autovacuum
-# has no user. A prepared transaction is in no session, and its start is unknown.
+# A timestamp is read right before the statement that writes it. So it is never older than the start of its transaction
+# or, if the transaction has written nothing yet and may be waiting for a lock, than the start of its current statement.
+# Sessions of roles that this one may not inspect show no start times, but show whether they have written. Autovacuum's
+# sessions have no user. A prepared transaction has no session, and its start is unknown.
 WRITERS = """
     SELECT least(
             clock_timestamp(),
@@ -40,8 +40,8 @@ WRITERS = """
 def visible_until(alias: str = DEFAULT_DB_ALIAS) -> datetime | None:
     """Return a time before which nothing changes any more: the next query sees every row with an earlier timestamp.
 
-    None if it is unknown, because the start of an open transaction cannot be seen. Call it before the query, not
-    after it: what is committed in between would be in neither.
+    Returns None if the start of an open transaction is not visible. Call it before the query; if it were called after,
+    changes committed in between would be missed for ever.
     """
     connection = connections[alias]
     if connection.vendor != "postgresql":
