@@ -1,1 +1,1 @@
-"""Imports: what another system has, read from files and written through the rules of this shop."""
+"""Imports: data of other systems, read from files and written according to this shop's rules."""

@@ -1,4 +1,4 @@
-"""What the cells of imported files mean, whatever the file is about."""
+"""Parse cells of imported files of any kind."""
 
 import re
 from decimal import Decimal

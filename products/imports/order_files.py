@@ -1,4 +1,4 @@
-"""Files of orders: CSV with a line of an order in each row. They are read whole, and every bad row is named.
+"""Order files: CSV with one order line per row. A file is read as a whole, and every bad row is reported.
 
 `COLUMNS` are described in docs/imports.md.
 """
@@ -33,14 +33,14 @@ STATUSES = tuple(status for status in Status if status not in (Status.CART, Stat
 NEVER_PAID = (Status.PLACED,)
 SHIPPED = (Status.SHIPPED, Status.DELIVERED, Status.RETURNED)
 
-MIN_YEAR = 1900  # Every database holds it in every time zone.
+MIN_YEAR = 1900  # Every database can store it in every time zone.
 UNKNOWN = datetime(MIN_YEAR, 1, 1, tzinfo=UTC)
 
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Fault(NamedTuple):
-    """What is wrong with a row, or with the order that begins there."""
+    """A fault of a row, or of the order that begins in that row."""
 
     line: int
     reason: str
@@ -87,7 +87,7 @@ class FileOrder:
     lines: list[FileLine] = field(default_factory=list)
 
     def reject(self, reason: str, line: int | None = None) -> None:
-        """Add a fault of the row at this line, or of the order, which is named by its first row."""
+        """Add a fault of the row at this line, or of the whole order, which is reported at its first row."""
         self.faults.append(Fault(self.rows[0].line if line is None else line, reason))
 
 
@@ -121,7 +121,7 @@ def read(path: Path) -> OrderFile:
 
 
 def write_rejects(path: Path, file: OrderFile) -> None:
-    """Write all rows of the orders that have faults, as they were read, each with its reasons in the first column."""
+    """Write all rows of the faulty orders as they were read, with the reasons in an added first column."""
     kept = [position for position, name in enumerate(file.header) if name.strip() != REASONS]
     with path.open("w", encoding="utf-8-sig", newline="") as text:
         writer = csv.writer(text)
@@ -156,7 +156,7 @@ def _texts(header: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
 
 
 def _grouped(header: Sequence[str], rows: Iterable[FileRow]) -> list[FileOrder]:
-    """Return an order for each number, and one for each row without a number."""
+    """Return one order per order number, and one per row without a number."""
     orders: dict[str | int, FileOrder] = {}
     for row in rows:
         number = row.texts.get("number", "")
@@ -171,7 +171,7 @@ def _grouped(header: Sequence[str], rows: Iterable[FileRow]) -> list[FileOrder]:
 
 
 def _parse(order: FileOrder) -> None:
-    """Set what the rows of an order say, and its faults."""
+    """Set an order's values and faults from its rows."""
     texts = _order_texts(order)
     for name in ("number", "customer", "placed_at", "status"):
         if not texts[name]:
@@ -193,7 +193,7 @@ def _parse(order: FileOrder) -> None:
 
 
 def _order_texts(order: FileOrder) -> dict[str, str]:
-    """Return the texts of the order's columns: those of its first row, which the others repeat or leave blank."""
+    """Return the order columns' texts from the first row; the other rows must repeat them or leave them blank."""
     first = order.rows[0].texts
     for row in order.rows[1:]:
         for name in OF_ORDER:
@@ -242,7 +242,7 @@ def _clean(order: FileOrder, values: Mapping[str, Any]) -> None:
 
 
 def _parsed(order: FileOrder, name: str, text: str | None, parse: Callable[[str], Any], line: int | None = None) -> Any:
-    """Return the value of a text, None where it is blank or, with a fault of the order, not valid."""
+    """Return the value of a text; None if it is blank, or if it is invalid, which adds a fault to the order."""
     try:
         return parse(text) if text else None
     except ValueError as error:
@@ -251,12 +251,12 @@ def _parsed(order: FileOrder, name: str, text: str | None, parse: Callable[[str]
 
 
 def moment(text: str) -> datetime:
-    """Return the moment that a text names, for a date its beginning in the time zone of the shop. Raises ValueError."""
+    """Return the datetime in a text; a date means its start in the shop's time zone. Raises ValueError."""
     try:
         date = parse_date(text) if DATE.fullmatch(text) else None
         at = parse_datetime(text) if date is None else timezone.make_aware(datetime.combine(date, time.min))
     except ValueError:
-        at = None  # of the right form, such as a 30th of February
+        at = None  # correct format but no real date, such as 30 February
     if at is None or timezone.is_naive(at) or at.year < MIN_YEAR:
         raise ValueError(f"{text!r} is no moment such as 2024-02-29T12:00:00Z, and no date such as 2024-02-29.")
     return at

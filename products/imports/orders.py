@@ -1,8 +1,8 @@
-"""Importing orders that another system has had: their lines, figures, counters, ledger and history.
+"""Import orders from another system: their lines, amounts, counters, ledger and history.
 
-An imported order is what the verbs would have left behind, had they been called at the time: the same figures
-(products.ordering.pricing), the counters and rows that its status implies, a sale in the ledger for every line, and the
-events with the moments of the file. Its prices, deadline and stock are not those of today.
+An imported order looks as if the methods of Order had been called at the time: the same amounts
+(products.ordering.pricing), the counters and rows that its status implies, a sale in the ledger for every line, and
+events with the times from the file. Today's prices, deadlines and stock do not apply to it.
 """
 
 from collections import defaultdict
@@ -68,7 +68,7 @@ class Tally:
 
 @dataclass
 class Written:
-    """The rows that one imported order consists of; they are written with those of its batch."""
+    """The rows of one imported order, which are written together with those of its batch."""
 
     order: Order
     lines: list[OrderLine]
@@ -82,7 +82,7 @@ class Written:
 
 
 class Checked(NamedTuple):
-    """An order that nothing speaks against: its customer, who may not be saved yet, its draft and its own row."""
+    """A valid order: its customer, who may be unsaved, its draft and its own row."""
 
     customer: User
     draft: OrderDraft
@@ -93,8 +93,8 @@ class Checked(NamedTuple):
 class OrderImport:
     """One run of an import.
 
-    With `takes_stock`, what an order still holds is taken from the stock, and the order is rejected where that is too
-    little; otherwise the stock stays as it is. A `dry_run` finds the same faults and writes nothing.
+    With `takes_stock`, the pieces that an order still holds are taken from the stock, and the order is rejected if the
+    stock is too low; otherwise the stock does not change. A `dry_run` finds the same faults and writes nothing.
     """
 
     takes_stock: bool = False
@@ -104,13 +104,13 @@ class OrderImport:
     _customers: dict[str, User] = field(default_factory=dict)
     _ambiguous: set[str] = field(default_factory=set)
     _products: dict[str, int] = field(default_factory=dict)
-    # What this dry run would have taken: {product id: pieces}.
+    # The stock that this dry run would have taken: {product id: pieces}.
     _taken: dict[int, int] = field(default_factory=lambda: defaultdict(int))
 
     def run(self, orders: Sequence[FileOrder], progress: Callable[[int], None] = lambda done: None) -> Tally:
-        """Import the orders in batches, each in a transaction of its own, and return how many were.
+        """Import the orders in batches, each in its own transaction, and return the counts.
 
-        Adds faults to the orders that are not imported. What an earlier or interrupted run has imported is left alone.
+        Adds faults to the orders that are rejected. Orders that an earlier or interrupted run imported are left alone.
         `progress` is called with the number of orders done after each batch.
         """
         readable = [order for order in orders if not order.faults]
@@ -150,21 +150,21 @@ class OrderImport:
             try:
                 tally, customers, _ = atomic_with_retry(lambda: self._attempt(batch))
             except IntegrityError:
-                # Another import has written some of these orders meanwhile, or one has drawn the number of another.
+                # Meanwhile, another import wrote some of these orders, or a new order got the number of one of them.
                 tally, customers, _ = atomic_with_retry(lambda: self._attempt(batch))
         self._customers |= customers
         for name, number in vars(tally).items():
             setattr(self.tally, name, getattr(self.tally, name) + number)
 
     def _attempt(self, batch: Sequence[FileOrder]) -> tuple[Tally, dict[str, User], dict[int, int]]:
-        """Check a batch and write it; return what was done, the customers that were made, and the stock taken."""
+        """Check a batch and write it; return the counts, the created customers, and the stock that was taken."""
         tally, written, new, taken = Tally(), list[Written](), dict[str, User](), self._taken.copy()
         products = self._products_of(batch)
         numbers = [order.number for order in batch]
         known = Order.objects.filter(imported_number__in=numbers)
         existing = set(known.values_list("imported_number", flat=True))
         for order in batch:
-            order.faults.clear()  # those of an attempt that was rolled back
+            order.faults.clear()  # faults of an attempt that was rolled back
             if order.number in existing:
                 tally.existing += 1
                 continue
@@ -190,7 +190,7 @@ class OrderImport:
     def _checked(
         self, order: FileOrder, products: Mapping[str, Product], taken: dict[int, int], new: Mapping[str, User]
     ) -> Checked | None:
-        """Return what is to be written of an order, and note what it takes from the stock; None with its faults."""
+        """Return the checked order and record the stock that it takes; if it has faults, add them and return None."""
         customer = self._customer_of(order, new)
         own = Order(imported_number=order.number, **order.details)
         try:
@@ -209,7 +209,7 @@ class OrderImport:
         return Checked(customer, draft, own)
 
     def _customer_of(self, order: FileOrder, new: Mapping[str, User]) -> User | None:
-        """Return the customer, unsaved if it is to be made; None with a fault of the order."""
+        """Return the customer, unsaved if new; if there is none, add a fault to the order and return None."""
         name = order.customer
         known = self._customers.get(name) or self._customers.get(_key_of(name)) or new.get(_key_of(name))
         if known is not None and known.username != name and _key_of(name) in self._ambiguous:
@@ -231,7 +231,7 @@ class OrderImport:
         return user
 
     def _saved(self, user: User, new: dict[str, User]) -> User:
-        """Return the customer, made where that is to be done: without a password, so that nobody can log in yet."""
+        """Return the customer, creating a missing one without a password, so that nobody can log in yet."""
         key = _key_of(user.username)
         if user._state.adding and key not in self._customers:
             new[key] = user if self.dry_run else _made(user)
@@ -240,7 +240,7 @@ class OrderImport:
 
 
 def _made(user: User) -> User:
-    """Write a customer, or return the one that another import has made meanwhile."""
+    """Create a customer, or return the one that another import has created meanwhile."""
     try:
         return make_customer(username=user.username, email=user.email)
     except UsernameTaken:
@@ -250,8 +250,8 @@ def _made(user: User) -> User:
 def _write(written: Sequence[Written], *, balances_all: bool) -> None:
     """Write the rows of a batch, with the ledger.
 
-    A sale that is not to move the stock is balanced in the ledger: its pieces are received before, and those that
-    came back are corrected away, so that the ledger never falls below what was there.
+    If a sale must not change the stock, it is balanced in the ledger: its pieces are received before it, and returned
+    pieces are removed by a correction, so that the ledger never falls below the existing stock.
     """
     lines = [line for each in written for line in each.lines]
     received, corrected = dict[int, int](), dict[int, int]()
@@ -275,9 +275,9 @@ def _write(written: Sequence[Written], *, balances_all: bool) -> None:
 
 
 def _adjusted(deltas: Mapping[int, int], reason: Reason) -> list[Statement]:
-    """Return the SQL of what receive() and correct() write, for several products, which must be locked.
+    """Return the SQL that receive() and correct() would run, for several products, which must be locked.
 
-    It is no larger than a batch, and balanced in the same transaction: so no stock leaves the range of its column.
+    The amounts are limited by the batch and balanced in the same transaction, so no stock leaves its column's range.
     """
     moved = {pk: delta for pk, delta in sorted(deltas.items()) if delta}
     if not moved:
@@ -293,8 +293,8 @@ def _adjusted(deltas: Mapping[int, int], reason: Reason) -> list[Statement]:
 
 
 def _draft_of(order: FileOrder, products: Mapping[str, Product]) -> OrderDraft:
-    """Return the priced draft of an order, and reject the order with every rule that it breaks."""
-    # A product that is retired by now was sold at the time.
+    """Return the priced draft of an order; reject the order with a fault for every rule that it breaks."""
+    # A product that is retired now was still on sale at that time.
     draft = OrderDraft([_item_of(line) for line in order.lines], shipping=order.shipping, allows_retired=True)
     draft.take_products(products[key] for line in order.lines if (key := sku_key(line.sku)) in products)
     violations = draft.violations()
@@ -306,7 +306,7 @@ def _draft_of(order: FileOrder, products: Mapping[str, Product]) -> OrderDraft:
 
 
 def _item_of(line: FileLine) -> PricedItem:
-    """Return a line with its discount as an amount: percents are of the line, rounded half away from zero."""
+    """Return a line with its discount as an amount; percentages are of the line, rounded half away from zero."""
     discount = line.discount or ZERO
     if line.discount_percent:
         whole = subtotal(line.unit_price, line.quantity, settings.CURRENCY)
@@ -331,10 +331,10 @@ def _check_stock(order: FileOrder, draft: OrderDraft, taken: Mapping[int, int]) 
 
 
 def _rows_of(source: FileOrder, checked: Checked) -> Written:
-    """Return the rows of an order that has gone through all the statuses before its own."""
+    """Return the rows of an order that has passed through all the statuses before its current one."""
     order = checked.order
     lines = placement.snapshot_prices(order, checked.draft)
-    # As at the time, and nobody is to pay by a deadline of today.
+    # The order keeps its own times, and gets no payment deadline from today's settings.
     order.placed_at = order.created_at = source.placed_at
     order.pay_by = None
     written = Written(order, lines)
@@ -350,14 +350,14 @@ def _rows_of(source: FileOrder, checked: Checked) -> Written:
             order.paid = order.total  # Nothing is cancelled yet.
         if step in fulfilment.KIND_OF_STATUS:
             facts = _fulfil(written, fulfilment.KIND_OF_STATUS[step], at)
-        facts["imported"] = True  # Customers know of it, so it brings them no mail.
+        facts["imported"] = True  # Customers know about these orders, so they get no mail.
         written.events.append({**Event.order_row(order, f"order.{step.lower()}", before, None, **facts), "at": at})
         before = step
     return written
 
 
 def _fulfil(written: Written, kind: Kind, at: datetime) -> dict[str, Any]:
-    """Count all that is left of an order as shipped, cancelled or returned, and return the facts of the event."""
+    """Count all remaining pieces of an order as shipped, cancelled or returned, and return the event's facts."""
     parts = [part._replace(product=part.line.product_id) for part in fulfilment.all_that_is_left(kind, written.lines)]
     for part in parts:
         setattr(part.line, kind.counter, part.quantity)
@@ -368,7 +368,7 @@ def _fulfil(written: Written, kind: Kind, at: datetime) -> dict[str, Any]:
 
 
 def _write_parts(kind: Kind, done: Sequence[Written]) -> None:
-    """Write the shipments, cancellations or returns of some orders, with the stock that they put back."""
+    """Write the shipments, cancellations or returns of some orders, and the stock that these put back."""
     lines = [
         {"id": uuid7(), kind.belongs_to: each.rows[kind.noun].pk, "line_id": part.line.pk, "quantity": part.quantity}
         | ({"restocked": part.restocked} if kind is fulfilment.RETURN else {})
@@ -385,7 +385,7 @@ def _write_parts(kind: Kind, done: Sequence[Written]) -> None:
 
 
 def _key_of(customer: str) -> str:
-    """Return what a customer of a file is known by: a user name, or an e-mail address in any case."""
+    """Return the key of a customer in a file: the user name, or the e-mail address in lower case."""
     return customer.lower() if "@" in customer else customer
 
 

@@ -1,6 +1,6 @@
-"""Applying an import of products in sets, and undoing it as one batch.
+"""Apply an import of products in sets of rows, and undo it as a whole.
 
-Any server can go on with any import, and what somebody else has changed since the file was read is left alone.
+Any server can continue any import. Values that somebody else changed after the file was read are left alone.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -34,22 +34,22 @@ PLACES = {ImportState.READ: "was not applied", ImportState.UNDOING: "is being un
 
 
 class WrongState(Exception):
-    """The import cannot be applied or undone, as it is undone already, or was never applied."""
+    """The import cannot be applied or undone in its current state."""
 
 
 def apply_set(batch: ProductImport, by: Person = None, *, trusted: bool = False) -> int:
-    """Apply the next rows of an import, in one transaction, and return how many there were; 0 when it is applied.
+    """Apply the next rows of an import in one transaction, and return how many; 0 means that the import is finished.
 
-    Two who do this at once get different rows. Raises WrongState and NotPermitted.
+    Concurrent calls get different rows. Raises WrongState and NotPermitted.
     """
     return _with_second_try(lambda: _apply_set(batch, by, trusted))
 
 
 def undo_set(batch: ProductImport, by: Person = None, *, trusted: bool = False) -> int:
-    """Undo the next rows of what an import has applied, and return how many there were; 0 when it is undone.
+    """Undo the next applied rows of an import, and return how many; 0 means that the undo is finished.
 
-    Values that are no longer those of the import are left as they are, with a reason; new products are retired. Raises
-    WrongState and NotPermitted.
+    Values that were changed again after the import are left as they are, with a reason; new products are retired.
+    Raises WrongState and NotPermitted.
     """
     return _with_second_try(lambda: _undo_set(batch, by, trusted))
 
@@ -58,7 +58,7 @@ def _with_second_try(work: Callable[[], int]) -> int:
     try:
         return atomic_with_retry(work)
     except IntegrityError:
-        # Somebody has made a product with the SKU of a new one meanwhile; now it is seen.
+        # Meanwhile somebody created a product with the SKU of a new row; the second attempt sees it.
         return atomic_with_retry(work)
 
 
@@ -74,7 +74,7 @@ def _check_permissions(batch: ProductImport, by: Person, trusted: bool) -> None:
     may = permissions_of(by, trusted)
     needed = {policies.ADJUST_STOCK: "stock" in batch.fields}
     needed |= {policies.ADD_PRODUCTS: batch.new > 0}
-    if policies.CHANGE_PRODUCTS not in may:  # A file may have every column and change nothing but the stock.
+    if policies.CHANGE_PRODUCTS not in may:  # A file may have all columns and yet change only the stock.
         changed = batch.rows.filter(kind=RowKind.CHANGED, changes__has_any_keys=FIELDS)
         needed |= {policies.CHANGE_PRODUCTS: changed.exists()}
     if any(is_needed and name not in may for name, is_needed in needed.items()):
@@ -115,7 +115,7 @@ def note_of(batch: ProductImport, undone: bool = False) -> str:
 
 
 def _held_categories(rows: Sequence[ProductImportRow], position: int) -> set[int]:
-    """Keep the categories that the rows name from being removed, and return those that there are."""
+    """Lock the categories that the rows name against removal, and return the ids of those that exist."""
     wanted = {row.changes["category"][position] for row in rows if "category" in row.changes} - {None}
     if not wanted:
         return set()
@@ -156,7 +156,7 @@ def _apply(rows: Sequence[ProductImportRow], batch: ProductImport, by: Person) -
         if row.reasons:
             row.state = RowState.REFUSED
     for row in _adjust(counted, note_of(batch), by):
-        del row.changes["stock"]  # Nothing of it is to be undone.
+        del row.changes["stock"]  # The stock did not change, so there is nothing to undo.
     _store(rows)
 
 
@@ -167,7 +167,7 @@ def _product_ids(rows: Iterable[ProductImportRow]) -> list[int]:
 def _reasons_against(
     row: ProductImportRow, product: Product | None, categories: Collection[int], taken: Collection[str]
 ) -> list[str]:
-    """Return why a row cannot be applied any more: what has changed since the file was read."""
+    """Return the reasons why a row can no longer be applied: changes since the file was read."""
     if product is None:
         return ["The product is gone."]
     if row.kind == RowKind.NEW:
@@ -189,21 +189,21 @@ def _shown(value: Any) -> str:
 
 
 def _write(pairs: Sequence[tuple[ProductImportRow, Product]], by: Person) -> None:
-    """Write what rows change of products that are locked, in one statement whatever it is.
+    """Write the rows' changes to products, which must be locked, in one statement for all fields.
 
-    A row whose product would break a rule, which the file or somebody since is to blame for, gets the reasons.
+    If a product would break a rule, because of the file or of a later change, its row gets the reasons.
     """
     fields = {name for row, _ in pairs for name in row.changes if name in FIELDS}
     if any(row.kind == RowKind.NEW for row, _ in pairs):
-        fields.add("retired_at")  # of what is undone
+        fields.add("retired_at")  # undoing a new product retires it
     if fields & {"name", "description"}:
-        fields |= {"sku", "name", "description"}  # what is searched in is made of the three
+        fields |= {"sku", "name", "description"}  # the search text is made of these three
 
     def write(products: Iterable[Product]) -> None:
         copies = []
         for product in products:
             values = {each.attname: getattr(product, each.attname) for each in Product._meta.concrete_fields}
-            copies.append(Product(**values | {"stock": 0}))  # It is not among the fields that are written.
+            copies.append(Product(**values | {"stock": 0}))  # stock is not among the fields that are written
         Product.objects.bulk_create(copies, update_conflicts=True, update_fields=fields, unique_fields=["id"], by=by)
 
     if fields:
@@ -211,7 +211,7 @@ def _write(pairs: Sequence[tuple[ProductImportRow, Product]], by: Person) -> Non
 
 
 def _create(pairs: Sequence[tuple[ProductImportRow, Product]], by: Person) -> None:
-    """Create the products of new rows; a row whose product would break a rule gets the reasons."""
+    """Create the products of new rows; if a product would break a rule, its row gets the reasons."""
     if pairs:
         _write_valid(pairs, lambda products: Product.objects.bulk_create(products, by=by))
     for row, product in pairs:
@@ -220,7 +220,7 @@ def _create(pairs: Sequence[tuple[ProductImportRow, Product]], by: Person) -> No
 
 def _write_valid(pairs: Sequence[tuple[ProductImportRow, Product]], write: Callable[[list[Product]], object]) -> None:
     try:
-        # It validates all of them first.
+        # bulk_create() validates all products before it writes any.
         write([product for _, product in pairs])
     except ValidationError:
         for row, product in pairs:
@@ -232,7 +232,7 @@ def _write_valid(pairs: Sequence[tuple[ProductImportRow, Product]], write: Calla
 
 
 def _adjust(moves: Sequence[Move], note: str, by: Person) -> list[ProductImportRow]:
-    """Move the stock of products that are locked, and return the rows whose stock cannot move, with the reason."""
+    """Adjust the stock of locked products; return the rows whose stock cannot be adjusted, with the reason added."""
     adjustments = [StockAdjustment(product, reason, number, by=by, note=note) for _, product, reason, number in moves]
     failed = []
     for (row, *_), outcome in zip(moves, adjust_locked(adjustments), strict=True):
@@ -281,9 +281,9 @@ def _undo(rows: Sequence[ProductImportRow], batch: ProductImport, by: Person) ->
 
 
 def _restore(row: ProductImportRow, product: Product, categories: Collection[int], kept: list[str]) -> bool:
-    """Give the product its values before the import, where they are still those of the import; say if there are any.
+    """Restore the product's earlier values where the import's values are unchanged; return whether any was restored.
 
-    What is left as it is goes into `kept`.
+    For each field that is not restored, a reason is added to `kept`.
     """
     if row.kind == RowKind.NEW:
         was_on_sale = product.retired_at is None

@@ -1,7 +1,7 @@
-"""Files of products: CSV and XLSX in the shop's own format, and the product exports of Shopify and WooCommerce.
+"""Product files: CSV and XLSX in the shop's own format, and the product exports of Shopify and WooCommerce.
 
-Whatever the format, a product of the file is texts by the names of `COLUMNS`, which docs/imports.md describes. A file
-is read row by row, within limits, because users upload it.
+In every format, a product is read as a mapping of the `COLUMNS`, which docs/imports.md describes, to texts. A file is
+read row by row and within limits, because users upload it.
 """
 
 import csv
@@ -108,7 +108,7 @@ GRAMS = {
 
 @dataclass
 class FileProduct:
-    """One product of a file: its line, the rows of cells that it was read from, and its texts by our columns."""
+    """One product of a file: its line number, the rows of cells that it was read from, and its texts by column name."""
 
     line: int
     cells: list[list[str]]
@@ -118,7 +118,7 @@ class FileProduct:
 
 @dataclass(frozen=True)
 class ProductFile:
-    """A file that is read as its `products` are taken. `ignored` are its columns that are not imported."""
+    """A file that is read while iterating over its `products`. `ignored` are its columns that are not imported."""
 
     format: str
     header: list[str]
@@ -135,9 +135,9 @@ class _Row:
 
 
 def read(data: bytes, *, format: str | None = None, encoding: str = "utf-8") -> ProductFile:
-    """Return the products of a file, whose format its header tells if none is named. Raises UnreadableFile.
+    """Return the products of a file; without a given format, the header determines it. Raises UnreadableFile.
 
-    It also raises it while the products are taken.
+    UnreadableFile may also be raised while iterating over the products.
     """
     if len(data) > MAX_BYTES:
         raise UnreadableFile(f"The file is larger than {MAX_BYTES // 1024**2} MB.")
@@ -175,7 +175,7 @@ def read(data: bytes, *, format: str | None = None, encoding: str = "utf-8") -> 
 
 
 def format_of(header: Sequence[str]) -> str | None:
-    """Return the format of a file with this header; None if it is none of ours."""
+    """Return the format of a file with this header; None if it is not a supported one."""
     names = {*header}
     if {"Handle", "Variant SKU"} <= names:
         return SHOPIFY
@@ -199,7 +199,7 @@ def _csv_rows(data: bytes, encoding: str, format: str | None) -> Iterator[tuple[
     headers = {
         each: next(csv.reader(io.StringIO(text[:100_000], newline=""), delimiter=each), []) for each in DELIMITERS
     }
-    # What separates the columns is what makes the header one that we know; a text may have any of the three.
+    # The delimiter is the one with which the header has a known format; a text may contain any of the three.
     known = [each for each in DELIMITERS if format_of([name.strip() for name in headers[each]]) is not None]
     delimiter = max(known or DELIMITERS, key=lambda each: len(headers[each]))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -213,16 +213,16 @@ def _csv_rows(data: bytes, encoding: str, format: str | None) -> Iterator[tuple[
 
 
 def _xlsx_rows(data: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Return the rows of a workbook's first sheet: the values that its cells show, never a formula."""
+    """Yield the rows of a workbook's first sheet, with the values of its cells and not their formulas."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            # What an entry says of its size is all that is ever unpacked of it.
+            # zipfile never unpacks more of an entry than the size that the entry declares.
             if sum(entry.file_size for entry in archive.infolist()) > MAX_UNZIPPED:
                 raise UnreadableFile(f"Unpacked, the file is larger than {MAX_UNZIPPED // 1024**2} MB.")
         workbook = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
         sheet = workbook.worksheets[0]
-        sheet.reset_dimensions()  # what a file claims of them is not believed
-        # Empty rows are made for every gap, so that the limit is on numbers of rows and not on rows.
+        sheet.reset_dimensions()  # do not trust the dimensions that the file declares
+        # openpyxl yields empty rows for gaps, so the limit applies to row numbers and not to the rows in the file.
         rows = sheet.iter_rows(max_row=MAX_ROWS + 2, max_col=MAX_COLUMNS + 1, values_only=True)
         for line, values in enumerate(rows, start=1):
             cells = [_text_of(value) for value in values]
@@ -232,17 +232,17 @@ def _xlsx_rows(data: bytes) -> Iterator[tuple[int, list[str]]]:
     except UnreadableFile:
         raise
     except (InvalidFileException, zipfile.BadZipFile, zipfile.LargeZipFile, RuntimeError) as error:
-        # A RuntimeError is an entry that needs a password, or is packed in a way that Python does not know.
+        # A RuntimeError means that an entry is encrypted, or compressed with a method that Python does not support.
         raise UnreadableFile(f"This is no XLSX file: {error}") from None
     except (zlib.error, lzma.LZMAError) as error:
         raise UnreadableFile(f"This XLSX file is damaged: {error}.") from None
     except (KeyError, IndexError, ValueError, TypeError, AttributeError, SyntaxError, EOFError, OSError) as error:
-        # What openpyxl and its XML parser raise for the parts of a damaged workbook (ParseError is a SyntaxError).
+        # openpyxl and its XML parser raise these for damaged workbooks (ParseError is a SyntaxError).
         raise UnreadableFile(f"This XLSX file is damaged: {type(error).__name__}.") from None
 
 
 def _text_of(value: Any) -> str:
-    """Return the value of a cell as the text that a CSV file would have."""
+    """Return the value of a cell as a CSV file would have it."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -255,7 +255,7 @@ def _text_of(value: Any) -> str:
 
 
 def _storable(text: str) -> str:
-    """Return the text without NUL, which no column of PostgreSQL holds, and no JSON in one."""
+    """Return the text without NUL, which PostgreSQL can store neither in text nor in JSON."""
     return text.replace("\0", "\ufffd")
 
 
@@ -273,7 +273,7 @@ def _limited(header: Sequence[str], rows: Iterable[tuple[int, list[str]]]) -> It
 
 
 def _complete(header: Sequence[str], products: Iterable[FileProduct]) -> Iterator[FileProduct]:
-    """Add a fault to each product with a row that has more cells than the header; XLSX leaves out empty ones."""
+    """Add a fault to each product with a row longer than the header. Shorter rows are fine: XLSX omits empty cells."""
     for product in products:
         for cells in product.cells:
             if len(cells) > len(header):
@@ -313,13 +313,13 @@ def _shopify_variants(header: Sequence[str], rows: Sequence[_Row]) -> Iterator[F
         if "description" in own:
             own["description"] = _plain(own["description"])
         if "barcode" in own:
-            own["barcode"] = own["barcode"].removeprefix("'")  # with which Shopify keeps its zeros
+            own["barcode"] = own["barcode"].removeprefix("'")  # Shopify adds it to keep leading zeros
         if "images" in own:
             own["images"] = "\n".join(images)
         if "retired" in own:
             is_on_sale = texts.get("Status", "active") == "active" and texts.get("Published", "").lower() != "false"
             own["retired"] = "no" if is_on_sale else "yes"
-        # Mended and sent again, the row may be the first of its handle.
+        # In a corrected file that is imported again, this row may be the first one of its handle.
         cells = [shared.get(name, cell) for name, cell in zip(header, _padded(row.cells, header), strict=False)]
         extra = only_images.values() if row is rows[0] else []
         yield FileProduct(row.line, [cells, *extra], own)

@@ -1,6 +1,6 @@
-"""Reading a file of products: what it would change, stored row by row with the values before.
+"""Read a file of products and store the changes that it would make, row by row, with the old values.
 
-So nothing of the file is needed later, when the rows are applied or undone (products.imports.product_changes).
+The file is then no longer needed when the rows are applied or undone (products.imports.product_changes).
 """
 
 import hashlib
@@ -47,12 +47,12 @@ YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 
 
 class NotPermitted(Exception):
-    """The person may not change what the file changes."""
+    """The user lacks the permission for the file's changes."""
 
 
 @dataclass
 class Catalogue:
-    """What the cells of a file refer to: the categories by their slugs and paths."""
+    """The categories that the cells of a file can refer to, by slug and by path."""
 
     by_slug: dict[str, int] = field(default_factory=dict)
     by_path: dict[str, list[int]] = field(default_factory=dict)
@@ -67,8 +67,8 @@ class Catalogue:
         return catalogue
 
     def category(self, text: str) -> int:
-        """Return the category with this slug, or else this path of names in any case. Raises ValueError."""
-        if text in self.by_slug:  # As our own export names it, whatever others are called.
+        """Return the category with this slug, else with this path of names, ignoring case. Raises ValueError."""
+        if text in self.by_slug:  # Our own export writes slugs, so a slug wins over a name.
             return self.by_slug[text]
         found = self.by_path.get(_path_key(text), [])
         if len(found) != 1:
@@ -87,7 +87,7 @@ def _category_rows() -> Iterable[tuple[int, str, str, int | None]]:
 
 def _paths(categories: Mapping[int, tuple[str, str, int | None]]) -> dict[int, str]:
     paths: dict[int, str] = {}
-    for pk, (_, name, parent) in categories.items():  # those above come first
+    for pk, (_, name, parent) in categories.items():  # parents come first
         paths[pk] = f"{paths[parent]} / {name}" if parent in paths else name
     return paths
 
@@ -100,10 +100,10 @@ def _path_key(path: str) -> str:
 
 
 def read_rows(file: ProductFile, by: Person = None, *, trusted: bool = False) -> Iterator[ProductImportRow]:
-    """Return what each product of the file would change, and every reason why it cannot, as rows that are not stored.
+    """Return unsaved rows with the changes of each product in the file, and all reasons why they cannot be made.
 
-    Raises UnreadableFile, and NotPermitted if the person may not adjust stock and the file has some. `trusted` is for
-    the command, which nobody logs in to.
+    Raises UnreadableFile, and NotPermitted if the file has stock and the user may not adjust it. `trusted` is for the
+    command, which has no logged-in user.
     """
     may = permissions_of(by, trusted)
     if "stock" in file.columns and policies.ADJUST_STOCK not in may:
@@ -127,7 +127,7 @@ def store(
     trusted: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> ProductImport:
-    """Read a file and keep what it would change, to be looked at and applied. Raises as read_rows() does."""
+    """Read a file and store the changes that it would make, for review. Raises the same errors as read_rows()."""
     with transaction.atomic():
         batch = ProductImport(
             name=name[:200], digest=hashlib.sha256(data).hexdigest(), format=file.format, by=by, note=note
@@ -192,7 +192,7 @@ def _told(faults: Iterable[str], name: str) -> bool:
 
 
 def _values(source: FileProduct, columns: Collection[str], catalogue: Catalogue, faults: list[str]) -> dict[str, Any]:
-    """Return the values that the texts of the product name, as JSON has them; add what is wrong to `faults`."""
+    """Return the product's values, parsed from its texts, in JSON form; add errors to `faults`."""
     parse: dict[str, Callable[[str], Any]] = {
         "category": catalogue.category,
         "weight": pieces,
@@ -211,7 +211,7 @@ def _values(source: FileProduct, columns: Collection[str], catalogue: Catalogue,
     for name in columns:
         text = source.texts.get(name, "")
         if name == "sku" or (not text and name in ("stock", "expected", "retired", "tax_class")):
-            continue  # What is empty there is left as it is.
+            continue  # Empty cells of these columns change nothing.
         if not text and name in NEEDED:
             faults.append(f"{name}: it is missing.")
         elif not text:
@@ -237,7 +237,7 @@ def _retired(text: str) -> bool:
 
 
 def _changes(product: Product | None, values: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Return what these values change: {field: [old, new]}. The moment of a retirement is that of applying it."""
+    """Return the changes that these values make: {field: [old, new]}. A product is retired at the time of applying."""
     changes: dict[str, list[Any]] = {}
     for name, value in values.items():
         if name == "expected":
@@ -254,7 +254,7 @@ def _changes(product: Product | None, values: Mapping[str, Any]) -> dict[str, li
 
 
 def plain(product: Product, name: str) -> Any:
-    """Return the value of a product's field as JSON has it."""
+    """Return the value of a product's field in JSON form."""
     value = getattr(product, "category_id" if name == "category" else name)
     if isinstance(value, Decimal):
         return str(currencies.scaled(value, settings.CURRENCY))
@@ -276,12 +276,12 @@ def _broken_rules(product: Product, is_new: bool, changes: Mapping[str, Any], fa
         assign(product, name, changes[name][1])
     if not (names or is_new):
         return []
-    # All of them, as all are written; those that a new product lacks are named already.
+    # Check all fields, because all are written; fields that a new product lacks are reported already.
     names = [name for name in CLEANED if getattr(product, name) not in (None, "") or name not in NEEDED]
     try:
         product.clean_for_writing(names)
     except ValidationError:
-        # Field by field, as the model stops at the first kind of rule.
+        # Check field by field, because the model stops after the first kind of rule.
         return [sentence for name in names for sentence in _sentences(product, name) if sentence not in faults]
     return []
 

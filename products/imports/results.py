@@ -1,4 +1,4 @@
-"""What an import of products would do and has done, as texts: for its pages, its command and the file of bad rows."""
+"""Texts about an import's planned and completed changes, for its pages, its command and the file of bad rows."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -10,7 +10,7 @@ from products.spreadsheets import defused, undefused
 
 
 class ShownChange(NamedTuple):
-    """A field that a row changes, with both values as a person reads them."""
+    """A field that a row changes, with both values formatted for display."""
 
     field: str
     old: str
@@ -21,7 +21,7 @@ class ShownChange(NamedTuple):
 
 
 def shown_changes(row: ProductImportRow, paths: Mapping[int, str]) -> list[ShownChange]:
-    """Return what the row changes; `paths` are category_paths()."""
+    """Return the row's changes; `paths` are category_paths()."""
     shown = []
     for name, (old, new) in row.changes.items():
         if name == "retired_at":
@@ -34,7 +34,7 @@ def shown_changes(row: ProductImportRow, paths: Mapping[int, str]) -> list[Shown
 
 
 def bad_rows(header: Sequence[str], rows: Iterable[ProductImportRow]) -> Iterator[list[str]]:
-    """Return the rows that were not applied as they were read, each with its reasons in the first column."""
+    """Return the rows that were not applied as they were read, with the reasons in an added first column."""
     kept = [position for position, name in enumerate(header) if name.lower() != REASON]
     yield [REASON, *(defused(header[position]) for position in kept)]
     for row in rows:
@@ -42,7 +42,7 @@ def bad_rows(header: Sequence[str], rows: Iterable[ProductImportRow]) -> Iterato
             padded = [*cells, *[""] * (len(header) - len(cells))]
             reasons = " ".join(row.reasons) if number == 0 else ""
             beyond = range(len(header), len(padded))
-            # As every file of ours: a cell that a spreadsheet would calculate has an apostrophe, and only one.
+            # As in all our files, a cell that a spreadsheet would evaluate as a formula gets exactly one apostrophe.
             yield [defused(reasons), *(defused(undefused(padded[position])) for position in chain(kept, beyond))]
 
 
