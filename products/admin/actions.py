@@ -43,7 +43,7 @@ class ObjectAction(forms.Form, Generic[Object]):
         self.begin_at(next((name for name, field in self.fields.items() if not field.widget.is_hidden), None))
 
     def begin_at(self, name: str | None) -> None:
-        """Let this field, and no other one, have the focus when the page opens."""
+        """Give this field, and no other one, the focus when the page opens."""
         for each, field in self.fields.items():
             field.widget.attrs.pop("autofocus", None)
             if each == name:
@@ -55,7 +55,7 @@ class ObjectAction(forms.Form, Generic[Object]):
 
     @classmethod
     def is_available(cls, obj: Object) -> bool:
-        """Return whether to offer the action for the object as it is now; execute() checks again."""
+        """Return whether to offer the action for the object in its current state; execute() checks again."""
         return True
 
     def execute(self, by: Any) -> str:
@@ -89,7 +89,7 @@ class ObjectActionAdmin(admin.ModelAdmin):
             )
             for action in self.object_actions
         ]
-        # Before Django's own, the last of which takes every path for the id of an object.
+        # Before Django's own URLs, the last of which matches every path as the id of an object.
         return [*pages, *super().get_urls()]
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -154,9 +154,9 @@ class ObjectActionAdmin(admin.ModelAdmin):
             form.obj.refresh_from_db()  # The page shows the current state, which someone else may have changed.
             form.add_domain_error(error)
             return False
-        except ValidationError as error:  # a text that the model refuses, such as a note of invisible characters
+        except ValidationError as error:  # a text that the model rejects, such as a note of invisible characters
             form.obj.refresh_from_db()
-            form.add_error(None, error.messages)  # The model's fields are named otherwise than the form's.
+            form.add_error(None, error.messages)  # The model's field names differ from the form's.
             return False
         if not form.is_replay:
             self.log_change(request, form.obj, done)
@@ -177,7 +177,7 @@ class ObjectActionAdmin(admin.ModelAdmin):
 
 
 class ReadOnlyMixin:
-    """For models that staff can view but not edit: their rows are written elsewhere."""
+    """For models that staff can view but not edit, because their rows are written elsewhere."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -190,7 +190,7 @@ class ReadOnlyMixin:
 
 
 class ProtectedMixin:
-    """For models whose rows other rows protect: no Delete on the page of one that could not be deleted."""
+    """For models with PROTECT relations: hide Delete on the page of an object that could not be deleted."""
 
     protected_by: Sequence[str] = ()  # names of relations, each of which is indexed
 

@@ -1,4 +1,4 @@
-"""The addresses that customers keep. Staff look them up and correct them; orders have copies."""
+"""The address books of customers. Staff look addresses up and correct them; orders have copies."""
 
 from django.contrib import admin
 from django.db.models import QuerySet

@@ -1,4 +1,4 @@
-"""Bulk jobs: the pages on which staff start one, watch it being done, and read what was refused and why."""
+"""Bulk jobs: the pages on which staff start a job, follow its progress, and see the refused orders with the reasons."""
 
 import csv
 import re
@@ -54,7 +54,7 @@ class StartForm(forms.Form):
 
 
 def text_field(name: str, **options: Any) -> forms.CharField:
-    """Return a form's field for a text of a job, validated as the model does."""
+    """Return a form field for a text of a job, with the model's validation."""
     field: Any = BulkJob._meta.get_field(name)
     return forms.CharField(
         max_length=field.max_length,
@@ -141,7 +141,7 @@ FORMS: dict[str, type[StartForm]] = {form.verb: form for form in (PayForm, ShipF
 
 
 def draw_up(request: HttpRequest, orders: "QuerySet[Order]", verb: Verb) -> HttpResponse | None:
-    """Draw up a job for the selected orders and show it; say so if these are none, or too many."""
+    """Prepare a job for the selected orders and show it; show a message if no order or too many orders are selected."""
     placed = orders.filter(placed_at__isnull=False)
     number = placed.count()
     if not 0 < number <= MAX_ORDERS:
@@ -185,7 +185,7 @@ class BulkJobAdmin(ReadOnlyMixin, admin.ModelAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the job: what would be done, or what was done, and why orders are refused."""
+        """Show the job's planned or completed changes, and the reasons why orders are refused."""
         try:
             job = self._job(request, UUID(object_id))
         except ValueError:
@@ -202,7 +202,7 @@ class BulkJobAdmin(ReadOnlyMixin, admin.ModelAdmin):
             return self._page(request, job, form)
         if job.started_at is None:
             job.start(tracking_numbers=form.tracking_numbers(), **form.arguments())
-        return redirect(f"{address_of(job)}#run")  # by which the page's script knows that it may go on
+        return redirect(f"{address_of(job)}#run")  # tells the page's script that it may continue
 
     def batch_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
         """Do the next batch of the job."""

@@ -1,7 +1,7 @@
 """Charts, drawn on the server as SVG. Colours come from static/admin/charts.css, which a page has to link.
 
-The words and numbers of a chart are HTML around the drawing, which is stretched to the width that there is, so they
-stay readable on a phone. A table beside the drawing has every value.
+The texts and numbers of a chart are HTML around the drawing. Only the drawing is stretched to the available width, so
+the texts stay readable on a phone. A table beside the drawing has every value.
 """
 
 from collections.abc import Iterable, Sequence
@@ -86,7 +86,7 @@ def step_chart(
 ) -> SafeString:
     """Return a chart of a number that stays the same until the next point, such as a product's stock over time.
 
-    The points are in the order of their times. Its last value lasts to the right edge, so a point for now may be added.
+    The points must be in time order. The last value extends to the right edge, which a point for now can mark.
     """
     if not points:
         return _without_drawing(title, empty)
@@ -129,7 +129,7 @@ def step_chart(
 
 
 class _Scale:
-    """Where a number is on the drawing; zero is always on it."""
+    """Maps numbers to positions on the drawing, which always includes zero."""
 
     def __init__(self, numbers: Iterable[Number]) -> None:
         everything = [0, *numbers]

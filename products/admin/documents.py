@@ -37,7 +37,7 @@ class Packed(NamedTuple):
 
 @dataclass
 class Slip:
-    """One packing slip: of a shipment, or of what an order is to have in its parcel."""
+    """A packing slip for a shipment, or for the pieces of an order that go into the parcel."""
 
     order: Order
     lines: list[Packed]
@@ -63,7 +63,7 @@ class Slip:
 
 @dataclass
 class Pick:
-    """What to fetch of one product, and for which orders."""
+    """The pieces of one product to fetch, and the orders that they are for."""
 
     sku: str
     name: str
@@ -73,7 +73,7 @@ class Pick:
 
 
 def slip_of_order(order: Order) -> Slip:
-    """Return the slip with what remains to be shipped, or with what was shipped if nothing remains."""
+    """Return a slip with the pieces that remain to be shipped; if none remain, with those that were shipped."""
     lines = list(order.lines.all())
     remaining = [Packed(line.sku, line.name, line.remaining) for line in lines if line.remaining]
     shipped = [Packed(line.sku, line.name, line.shipped) for line in lines if line.shipped]
@@ -87,7 +87,7 @@ def slip_of_shipment(order: Order, shipment: Shipment) -> Slip:
 
 
 def pick_list(orders: Iterable[Order]) -> list[Pick]:
-    """Return what remains to be shipped of these orders by product, sorted by SKU."""
+    """Return the pieces of these orders that remain to be shipped, by product and sorted by SKU."""
     picks: dict[int, Pick] = {}
     for order in orders:
         for line in order.lines.all():
@@ -116,12 +116,12 @@ def shipment_slip_view(request: HttpRequest, orders: "QuerySet[Order]", object_i
 
 
 def slips_view(request: HttpRequest, orders: "QuerySet[Order]") -> HttpResponse:
-    """Show the packing slips of the orders whose numbers are in the address, each on a page of its own."""
+    """Show the packing slips of the orders whose numbers are in the URL, each on its own page."""
     return _slips_page(request, [slip_of_order(order) for order in _named(request, orders)])
 
 
 def pick_list_view(request: HttpRequest, orders: "QuerySet[Order]") -> HttpResponse:
-    """Show what to fetch for the orders whose numbers are in the address, as far as they are paid."""
+    """Show the pick list of those orders in the URL that are paid."""
     found = _named(request, orders)
     paid = [order for order in found if order.status == Status.PAID]
     context = {
@@ -135,7 +135,7 @@ def pick_list_view(request: HttpRequest, orders: "QuerySet[Order]") -> HttpRespo
 
 
 def address_of(page: str, request: HttpRequest, orders: "QuerySet[Any]") -> HttpResponse | None:
-    """Return the redirect to a page that prints the selected orders; say so if they are too many."""
+    """Return the redirect to a page that prints the selected orders; show a message if there are too many."""
     numbers = list(orders.filter(placed_at__isnull=False).values_list("number", flat=True)[: MAX_PRINTED + 1])
     if not 0 < len(numbers) <= MAX_PRINTED:
         messages.error(request, f"At most {MAX_PRINTED} orders are printed at once." if numbers else "None was placed.")

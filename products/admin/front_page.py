@@ -1,4 +1,4 @@
-"""The front page: what there is to do, how the shop goes, whether its figures agree; each part for who may see it."""
+"""The front page: open tasks, sales, and the last stock check. Users see the parts that they have permission for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ TASKS: tuple[tuple[str, str, May], ...] = (
 
 @dataclass(frozen=True)
 class Tile:
-    """A figure, and the list that it counts."""
+    """A number, and the list whose entries it counts."""
 
     label: str
     value: str
@@ -59,7 +59,7 @@ class Tile:
 
 
 def context_for(site: AdminSite, request: HttpRequest) -> dict[str, Any]:
-    """Return what the front page shows this person; six statements at most."""
+    """Return the template context for this user's front page; at most six statements."""
     user: Any = request.user
     sees_orders = policies.is_staff_with(user, policies.VIEW_ORDERS)
     sees_products = policies.is_staff_with(user, policies.VIEW_PRODUCTS)

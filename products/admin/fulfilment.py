@@ -1,4 +1,4 @@
-"""What staff do with some lines of an order: ship, cancel, take back and refund them, and correct a tracking number."""
+"""Actions on single lines of an order: ship, cancel, take back and refund them, and correct a tracking number."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -33,7 +33,7 @@ class Row(NamedTuple):
 
 
 class PartsAction(ObjectAction[Order]):
-    """An action on some lines of an order, with a quantity for each. It is done once, however often it is sent."""
+    """An action on some lines of an order, with a quantity for each. Sending the same form again does nothing."""
 
     permission = policies.CHANGE_ORDERS
     template = "admin/products/parts_action.html"
@@ -41,13 +41,13 @@ class PartsAction(ObjectAction[Order]):
     columns: ClassVar[Mapping[str, str]] = {QUANTITY: "Quantity"}
     """The headings of the fields of a line."""
 
-    # A second click, or a form that the browser sends again, is the same request and does nothing.
+    # A second click, or a form that the browser resends, has the same key and does nothing.
     key = forms.CharField(widget=forms.HiddenInput, max_length=64)
 
     def __init__(self, obj: Order, data: Any = None) -> None:
         super().__init__(obj, data)
         self.fields["key"].initial = uuid4().hex
-        self.fields["key"].required = False  # A script that sends no key asks once.
+        self.fields["key"].required = False  # For scripts, which send no key.
         self.read_lines()
         for position, line in enumerate(self.lines):
             for column, heading in self.columns.items():
@@ -65,21 +65,21 @@ class PartsAction(ObjectAction[Order]):
             self.begin_at(first)
 
     def read_lines(self) -> None:
-        """Read the lines as they are now."""
+        """Read the current lines."""
         self.lines: list[OrderLine] = list(self.obj.lines.all())
         for line in self.lines:
             line.order = self.obj
 
     def left(self, line: OrderLine) -> int:
-        """Return how many pieces of the line can be named."""
+        """Return the maximum quantity for the line."""
         raise NotImplementedError
 
     def proposed(self, column: str, line: OrderLine) -> int | None:
-        """Return what the field of a line says at first: all that is left, and nothing more for a return."""
+        """Return the initial value of a line's field: all remaining pieces as its quantity, None for other columns."""
         return self.left(line) if column == QUANTITY else None
 
     def rows(self) -> Iterator[Row]:
-        """Yield the lines of which something is left, and those that have an error."""
+        """Yield the lines with remaining pieces, and those with an error."""
         for position, line in enumerate(self.lines):
             fields = [self[f"{column}{position}"] for column in self.columns]
             errors = [str(error) for field in fields for error in field.errors]
@@ -87,7 +87,7 @@ class PartsAction(ObjectAction[Order]):
                 yield Row(line, self.left(line), fields, errors)
 
     def details(self) -> Iterator[Any]:
-        """Yield the visible fields that belong to no line."""
+        """Yield the visible fields that do not belong to a line."""
         of_lines = {f"{column}{position}" for column in self.columns for position in range(len(self.lines))}
         return (field for field in self.visible_fields() if field.name not in of_lines)
 
@@ -103,11 +103,11 @@ class PartsAction(ObjectAction[Order]):
 
     @property
     def names_lines(self) -> bool:
-        """Whether quantities were sent. Without any, as from a script, all that remains is meant."""
+        """True if quantities were sent. Without any, as from a script, the action applies to all remaining pieces."""
         return any(f"{QUANTITY}{position}" in self.data for position in range(len(self.lines)))
 
     def parts(self) -> list[Sequence[Any]] | None:
-        """Return the lines as the verbs of Order take them, None for all that remains."""
+        """Return the lines as arguments for the methods of Order; None means all remaining pieces."""
         if not self.names_lines:
             return None
         parts, self.positions = list[Sequence[Any]](), []
@@ -118,11 +118,11 @@ class PartsAction(ObjectAction[Order]):
         return parts
 
     def further(self, position: int) -> Sequence[Any]:
-        """Return what a line of the request has behind its quantity."""
+        """Return the values that follow the quantity in a line of the request."""
         return ()
 
     def values(self) -> dict[str, Any]:
-        """Return the other arguments of the verb."""
+        """Return the other arguments of the method."""
         return {field.name: self.cleaned_data[field.name] for field in self.details()}
 
     def add_domain_error(self, error: DomainError) -> None:
@@ -132,7 +132,7 @@ class PartsAction(ObjectAction[Order]):
                 None,
                 "This form was already sent with different values. If you want both, look at it and send it again.",
             )
-            self.data = dict(self.data.items(), key=uuid4().hex)  # The next attempt is another request.
+            self.data = dict(self.data.items(), key=uuid4().hex)  # The next attempt needs a new key.
             return
         for violation in error.violations:
             for position in violation.positions:
@@ -162,7 +162,7 @@ class KindAction(PartsAction):
         return described(self.obj)
 
     def fulfil(self, **arguments: Any) -> Any:
-        """Call the verb and return the row that it wrote."""
+        """Call the method and return the row that it created."""
         raise NotImplementedError
 
 
@@ -198,7 +198,7 @@ class Cancel(KindAction):
     def read_lines(self) -> None:
         super().read_lines()
         if self.obj.status == Status.CART:
-            self.lines = []  # A cart is cancelled as a whole.
+            self.lines = []  # A cart can only be cancelled as a whole.
 
     def fulfil(self, **arguments: Any) -> Cancellation | None:
         return self.obj.cancel(**arguments)
@@ -221,7 +221,7 @@ class ReturnGoods(KindAction):
 
 
 class RefundMoney(PartsAction):
-    """Records a refund: of an amount if one is entered, otherwise of the pieces."""
+    """Records a refund of the entered amount or, without one, of the entered pieces."""
 
     name, label, participle = "refund", "Refund", "not refunded"
     explanation = (
@@ -251,7 +251,7 @@ class RefundMoney(PartsAction):
         return line.quantity - self.refunded.get(line.pk, 0)
 
     def proposed(self, column: str, line: OrderLine) -> int | None:
-        # Only what was paid: cancelled before the payment, pieces were no part of what was due.
+        # Only pieces that were paid for: those that were cancelled before the payment were not due.
         due = line.returned + line.cancelled - self.refunded.get(line.pk, 0)
         worth = refundable(line, max(due, 0), after=self.refunded.get(line.pk, 0)) if due > 0 else Decimal(0)
         return due if due > 0 and worth <= self.obj.paid - self.obj.refunded else None
@@ -289,7 +289,7 @@ class CorrectTracking(ObjectAction[Order]):
                     max_length=100,
                     initial=getattr(shipment, name),
                     show_hidden_initial=True,
-                    # Here and not only by the verb, which would have corrected the shipments before already.
+                    # Checked here too, because the method would already have corrected the preceding shipments.
                     validators=validators_of(Shipment, name),
                 )
 

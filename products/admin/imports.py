@@ -1,4 +1,4 @@
-"""Imports of products: a file is read, looked at as a difference, applied in sets, and undone as one batch."""
+"""Imports of products: staff upload a file, review its changes, apply them in sets, and can undo them as a whole."""
 
 import csv
 from collections.abc import Callable
@@ -40,7 +40,7 @@ STEPS: dict[str, Callable[..., int]] = {"apply": product_changes.apply_set, "und
 
 
 class ImportForm(forms.Form):
-    """A file of products. Memory is all that it takes: no server writes it to a disk."""
+    """Uploads a file of products, which stays in memory and is not written to a disk."""
 
     file = forms.FileField(
         help_text=f"CSV or XLSX, up to {product_files.MAX_BYTES // 1024**2} MB and {product_files.MAX_ROWS:,} rows.",
@@ -104,7 +104,7 @@ class ProductImportAdmin(ReadOnlyMixin, admin.ModelAdmin):
         return self.has_view_permission(request)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Read a file, and show what it would change."""
+        """Read a file, and show the changes that it would make."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = ImportForm(request.POST or None, request.FILES or None)
@@ -120,7 +120,7 @@ class ProductImportAdmin(ReadOnlyMixin, admin.ModelAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Show what an import would change, is changing or has changed."""
+        """Show an import's planned, current or completed changes."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         batch = self.get_object(request, object_id)
@@ -130,7 +130,7 @@ class ProductImportAdmin(ReadOnlyMixin, admin.ModelAdmin):
         counts = self._counts(batch)
         if tab not in TABS:
             tab = next((name for name in TABS if counts[name]), "changed")
-        # Only what a page shows is read.
+        # Only the rows on the page are read.
         page = Paginator(batch.rows.filter(**TABS[tab][1]).defer("cells"), ROWS_PER_PAGE).get_page(
             request.GET.get("page")
         )
@@ -153,7 +153,7 @@ class ProductImportAdmin(ReadOnlyMixin, admin.ModelAdmin):
         return TemplateResponse(request, "admin/products/import.html", context)
 
     def step_view(self, request: HttpRequest, pk: int, step: str) -> HttpResponse:
-        """Apply or undo the next rows. A script asks for one set after the other, a person by the button."""
+        """Apply or undo the next rows. A script requests one set after the other; without it, staff use the button."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         batch, by = get_object_or_404(ProductImport, pk=pk), request.user
@@ -172,7 +172,7 @@ class ProductImportAdmin(ReadOnlyMixin, admin.ModelAdmin):
         return redirect(reverse("admin:products_productimport_change", args=[pk]) + anchor)
 
     def bad_rows_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Return the rows that were not applied as a file, to be mended and imported."""
+        """Return a file with the rows that were not applied, to be corrected and imported again."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         batch = get_object_or_404(ProductImport, pk=pk)
@@ -206,7 +206,7 @@ class ProductImportAdmin(ReadOnlyMixin, admin.ModelAdmin):
         }
 
     def _steps(self, batch: ProductImport) -> dict[str, Any]:
-        """Return the buttons of the page: to begin with a step, or to go on with one that stopped."""
+        """Return the buttons of the page, which start a step or continue an interrupted one."""
         can_apply = batch.state in (ImportState.READ, ImportState.APPLYING) and bool(batch.new + batch.changed)
         can_undo = batch.state in (ImportState.APPLYING, ImportState.APPLIED, ImportState.UNDOING)
         running = {ImportState.APPLYING: "apply", ImportState.UNDOING: "undo"}.get(ImportState(batch.state))
@@ -214,7 +214,7 @@ class ProductImportAdmin(ReadOnlyMixin, admin.ModelAdmin):
 
 
 def _is_too_large(request: HttpRequest) -> bool:
-    """Return whether the upload is more than is read, so that there is no file in the request."""
+    """Return whether the upload exceeds the limit, in which case the request has no file."""
     return int(request.META.get("CONTENT_LENGTH") or 0) > settings.FILE_UPLOAD_MAX_MEMORY_SIZE
 
 

@@ -12,7 +12,7 @@ from products.audit_log import SecurityEvent, record
 
 
 class AdminLoginForm(AdminAuthenticationForm):
-    """Records who enters the admin, and who has a valid password but no access to it."""
+    """Records logins to the admin, and attempts of users with a valid password but no access."""
 
     code = CodeField(required=False, help_text="Only if you have set up a second factor.")
 

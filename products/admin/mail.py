@@ -1,4 +1,4 @@
-"""Mail: what became of the notices to customers. Staff read it, and may have a notice sent again."""
+"""Mail: the status of the notices to customers. Staff can view it and send a notice again."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Amounts of money in lists and on pages, with the decimals that they need; Django shows as many as the column has."""
+"""Amounts of money with the decimals that they need; Django would show as many as the column has."""
 
 from collections.abc import Callable
 from decimal import Decimal

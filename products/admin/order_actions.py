@@ -1,4 +1,4 @@
-"""What staff do with a whole order: its payment and its delivery."""
+"""Actions on a whole order: its payment and its delivery."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -64,5 +64,5 @@ class Deliver(OrderAction):
 
 
 def described(order: Order) -> str:
-    """Return a sentence about an order with which something was done."""
+    """Return a sentence about an order after an action on it."""
     return f"Order {format_number(order.number)} is {order.get_status_display()}."

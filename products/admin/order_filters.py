@@ -1,4 +1,4 @@
-"""Filters of the list of orders: what is to be done, to which the front page links, and one customer or product."""
+"""Filters of the list of orders: open tasks, to which the front page links, and a single customer or product."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ def overdue(orders: Orders) -> Orders:
 
 
 def to_be_shipped(orders: Orders) -> Orders:
-    """Return the paid orders of which pieces remain."""
+    """Return the paid orders with pieces that remain to be shipped."""
     return orders.filter(status=Status.PAID)
 
 
@@ -32,7 +32,7 @@ def partly_shipped(orders: Orders) -> Orders:
 
 
 def to_be_refunded(orders: Orders) -> Orders:
-    """Return the cancelled and returned orders of which money was paid and not refunded."""
+    """Return the cancelled and returned orders with a payment that was not fully refunded."""
     return orders.filter(status__in=[Status.CANCELLED, Status.RETURNED], refunded__lt=F("paid"))
 
 
@@ -58,9 +58,9 @@ class TodoFilter(admin.SimpleListFilter):
 
 
 class OfFilter(admin.SimpleListFilter):
-    """Narrows a list to the orders of one thing, whose pages link here; it offers nothing but to leave it.
+    """Limits the list to the orders of one object, whose page links here; its only choice is to remove the filter.
 
-    Where no id is given it offers nothing, and Django asks no filter that offers nothing for its rows.
+    Without an id it has no choices, and Django does not apply a filter without choices.
     """
 
     noun = ""

@@ -1,4 +1,4 @@
-"""The history of an order: who did what when, with the old and the new values."""
+"""The history of an order: each change with its time, user, and old and new values."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -29,7 +29,7 @@ class Entry(NamedTuple):
 
 
 def history_of(order: Order, events: Iterable[Event]) -> list[Entry]:
-    """Return these events of the order, with its user as `by`, as people read them."""
+    """Return readable entries for these events of the order, each with its user as `by`."""
     skus = {str(line.pk): line.sku for line in order.lines.all()}
     return [
         Entry(

@@ -1,4 +1,4 @@
-"""What an order's page shows of its lines and of what was done with them."""
+"""Inlines of an order's page: its lines, and their shipments, cancellations, returns and refunds."""
 
 from decimal import Decimal
 from typing import Any, cast
@@ -57,7 +57,7 @@ class LineInline(ReadOnlyMixin, admin.TabularInline):
 
 
 class FulfilmentInline(ReadOnlyMixin, admin.TabularInline):
-    """What was done with some lines of an order."""
+    """Shipments, cancellations, returns or refunds of an order."""
 
     ordering = ["number"]
 

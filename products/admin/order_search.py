@@ -1,4 +1,4 @@
-"""Finding orders by what people know of them. Every look-up goes through an index, or over the few customers."""
+"""Find orders by what staff know about them. Every look-up uses an index or reads only the few customers."""
 
 import re
 from datetime import date, datetime, timedelta
@@ -36,7 +36,7 @@ Orders = QuerySet[Any, Any]
 
 
 def find_orders(orders: Orders, term: str) -> Orders:
-    """Return those of `orders` that the term names exactly, otherwise those that it names in part."""
+    """Return the `orders` that match the term exactly; if there are none, those that match it in part."""
     term = term.strip()
     if not term:
         return orders
@@ -54,7 +54,7 @@ def find_orders(orders: Orders, term: str) -> Orders:
 def _among(orders: Orders, found: Orders) -> Orders | None:
     """Return those of `orders` whose ids were found; None if no id was.
 
-    A few ids are read first: the planner cannot guess that they are few, and would look through all orders by date.
+    The ids are read first: otherwise the planner does not know that they are few, and scans all orders by date.
     """
     ids = [next(iter(row.values())) for row in found[: MAX_IDS + 1]]
     if not ids:
@@ -65,7 +65,7 @@ def _among(orders: Orders, found: Orders) -> Orders | None:
 def named_exactly(term: str) -> Orders:
     """Return the ids of the orders with this number, e-mail, reference or tracking number, or with this product."""
     if "@" in term:
-        # The second is the condition of the index.
+        # The second condition is that of the partial index.
         return _ids(Order.objects.filter(email__iexact=term, email__gt=""))
     number = parse_number(term)
     if is_number(number):
@@ -89,8 +89,7 @@ def named_exactly(term: str) -> Orders:
 
 
 def named_in_part(term: str) -> Orders:
-    """Return the ids of the orders of which the term is a part of the number, or a name of customer, product or
-    address."""
+    """Return the ids of the orders with the term in their number, or in a name of customer, product or address."""
     parts = [_with_products(Product.objects.search(term).values_list("pk", flat=True)[:MAX_NAMED])]
     words = term.split()
     customers = User.objects.all()
@@ -108,7 +107,7 @@ def named_in_part(term: str) -> Orders:
         parts.append(_ids(Order.objects.filter(number__gte=first, number__lte=last, number__startswith=prefix)))
     if all(len(word) >= MIN_LETTERS for word in words):
         for name in ("ship_to_name", "ship_to_company"):
-            named = Order.objects.filter(**{f"{name}__gt": ""})  # the condition of the index
+            named = Order.objects.filter(**{f"{name}__gt": ""})  # the condition of the partial index
             for word in words:
                 named = named.filter(**{f"{name}__icontains": word})
             parts.append(_ids(named))
@@ -143,7 +142,7 @@ def _uuid(term: str) -> UUID | None:
 
 
 def _days(term: str) -> tuple[datetime, datetime] | None:
-    """Return the beginning and the end of the day or month that the term names, in the shop's time."""
+    """Return the start and the end of the day or month that the term names, in the shop's time zone."""
     found = next((match for pattern in DAYS if (match := pattern.fullmatch(term))), None)
     if found is None:
         return None

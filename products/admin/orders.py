@@ -115,7 +115,7 @@ class OrderAdmin(ReadOnlyMixin, ReportPages, ObjectActionAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Order | None:
         order: Order | None = super().get_object(request, object_id, from_field)
         if order is not None:
-            prefetch_related_objects([order], "lines")  # which the buttons and the history look at
+            prefetch_related_objects([order], "lines")  # which the buttons and the history read
         return order
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -134,14 +134,14 @@ class OrderAdmin(ReadOnlyMixin, ReportPages, ObjectActionAdmin):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Take an order on the phone."""
+        """Take an order by phone."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         context = {**self.admin_site.each_context(request), "title": "Phone order", "opts": self.opts}
         return PhoneOrder(request).respond(context)
 
     def customers_view(self, request: HttpRequest) -> HttpResponse:
-        """Return the customers that fit what was typed on the page of a phone order."""
+        """Return the customers that match the text typed on the page of a phone order."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         return customers_view(request)

@@ -1,4 +1,4 @@
-"""Orders that staff take on the phone: quoted first, then placed in the customer's name."""
+"""Orders that staff take by phone: first quoted, then placed in the customer's name."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -40,7 +40,7 @@ TERMS = ("discount", "shipping")
 
 
 def model_text(name: str, **options: Any) -> forms.CharField:
-    """Return the form's field for a text of an order, validated as the model does."""
+    """Return a form field for a text of an order, with the model's validation."""
     field: Any = Order._meta.get_field(name)
     widget = options.pop("widget", forms.TextInput(attrs={"class": "vTextField"}))
     label = options.pop("label", name.removeprefix("ship_to_").replace("_", " ").replace("line", "line ").capitalize())
@@ -100,7 +100,7 @@ LineFormSet = formset_factory(LineForm, extra=ROWS, max_num=MAX_LINES, absolute_
 
 
 class PhoneOrderForm(forms.Form):
-    """Everything of the order but its lines."""
+    """Everything in the order except its lines."""
 
     key = forms.CharField(widget=forms.HiddenInput, max_length=64)
     quoted = forms.CharField(widget=forms.HiddenInput, max_length=40, required=False)
@@ -145,7 +145,7 @@ class PhoneOrderForm(forms.Form):
         if not policies.is_staff_with(user, policies.ADD_CUSTOMERS):
             del self.fields["new_name"], self.fields["new_email"]
         self.fields["key"].initial = uuid4().hex
-        if self.is_bound:  # Then the work goes on elsewhere.
+        if self.is_bound:  # Then the user continues elsewhere.
             del self.fields["customer"].widget.attrs["autofocus"]
         self.found: User | None = None
         self._offer_addresses()
@@ -172,7 +172,7 @@ class PhoneOrderForm(forms.Form):
         return bool(self.cleaned_data.get("new_email"))
 
     def order_details(self) -> dict[str, Any]:
-        """Return the details and terms as Order takes them."""
+        """Return the details and terms as arguments for Order."""
         cleaned = self.cleaned_data
         details = {name: cleaned[name] for name in DETAILS if cleaned.get(name)}
         details |= {name: cleaned[name] for name in TERMS if cleaned.get(name) is not None}
@@ -201,7 +201,7 @@ class PhoneOrderForm(forms.Form):
         self.data = data
 
     def _offer_addresses(self) -> None:
-        """Look up the customer that was entered, and offer the addresses that they keep."""
+        """Look up the entered customer, and offer the addresses in their address book."""
         choices: list[tuple[Any, str]] = [("", "Typed below, or none")]
         if self.is_bound and (named := str(self.data.get("customer", "")).strip()) and "\0" not in named:
             self.found = customer_named(named)
@@ -219,7 +219,7 @@ class PhoneOrderForm(forms.Form):
 
 
 def customer_named(text: str) -> User | None:
-    """Return the active customer with this user name or, if it is only one, this e-mail address."""
+    """Return the active customer with this user name, or the only active customer with this e-mail address."""
     active = customers().filter(is_active=True)
     by_name = active.filter(username=text).first()
     if by_name is not None:
@@ -242,7 +242,7 @@ def customers_like(text: str) -> list[User]:
 
 
 def products_by_code(codes: Iterable[str]) -> dict[str, int]:
-    """Return the product of each SKU or barcode, {code: id}, without those that name none or more than one."""
+    """Return the product of each SKU or barcode, {code: id}, without codes that match no product or several."""
     wanted = sorted(set(codes))
     products = Product.objects.order_by()
     by_key = {
@@ -266,7 +266,7 @@ def products_by_code(codes: Iterable[str]) -> dict[str, int]:
 
 
 def customers_view(request: HttpRequest) -> HttpResponse:
-    """Return the customers that fit what was typed, for the list below the field."""
+    """Return the customers that match the typed text, for the list below the field."""
     text = request.GET.get("q", "").replace("\0", "").strip()
     found = customers_like(text) if text else []
     rows = [{"name": user.get_username(), "label": f"{user.get_full_name()} {user.email}".strip()} for user in found]
@@ -274,7 +274,7 @@ def customers_view(request: HttpRequest) -> HttpResponse:
 
 
 class PhoneOrder:
-    """One request for the page: the forms, and what they come to."""
+    """One request for the page: the forms and the resulting quote."""
 
     def __init__(self, request: HttpRequest) -> None:
         self.request, self.user = request, cast("User", request.user)
@@ -312,7 +312,7 @@ class PhoneOrder:
         )
 
     def _are_valid(self) -> bool:
-        # Both, so that every error is shown at once.
+        # Validate both, so that every error is shown at once.
         return all([self.form.is_valid(), self.lines.is_valid()])
 
     def _given(self) -> list[LineForm]:
@@ -331,7 +331,7 @@ class PhoneOrder:
         return PricedItem(product, line["quantity"], unit_price, discount or ZERO)
 
     def _quote(self) -> bool:
-        """Make the draft, and show what speaks against it; return whether nothing does."""
+        """Create the draft and show its violations; return whether there are none."""
         try:
             self.draft = Order.objects.quote(**self._requested())
         except ValidationError as error:
@@ -343,7 +343,7 @@ class PhoneOrder:
         return not violations
 
     def _placed(self) -> Order | None:
-        """Place the order, or return the one that the same form has placed; None if something speaks against it."""
+        """Place the order, or return the one that the same form has placed before; None if it cannot be placed."""
         requested, key, quoted = self._requested(), self.form.cleaned_data["key"], self.form.cleaned_data["quoted"]
         try:
             if self.form.is_new_customer:
@@ -415,5 +415,5 @@ class PhoneOrder:
 
 
 def _whole(text: Any) -> int:
-    """Return a number of lines that the browser sent; none for what is no number."""
+    """Return the number of lines that the browser sent; 0 if it is not a number."""
     return int(text) if isinstance(text, str) and re.fullmatch("[0-9]{1,5}", text) else 0

@@ -46,7 +46,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Entry:
-    """What happened to a product, who did it and when. `source` is the position of its table in the history's."""
+    """A change of a product with its user and time. `source` is the index of its table among the history's tables."""
 
     source: int
     id: int
@@ -59,13 +59,13 @@ class Entry:
 
 
 class HistoryForm(forms.Form):
-    """Where the page begins: before these rows of the events, the ledger and the log."""
+    """The start of the page: before these rows of the events, the ledger and the log."""
 
     before = forms.CharField(required=False, validators=[RegexValidator(r"^\d{1,18}\.\d{1,18}\.\d{1,18}\Z", BEGINNING)])
 
 
 class ProductHistoryMixin(admin.ModelAdmin):
-    """The history as a page of a product, in the place of Django's own."""
+    """Adds the history page of a product, which replaces Django's own."""
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Show a page of everything that happened to the product, newest first."""
@@ -98,15 +98,15 @@ class ProductHistoryMixin(admin.ModelAdmin):
 def history_page(product: Product, before: str = "", *, sees_ledger: bool) -> tuple[list[Entry], str | None]:
     """Return a page of the product's history, newest first, and where the next page begins.
 
-    A page begins before a row of each table, as `events.movements.log`, so that each is read by its own index, and what
-    has the same time is neither skipped nor shown twice.
+    The start of a page is a row of each table, written `events.movements.log`. So each table is read by its own index,
+    and entries with equal times are neither skipped nor repeated.
     """
     positions = [int(number) for number in before.split(".")] if before else [NEWEST_ID] * 3
     read = [_events, _movements, _log]
     sources = [list(entries(product, position)) for entries, position in zip(read, positions, strict=True)]
     twins = [entry for source in sources[:2] for entry in source]
     page = list[Entry]()
-    # Each source is in the order of its ids; the newest of their heads comes first.
+    # Each source is in id order; the source whose first row is newest comes next.
     for entry in heapq.merge(*sources, key=lambda entry: entry.at, reverse=True):
         source = sources[entry.source]
         if len(page) == PAGE or (len(source) > PAGE and entry is source[-1]):
@@ -118,12 +118,12 @@ def history_page(product: Product, before: str = "", *, sees_ledger: bool) -> tu
 
 
 def _is_told(entry: Entry, twins: Iterable[Entry]) -> bool:
-    """Return whether an entry of the log tells again what the same person's event or movement has just told."""
+    """Return whether a log entry repeats an event or movement that the same user caused just before."""
     return any(twin.by == entry.by and timedelta(0) <= entry.at - twin.at <= SAME_ACTION for twin in twins)
 
 
 def _events(product: Product, before: int) -> Iterator[Entry]:
-    # A movement of the stock is told by the ledger.
+    # Stock movements come from the ledger.
     found = product.events.filter(pk__lt=before).exclude(kind="product.stock_moved").select_related("by")
     events = list(found.order_by("-id")[: PAGE + 1])
     categories = _categories(events)
@@ -159,7 +159,7 @@ def _changes(event: Event, categories: dict[int, str]) -> Iterator[Change]:
         if name in new:
             before, after = (_shown(name, values.get(name), categories) for values in (old, new))
         else:
-            before = after = "not kept"  # by the releases before both values were
+            before = after = "not kept"  # written by releases that did not record both values
         yield Change(_label(name), before, after)
 
 

@@ -1,4 +1,4 @@
-"""The ledger of a product: each movement with the stock after it, a chart, and what made the stock of a moment."""
+"""The ledger of a product: movements with the stock after each, a chart, and an explanation of the stock at a time."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ NEWEST_ID = 10**18 - 1
 
 
 class PositionField(forms.IntegerField):
-    """The id of the row before which a page begins; nothing for the newest."""
+    """The id of the row before which a page begins; empty for the newest page."""
 
     def __init__(self) -> None:
         super().__init__(required=False, min_value=1, max_value=NEWEST_ID)
 
 
 class LedgerForm(forms.Form):
-    """The moment whose stock is to be explained. What is typed has the shop's time zone."""
+    """The time at which to explain the stock, entered in the shop's time zone."""
 
     at = forms.DateTimeField(
         label="Stock at",
@@ -57,7 +57,7 @@ class LedgerRow:
 
 
 class LedgerMixin(admin.ModelAdmin):
-    """The ledger as a page of a product."""
+    """Adds the ledger page of a product."""
 
     def get_urls(self) -> list[URLPattern]:
         page = self.admin_site.admin_view(self.ledger_view)
@@ -106,8 +106,8 @@ def ledger_page(product: Product, before: int | None = None) -> tuple[list[Ledge
     shown = movements[:PAGE]
     if not shown:
         return [], None
-    # The stock and what came after, in one statement: a sale meanwhile is in both numbers. As far back as the page is,
-    # as much of the ledger is added up, and nothing for the first.
+    # The stock and the sum of the later movements come from one statement, so a concurrent sale is in both or in
+    # neither. The sum covers the movements newer than the page; for the first page there are none.
     later = StockMovement.objects.filter(product=OuterRef("pk"), pk__gt=shown[0].pk).order_by().values("product")
     moved_since = Coalesce(Subquery(later.annotate(pieces=Sum("delta")).values("pieces")), 0)
     stock, moved = Product.objects.filter(pk=product.pk).values_list("stock", moved_since).get()
@@ -115,14 +115,14 @@ def ledger_page(product: Product, before: int | None = None) -> tuple[list[Ledge
 
 
 def with_balances(movements: Iterable[StockMovement], stock: int) -> Iterator[LedgerRow]:
-    """Return the movements, newest first, each with the stock after it; `stock` is that after the first of them."""
+    """Return the movements, newest first, each with the stock after it; `stock` is the stock after the newest one."""
     for movement in movements:
         yield LedgerRow(movement, stock)
         stock -= movement.delta
 
 
 def explanation(product: Product, at: datetime) -> dict[str, Any]:
-    """Return what made the stock of the product at a moment: sums by reason, and the last movements."""
+    """Explain the product's stock at a time: return the sums by reason, and the last movements."""
     ledger = product.movements.filter(at__lte=at)
     found = {
         reason: (number, pieces)
@@ -130,15 +130,15 @@ def explanation(product: Product, at: datetime) -> dict[str, Any]:
     }
     sums = [(reason.label, *found[reason]) for reason in Reason if reason in found]
     stock = sum(pieces for _, _, pieces in sums)
-    # By time, and not by id as the ledger: an import books what was sold earlier.
+    # By time and not by id, because an import adds sales with earlier times.
     last = list(ledger.select_related("line__order", "by").order_by("-at", "-id")[:PAGE])
     return {"stock": stock, "sums": sums, "rows": list(with_balances(last, stock))}
 
 
 def stock_by_day(product: Product, now: datetime) -> Sequence[tuple[datetime, int]]:
-    """Return the stock at the begin of the chart, after each day on which it moved, and now."""
+    """Return the stock at the start of the chart, after each day with movements, and now."""
     start = now - timedelta(days=CHART_DAYS)
-    # With the stock of the same statement, which a sale meanwhile would make another one.
+    # The stock is read in the same statement, because a sale in between would change it.
     days = list(
         product.movements.filter(at__gt=start, at__lte=now)
         .order_by()

@@ -47,7 +47,7 @@ class BringBack(ObjectAction[Product]):
 
 
 class CategoryForm(VersionedForm):
-    """Compares the place of a category with the whole tree, which stays as it is until the category is saved."""
+    """Checks the category's parent against the whole tree, which is locked until the category is saved."""
 
     def clean(self) -> dict[str, Any]:
         Category.objects.lock_tree()
@@ -66,7 +66,7 @@ class CategoryAdmin(ProtectedMixin, VersionedAdmin, ObjectActionAdmin):
 
 
 class StateFilter(admin.SimpleListFilter):
-    """Products in one state. Those on sale only, but for the retired ones."""
+    """Filters products by state. All states except "retired" include only products on sale."""
 
     title = parameter_name = "state"
 
@@ -87,7 +87,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class BranchFilter(admin.SimpleListFilter):
-    """Products in a category and in those below it."""
+    """Filters products by a category, including the categories below it."""
 
     title, parameter_name = "category and below", "category"
 
@@ -162,7 +162,7 @@ class ProductAdmin(StockSheetMixin, LedgerMixin, ProductHistoryMixin, VersionedA
             obj.save(by=by, update_fields=[*form.changed_data, "updated_at"])
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # Each product has an event at least, which nobody deletes: it is retired instead.
+        # Every product has at least one event, which cannot be deleted, so products are retired instead.
         return False
 
     @admin.display(description="stock", ordering="stock")

@@ -1,4 +1,4 @@
-"""Reports and exports: pages below the list of orders, each for who may see what it is about."""
+"""Reports and exports: pages below the list of orders, each with its own permission."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -44,7 +44,7 @@ SPOOLED = 1024 * 1024
 
 
 class DayInput(forms.DateInput):
-    """The browser's own way to pick a day."""
+    """The browser's own date picker."""
 
     input_type = "date"
 
@@ -62,7 +62,7 @@ class PeriodForm(forms.Form):
         super().__init__({**self.defaults(), **{name: data[name] for name in self.base_fields if name in data}})
 
     def defaults(self) -> dict[str, Any]:
-        """Return the values of what is not given."""
+        """Return the default values of missing parameters."""
         return last_days(DAYS)._asdict()
 
     def clean(self) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class ReportPages(admin.ModelAdmin):
         ]
 
     def reports_view(self, request: HttpRequest) -> HttpResponse:
-        """List the reports that this person may see."""
+        """List the reports that this user may see."""
         reports = visible_to(request.user)
         if not reports:
             raise PermissionDenied
@@ -127,7 +127,7 @@ class ReportPages(admin.ModelAdmin):
         return self._report_page(request, report, form, rows)
 
     def exports_view(self, request: HttpRequest) -> HttpResponse:
-        """Offer the exports that this person may make."""
+        """List the exports that this user may make."""
         exports = permitted_to(request.user)
         if not exports:
             raise PermissionDenied
@@ -208,7 +208,7 @@ def _link(url: str, text: str) -> SafeString:
 
 
 def _bars(report: Report, rows: Sequence[Row]) -> list[tuple[str, Decimal]]:
-    """Return what a chart of a report by day draws: its days, or their months if there are too many."""
+    """Return the bars for a report by day: one per day, or one per month if there are too many days."""
     pattern = "M j" if len(rows) <= MAX_BARS else "M Y"
     bars: dict[tuple[int, int, int], tuple[str, Decimal]] = {}
     for row in rows:

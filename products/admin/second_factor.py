@@ -19,7 +19,7 @@ from products.audit_log import SecurityEvent, record
 
 
 class CodeField(forms.CharField):
-    """A code of the app, or a recovery code."""
+    """A code from the app, or a recovery code."""
 
     def __init__(self, **options: Any) -> None:
         attributes = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false"}
@@ -27,7 +27,7 @@ class CodeField(forms.CharField):
 
 
 class SecondFactorForm(forms.Form):
-    """A step of the page; clean() takes it, as only that can find out that a code is wrong."""
+    """A step of the page. clean() already performs it, because only this shows whether a code is wrong."""
 
     submit = ""
     done = ""
@@ -69,7 +69,7 @@ class RemoveForm(SecondFactorForm):
     def clean(self) -> None:
         if self.errors:
             return
-        # As at a login, with its limits: somebody who has found an open session knows neither.
+        # The same checks and limits as at a login, because an open session may be used by somebody else.
         known = authenticate(self.request, username=self.user.username, password=self.cleaned_data["password"])
         if known is None or known.pk != self.user.pk:
             raise ValidationError("This password is wrong.", code="wrong_password")
@@ -79,7 +79,7 @@ class RemoveForm(SecondFactorForm):
 
 
 def second_factor_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    """Show what there is to be done next (GET), or do it (POST)."""
+    """Show the next step (GET), or perform it (POST)."""
     user = cast(User, request.user)
     active = second_factor.device_of(user)
     pending = None if active else second_factor.pending_of(user)

@@ -35,22 +35,22 @@ class ShopAdminSite(admin.AdminSite):
     index_template = "admin/products/front_page.html"
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        """Show what there is to do, above the list of the models."""
+        """Show the front page's figures above the list of models."""
         return super().index(request, {**front_page.context_for(self, request), **(extra_context or {})})
 
     def get_urls(self) -> list[Any]:
-        # Before Django's own, the last of which takes every path.
+        # Before Django's own URLs, the last of which matches every path.
         return [path("second_factor/", self.admin_view(self.second_factor), name="second_factor"), *super().get_urls()]
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Return whether the user is staff; where a second factor is required, one who has it must have used it."""
+        """Return whether the user is staff and, if a second factor is required and set up, has used it."""
         user: Any = request.user
         if not super().has_permission(request):
             return False
         return not self._lacks_second_factor(request) or second_factor.device_of(user) is None
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
-        """Return Django's view for staff. Where a second factor is required, it comes before everything else."""
+        """Return Django's view for staff, which redirects users who lack a required second factor to its page."""
 
         @wraps(view)
         def after_second_factor(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -74,7 +74,7 @@ class ShopAdminSite(admin.AdminSite):
         return second_factor_page(request, self.each_context(request) | {"is_required": is_required})
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Let staff change their own password, with a form that undoes nothing that happens meanwhile."""
+        """Let staff change their own password, with a form that overwrites no concurrent change."""
         view = PasswordChangeView.as_view(
             form_class=OwnPasswordForm,
             success_url=reverse("admin:password_change_done"),
@@ -89,5 +89,5 @@ class ShopAdminSite(admin.AdminSite):
 
 
 def _has_nul(request: HttpRequest) -> bool:
-    """Return whether a parameter has a NUL, which no column of PostgreSQL holds: a filter would end in a 500."""
+    """Return whether a parameter has a NUL character, with which a filter would fail on PostgreSQL with a 500."""
     return any("\0" in value for _, values in request.GET.lists() for value in values)

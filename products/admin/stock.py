@@ -24,7 +24,7 @@ class StockAction(ObjectAction[Product]):
 
     permission = policies.ADJUST_STOCK
 
-    # A second click, or a form that the browser sends again, is the same request and moves nothing.
+    # A second click, or a form that the browser resends, has the same key and moves nothing.
     key = forms.CharField(widget=forms.HiddenInput, max_length=64)
 
     def __init__(self, obj: Product, data: Any = None) -> None:
@@ -38,7 +38,7 @@ class StockAction(ObjectAction[Product]):
             )
         else:
             super().add_domain_error(error)
-        # The next attempt is another request.
+        # The next attempt needs a new key.
         self.data = dict(self.data.items(), key=uuid4().hex)
 
     def execute(self, by: Any) -> str:
@@ -79,12 +79,12 @@ class Correct(StockAction):
 
 
 class Count(StockAction):
-    """A count of the shelf. It is based on what the page showed, and after a refusal it has to be entered again."""
+    """A count of the shelf. It is based on the stock that the page showed; after a refusal it must be entered again."""
 
     name, label = "count", "Count"
     explanation = "Enter the result of a stock count. Count every piece, also those that are sold and not yet shipped."
 
-    # Without autocomplete, as a browser would put what was entered on an earlier page beside what this one expects.
+    # Without autocomplete, because a browser would restore an older count beside the current expected stock.
     counted = forms.IntegerField(min_value=0, widget=AdminIntegerFieldWidget(attrs={"autocomplete": "off"}))
     note = NoteField(required=False)
     expected = forms.IntegerField(widget=forms.HiddenInput(attrs={"autocomplete": "off"}))
@@ -96,7 +96,7 @@ class Count(StockAction):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if self.errors and cleaned.get("expected") != self.shelf.total:
-            # The page is shown again with other numbers than the ones that this count was based on.
+            # The page is shown again with newer numbers than those that this count was based on.
             self._clear_count()
         return cleaned
 
@@ -130,7 +130,7 @@ class StockMovementAdmin(ReadOnlyMixin, admin.ModelAdmin):
     list_filter = ["reason"]
     list_select_related = ["product", "line", "by"]
     search_fields = ["product__sku", "product__name"]
-    # The same order as by timestamp, and indexed: a ledger is long.
+    # The id gives the same order as the timestamp and is indexed, which a long ledger needs.
     ordering = ["-id"]
     show_full_result_count = False
 

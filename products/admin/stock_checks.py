@@ -1,4 +1,4 @@
-"""The results of check_stock: whether ledger, orders and stock agreed, and where not."""
+"""The results of check_stock: the differences between ledger, orders and stock, if any."""
 
 from typing import Any
 

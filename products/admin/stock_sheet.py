@@ -1,4 +1,4 @@
-"""The sheet: stock of many products, received, corrected or counted on one page, row by row as a scanner types."""
+"""The stock sheet: receive, correct or count many products on one page, row by row, with a scanner if desired."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -36,7 +36,7 @@ MAX_NAMED = 10
 
 
 class Mode(models.TextChoices):
-    """What a sheet does with each of its rows."""
+    """The operation of a sheet on each of its rows."""
 
     RECEIVE = "receive", "Receive a delivery"
     CORRECT = "correct", "Correct by a difference"
@@ -47,7 +47,7 @@ REASONS = {Mode.RECEIVE: Reason.RECEIVED, Mode.CORRECT: Reason.CORRECTED, Mode.C
 
 
 class SheetForm(forms.Form):
-    """What all rows of a sheet have in common."""
+    """The fields that apply to all rows of a sheet."""
 
     mode = forms.ChoiceField(choices=Mode.choices, widget=forms.RadioSelect)
     note = NoteField(
@@ -55,7 +55,7 @@ class SheetForm(forms.Form):
         validators=validators_of(StockMovement, "note"),
         help_text="For every row: the number of the delivery note, or the reason for the correction.",
     )
-    # A second click, or a sheet that the browser sends again, is the same request and moves nothing.
+    # A second click, or a sheet that the browser resends, has the same key and moves nothing.
     key = forms.UUIDField(widget=forms.HiddenInput(attrs={"autocomplete": "off"}))
 
     def clean(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class RowForm(forms.Form):
         required=False,
         min_value=-MAX_STOCK,
         max_value=MAX_STOCK,
-        # No number input: a scanner's next code would be refused there without a word.
+        # Not a number input, which would silently drop a code that is scanned into it.
         widget=forms.TextInput(attrs={"size": 8, "autocomplete": "off", "inputmode": "numeric"}),
     )
     expected = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput(attrs={"autocomplete": "off"}))
@@ -101,11 +101,11 @@ class RowForm(forms.Form):
 
     @property
     def described(self) -> str:
-        """Return what the row says of its product."""
+        """Return the row's text about its product."""
         return "" if self.product is None else describe(self.product, self.shelf)
 
     def look_again(self, sentence: str, *, clear: bool) -> None:
-        """Show the shelf as it is now, and refuse the row until it is sent with that beside it."""
+        """Show the current stock, and refuse the row until it is sent again with that stock."""
         assert self.shelf is not None  # noqa: S101 - for mypy: only a row of a count is called
         self.add_error(None, sentence)
         data = cast("QueryDict", self.data)
@@ -131,7 +131,7 @@ class BaseSheet(BaseFormSet):
         return [row for row in self.forms if row.is_filled]
 
     def find_products(self, mode: str) -> None:
-        """Find the product of each row, in as many queries for one row as for all, and say what is wrong with it."""
+        """Find the products of all rows with a constant number of queries, and add errors to the rows."""
         coded = [
             (number, row, row.cleaned_data["code"])
             for number, row in enumerate(self.forms, 1)
@@ -161,7 +161,7 @@ Sheet = formset_factory(
 
 
 class StockSheetMixin(admin.ModelAdmin):
-    """The sheet as a page of the products' admin."""
+    """Adds the stock sheet to the products' admin."""
 
     def get_urls(self) -> list[URLPattern]:
         page = self.admin_site.admin_view
@@ -175,7 +175,7 @@ class StockSheetMixin(admin.ModelAdmin):
         return policies.is_staff_with(request.user, policies.ADJUST_STOCK) and self.has_view_permission(request)
 
     def sheet_view(self, request: HttpRequest) -> HttpResponse:
-        """Show an empty sheet (GET), add rows to one, or book it (POST)."""
+        """Show an empty sheet (GET), or add rows to a sheet or book it (POST)."""
         if not self.may_use_sheet(request):
             raise PermissionDenied
         data = request.POST.copy()
@@ -204,7 +204,7 @@ class StockSheetMixin(admin.ModelAdmin):
         return TemplateResponse(request, "admin/products/stock_sheet.html", context)
 
     def sheet_lookup_view(self, request: HttpRequest) -> HttpResponse:
-        """Return what a row says of the product with this `code`, and how many pieces a count of it expects."""
+        """Return the text and the expected stock for a row with the product of this `code`."""
         if not self.may_use_sheet(request):
             raise PermissionDenied
         code = request.GET.get("code", "").strip()
@@ -222,7 +222,7 @@ def new_sheet(data: QueryDict | None = None, **options: Any) -> Any:
 
 
 def with_more_rows(data: QueryDict) -> tuple[SheetForm, Any]:
-    """Return the sheet as it was sent, with more empty rows and without a word about mistakes."""
+    """Return the sheet as it was sent, with more empty rows and without error messages."""
     sent = new_sheet(data)
     names = list(RowForm.base_fields)
     rows = [{name: row[name].value() or "" for name in names} for row in sent.forms[:MAX_ROWS]]
@@ -231,7 +231,7 @@ def with_more_rows(data: QueryDict) -> tuple[SheetForm, Any]:
 
 
 def book(form: SheetForm, sheet: Any, data: QueryDict, *, by: Any) -> Sequence[Outcome] | None:
-    """Book the sheet; return what became of its rows, or None if it has mistakes, which its forms tell then."""
+    """Book the sheet and return the results of its rows; None if there are errors, which are then on its forms."""
     is_valid = all([form.is_valid(), sheet.is_valid()])
     mode = form.cleaned_data.get("mode", "")
     if len(sheet.forms) <= MAX_ROWS:
@@ -257,12 +257,12 @@ def book(form: SheetForm, sheet: Any, data: QueryDict, *, by: Any) -> Sequence[O
                 row.add_error(None, str(error))
     except IdempotencyKeyConflict:
         form.add_error(None, "This sheet was already booked with other rows. If you want these too, send it again.")
-        data["key"] = str(uuid4())  # The next attempt is another request.
+        data["key"] = str(uuid4())  # The next attempt needs a new key.
     return None
 
 
 def adjustment_of(row: RowForm, values: dict[str, Any], by: Any) -> StockAdjustment:
-    """Return the adjustment of a row of a sheet with these values."""
+    """Return the stock adjustment for a row of a sheet with these values."""
     assert row.product is not None  # noqa: S101 - for mypy: only a row with a product is booked
     cleaned, mode = row.cleaned_data, Mode(values["mode"])
     details: dict[str, Any] = {"by": by, "note": values["note"], "key": f"{values['key'].hex}#{row.product.pk}"}
@@ -273,13 +273,13 @@ def adjustment_of(row: RowForm, values: dict[str, Any], by: Any) -> StockAdjustm
 
 
 def describe(product: Product, shelf: Shelf | None = None) -> str:
-    """Return the name of a product, and how many pieces there should be."""
+    """Return the name of a product and its expected stock."""
     retired = ", retired" if product.retired_at else ""
     return f"{product.name}{retired}. {f'In stock: {product.stock}' if shelf is None else f'On the shelf: {shelf}'}."
 
 
 def not_one(code: str, found: Sequence[Product]) -> str:
-    """Say why a code does not name one product."""
+    """Return the reason why a code does not identify exactly one product."""
     if not found:
         return f"There is no product with the SKU or barcode {code}." if code else "Which product?"
     skus = ", ".join(product.sku for product in found[:MAX_NAMED])
@@ -287,7 +287,7 @@ def not_one(code: str, found: Sequence[Product]) -> str:
 
 
 def summary_of(mode: str, rows: Sequence[RowForm], outcomes: Sequence[Outcome]) -> str:
-    """Return a sentence about a sheet that is booked."""
+    """Return a sentence about a booked sheet."""
     done = {Mode.RECEIVE: "Received", Mode.CORRECT: "Corrected", Mode.COUNT: "Counted"}[Mode(mode)]
     named = [
         f"{row.product.sku} {f'{outcome.movement.delta:+d}' if outcome.movement else 'agrees'}"

@@ -38,8 +38,8 @@ class IssueTokenForm(forms.ModelForm):
                 part.attrs["aria-label"] = name
 
     def clean_user(self) -> User:
-        # As stored now, and locked until the token is there: the password may have been changed, or the user
-        # closed or deleted.
+        # Read again and locked until the token is stored, because the password may have been changed, or the
+        # user closed or deleted.
         user = User.objects.select_for_update(no_key=True).filter(pk=self.cleaned_data["user"].pk).first()
         if user is None:
             raise ValidationError("This user has just been deleted.")

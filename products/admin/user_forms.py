@@ -1,4 +1,4 @@
-"""Forms for users and their passwords, which do not write back what somebody else has changed meanwhile."""
+"""Forms for users and their passwords, which do not overwrite concurrent changes."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ class PasswordHashWidget(ReadOnlyPasswordHashWidget):
 
 
 class UserForm(VersionedForm, UserChangeForm):
-    """Django's form for a user. The password and the last login are no part of it, so a login is no conflict."""
+    """Django's form for a user, without password and last login, so that a login is not a conflict."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -51,13 +51,13 @@ class NewUserForm(AdminUserCreationForm):
 
 
 def add_text_rules(form: ModelForm) -> None:
-    """Validate the texts of a user in this form as the API does."""
+    """Validate a user's texts in this form with the same rules as in the API."""
     for name in TEXT_RULES.keys() & form.fields.keys():
         form.fields[name].validators += TEXT_RULES[name]
 
 
 class SetPasswordForm(AdminPasswordChangeForm):
-    """Sets another user's password, and writes no other column: those were read before the slow hashing."""
+    """Sets another user's password, and writes no other column, because those were read before the slow hashing."""
 
     def save(self, commit: bool = True) -> User:
         """Raises Http404 if the user has been deleted meanwhile."""
@@ -75,7 +75,7 @@ class OwnPasswordForm(AdminOwnPasswordForm):
 
     def clean_old_password(self) -> str:
         entered: str = self.cleaned_data["old_password"]
-        # Locked, so that neither is a password replaced that was set during the check, nor an old one written back.
+        # Locked, so that a password set during the check is neither replaced nor overwritten with the old one.
         user = User.objects.select_for_update(no_key=True).filter(pk=self.user.pk).first()
         if user is None or not check(user, entered)[0]:
             raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")

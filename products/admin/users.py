@@ -42,7 +42,7 @@ class ResetSecondFactor(ObjectAction[User]):
 
 @admin.register(User)
 class UserAdmin(ProtectedMixin, VersionedAdmin, ObjectActionAdmin, auth_admin.UserAdmin):
-    """Only a superuser grants permissions or changes staff accounts: someone who sets a password can log in with it."""
+    """Only a superuser grants permissions or changes staff accounts: setting a password allows logging in with it."""
 
     form = UserForm
     add_form = NewUserForm
@@ -55,7 +55,7 @@ class UserAdmin(ProtectedMixin, VersionedAdmin, ObjectActionAdmin, auth_admin.Us
         return f"{obj.get_full_name() or obj.username}."
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Save the user. Closing an account revokes its tokens, so that opening it again revives none."""
+        """Save the user. Closing an account revokes its tokens, so that they stay invalid if it is reopened."""
         super().save_model(request, obj, form, change)
         if not change:
             event = SecurityEvent.ACCOUNT_MADE

@@ -1,4 +1,4 @@
-"""Forms that refuse to save what somebody else has changed since the page was loaded. For every model's admin."""
+"""Forms for every model's admin that refuse to overwrite changes made since the page was loaded."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ SIGNER = signing.Signer(salt=__name__)
 
 
 class VersionField(forms.CharField):
-    """A hidden field with the values that the page shows, by field, signed. It is never counted as a change."""
+    """A hidden, signed field with the values that the page shows. It never counts as changed."""
 
     widget = forms.HiddenInput
     default_error_messages = {"invalid": "Open this page again, and then make your changes."}
@@ -43,10 +43,10 @@ class VersionField(forms.CharField):
 
 
 class VersionedForm(forms.ModelForm):
-    """Refuses to save if a value that the page showed is another one by now, and says which, with both values.
+    """Refuses to save if a value on the page has changed meanwhile, and reports each such field with both values.
 
-    It must be validated in a transaction, as the admin does. A request without a version, as scripts send, is not
-    checked.
+    It must be validated in a transaction, as the admin does. A request without a version, for example from a script,
+    is not checked.
     """
 
     version = VersionField(required=False)
@@ -58,7 +58,7 @@ class VersionedForm(forms.ModelForm):
 
     @cached_property
     def changed_data(self) -> list[str]:
-        # A browser ends lines in its own way, which changes no text.
+        # Browsers change line endings, which is not a change of the text.
         return [name for name in super().changed_data if self._has_entered_another(name, self[name].initial)]
 
     def clean(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class VersionedForm(forms.ModelForm):
             return cleaned
         if "version" in self.errors:
             raise ValidationError(self.fields["version"].error_messages["invalid"], code="stale")  # it is hidden itself
-        # The lock makes the second of two concurrent requests see what the first has saved.
+        # With the lock, the second of two concurrent requests sees the values that the first one saved.
         objects = type(self.instance)._default_manager.select_for_update(no_key=True)
         stored = objects.filter(pk=self.instance.pk).first()
         noun = self.instance._meta.verbose_name
@@ -90,7 +90,7 @@ class VersionedForm(forms.ModelForm):
         return cleaned
 
     def _plain(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return these values of the form's fields as JSON has them."""
+        """Return these values of the form's fields in JSON form."""
         plain = {
             name: field.prepare_value(values[name])
             for name, field in self.fields.items()
@@ -103,7 +103,7 @@ class VersionedForm(forms.ModelForm):
         return loaded
 
     def _has_entered_another(self, name: str, value: Any) -> bool:
-        """Return whether what was entered in the field is another value than this one."""
+        """Return whether the value entered in the field differs from this one."""
         field, entered = self.fields[name], self[name].data
         if isinstance(value, str) and isinstance(entered, str):
             value, entered = ("\n".join(text.splitlines()) for text in (value, entered))
@@ -115,13 +115,13 @@ class VersionedForm(forms.ModelForm):
         return field.has_changed(value, entered)
 
     def _mark(self, stale: Iterable[str], shown: dict[str, Any], now: dict[str, Any]) -> None:
-        """Say of each of these fields what it was and is, and show the present values where nothing was entered."""
+        """Report each field's old and current value, and show the current one if the user entered nothing else."""
         data = QueryDict(mutable=True)
         data.update(self.data)
         for name in stale:
             theirs = self._quoted(name, now[name])
             if self._has_entered_another(name, shown[name]):
-                mine = "something else"  # which has an error of its own
+                mine = "something else"  # the field already has an error
                 if name in self.cleaned_data:
                     mine = self._quoted(name, self.fields[name].prepare_value(self.cleaned_data[name]))
                 sentence = f"Somebody else has changed this to {theirs}. You entered {mine}; save again to replace it."
@@ -146,7 +146,7 @@ class VersionedForm(forms.ModelForm):
 
 
 class VersionedAdmin(admin.ModelAdmin):
-    """A ModelAdmin whose pages refuse to undo what somebody else has changed, and write only what was changed."""
+    """A ModelAdmin whose pages refuse to overwrite concurrent changes, and write only the changed columns."""
 
     form = VersionedForm
 

@@ -1,4 +1,4 @@
-"""Webhooks: staff add addresses, switch them on and off, test them, and see what came of each delivery."""
+"""Webhooks: staff add addresses, switch them on and off, test them, and view the result of each delivery."""
 
 from collections.abc import Collection
 from typing import Any
