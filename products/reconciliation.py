@@ -1,7 +1,7 @@
 """Reconciliation: compare stock, ledger, order lines, totals, statuses, payments and events with each other.
 
-Runs a constant number of statements, each of which reads whole tables: for a nightly job, not for a health check.
-Changes nothing else than that it records the result as a StockCheck.
+It runs a constant number of statements that read whole tables, so it is for a nightly job and not for a health check.
+The only thing it writes is the result, as a StockCheck.
 """
 
 import time
@@ -81,13 +81,13 @@ def _stock() -> Iterator[str]:
 
 
 def _lines() -> Iterator[str]:
-    """Compare the lines with the ledger, and with the rows that say what was done with them."""
+    """Compare the lines with the ledger and with their shipments, cancellations, returns and refunds."""
     lines = (
         OrderLine.objects.order_by("order", "pk")
         .annotate(
             sold=-_moved(reason=Reason.SOLD, part=0),
             back_by_cancelling=_moved(reason=Reason.CANCELLED),
-            # Without what a late payment took again.
+            # Excluding the stock that a late payment took again.
             back_by_expiring=_moved(reason=Reason.EXPIRED) + _moved(reason=Reason.SOLD, part__gt=0),
             back_by_returning=_moved(reason=Reason.RETURNED),
             elsewhere=Count("movements", filter=~Q(movements__product=F("product"))),
@@ -121,7 +121,7 @@ def _lines() -> Iterator[str]:
 
 
 def _moved(**conditions: Any) -> Coalesce:
-    """Return the sum of a line's movements that match, 0 if there are none."""
+    """Return the sum of a line's matching movements, 0 if there are none."""
     of_the_line = Q(**{f"movements__{name}": value for name, value in conditions.items()})
     return Coalesce(Sum("movements__delta", filter=of_the_line), 0)
 
@@ -135,13 +135,13 @@ def _in_rows(model: type[FulfilmentLine], column: str) -> Coalesce:
 def _is_told(counter: str, rows: str) -> Q:
     """Return the condition that the rows add up to the counter.
 
-    Without rows, nothing was done with the line, or a release before these rows existed did all of it.
+    A line without rows is accepted if the counter is 0, or if a release before these rows existed counted all pieces.
     """
     return Q(**{rows: F(counter)}) | Q(**{rows: -1}) & (Q(**{counter: 0}) | Q(**{counter: F("quantity")}))
 
 
 def _line_differences(row: dict[str, Any]) -> Iterator[str]:
-    """Say what is wrong with one line."""
+    """Yield the differences of one line."""
     line = f"Order {row['order']}: its line for {row['quantity']} of {row['sku'] or 'product {product}'.format(**row)}"
     is_placed, is_expired = row["order__placed_at"] is not None, row["order__status"] == Status.EXPIRED
     if is_placed and (not row["sku"] or row["unit_price"] is None):
@@ -172,7 +172,7 @@ def _line_differences(row: dict[str, Any]) -> Iterator[str]:
 
 
 def _totals() -> Iterator[str]:
-    """Compare each order's figures with its lines; a cart has none yet, and neither has a cart that was cancelled."""
+    """Compare each order's amounts with its lines; carts, including cancelled ones, have no amounts."""
     orders = Order.objects.order_by("pk").annotate(
         # Rounded, because SQLite adds binary fractions.
         amounts=_sum_of(_rounded(F("lines__quantity") * F("lines__unit_price")) - DISCOUNTS),
@@ -192,14 +192,14 @@ def _totals() -> Iterator[str]:
         | ~Q(tax=F("taxed"))
         | Q(placed_at__isnull=False, line_count=0)
     )
-    never_placed = Q(placed_at=None, total=0, tax=0)  # A cart may have a discount already.
+    never_placed = Q(placed_at=None, total=0, tax=0)  # A cart may already have a discount.
     columns = ("pk", "total", "discount", "tax", "shares", "expected", "taxed", "line_count")
     for row in orders.filter(wrong).exclude(never_placed).values(*columns).iterator():
         yield from _total_differences(row)
 
 
 def _total_differences(row: dict[str, Any]) -> Iterator[str]:
-    """Say which figures of one order are wrong."""
+    """Yield the wrong amounts of one order."""
     order, names = f"Order {row['pk']}", ("total", "expected", "shares", "taxed")
     total, expected, shares, taxed = (scaled(row[name], settings.CURRENCY) for name in names)
     if not row["line_count"]:
@@ -230,7 +230,7 @@ def _rounded(amount: Any) -> Case:
 def _statuses() -> Iterator[str]:
     """Compare each order with its timestamps and with its newest event, where that still exists."""
     newest = Event.objects.filter(order=OuterRef("pk")).order_by("-pk")
-    # Staff may place an order for a customer; nobody else places an order that is not their own.
+    # Staff may place an order for a customer; all other users place only their own orders.
     placed = newest.filter(kind="order.placed", by__is_staff=False)
     sale = StockMovement.objects.filter(line__order=OuterRef("pk"), reason=Reason.SOLD).order_by("pk")
     orders = Order.objects.order_by("pk").annotate(
@@ -252,7 +252,7 @@ def _statuses() -> Iterator[str]:
         "event_currency",
     )
     inconsistent = (
-        # Where there is no event any more, what is compared with it is neither true nor false, and not selected.
+        # If the event no longer exists, comparisons with it are NULL, so the order is not selected.
         ~Q(event_status=F("status"))
         | ~Q(event_currency=F("currency"))
         | ~Q(placer=F("customer"))
@@ -266,7 +266,7 @@ def _statuses() -> Iterator[str]:
 
 
 def _status_differences(row: dict[str, Any], recently: Any) -> Iterator[str]:
-    """Say what is wrong with the status or the timestamps of one order."""
+    """Yield the differences in the status or the timestamps of one order."""
     order, status, placed_at = f"Order {row['pk']}", row["status"], row["placed_at"]
     if row["event_status"] is None:
         if placed_at is not None and placed_at > recently:
@@ -286,7 +286,7 @@ def _status_differences(row: dict[str, Any], recently: Any) -> Iterator[str]:
 
 
 class Pieces(NamedTuple):
-    """The sums of the counters of an order's lines, which say its status as one line's do."""
+    """The sums of the counters of an order's lines, which determine its status as a single line's counters do."""
 
     quantity: int
     shipped: int
@@ -295,7 +295,7 @@ class Pieces(NamedTuple):
 
 
 def _counters_and_money() -> Iterator[str]:
-    """Compare the status of each order with the counters of its lines, and with what was paid and refunded."""
+    """Compare each order's status with its lines' counters, and with the amounts paid and refunded."""
     yield from _unpaid()
     refunds = Refund.objects.filter(order=OuterRef("pk")).order_by().values("order").annotate(sum=Sum("amount"))
     orders = (
@@ -325,7 +325,7 @@ def _counters_and_money() -> Iterator[str]:
 
 
 def _unpaid() -> Iterator[str]:
-    """Say which orders count as paid without a payment. Where all that costs was cancelled before, none was due."""
+    """Yield the orders that count as paid without a payment. If everything with a price was cancelled, none was due."""
     orders = Order.objects.filter(status__in=HAS_PAID, paid=0, total__gt=0).order_by("pk").prefetch_related("lines")
     for order in orders.iterator(chunk_size=1_000):
         if due(order, order.lines.all()):
@@ -333,14 +333,14 @@ def _unpaid() -> Iterator[str]:
 
 
 def _counter_differences(row: dict[str, Any]) -> Iterator[str]:
-    """Say what is wrong with the status or the money of one order."""
+    """Yield the differences in the status or the payments of one order."""
     order, status = f"Order {row['pk']}", row["status"]
     if row["quantity"] is not None:
         pieces = Pieces(*(row[name] for name in Pieces._fields))
         before = Status.PAID if row["paid"] or pieces.shipped else Status.PLACED
         expected = status_of(Status.DELIVERED if status == Status.DELIVERED else before, [pieces])
         if pieces.shipped + pieces.cancelled < pieces.quantity:
-            expected = Status.PAID if status == Status.PAID else before  # Paid with nothing, where nothing was due.
+            expected = Status.PAID if status == Status.PAID else before  # Paid without money, as nothing was due.
         if status != expected and (status, expected) != (Status.EXPIRED, Status.CANCELLED):
             yield f"{order}: it is {status}, but by the counters of its lines it is {expected}."
     if row["paid"] > row["total"]:

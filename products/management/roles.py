@@ -1,4 +1,4 @@
-"""The roles of staff: groups with the permissions of one job. docs/backoffice.md says what each may do."""
+"""Staff roles: groups with the permissions for one job. docs/backoffice.md describes each of them."""
 
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
@@ -66,9 +66,9 @@ class MissingPermissions(Exception):
 
 
 def create() -> dict[str, list[str]]:
-    """Create the groups and grant them what they lack; return what was granted, by group.
+    """Create the groups and grant their missing permissions; return the granted permissions by group.
 
-    Nothing is taken away: what an operator has added stays. Raises MissingPermissions.
+    Permissions that an operator has added stay. Raises MissingPermissions.
     """
     known = {_name_of(each): each for each in Permission.objects.select_related("content_type")}
     if missing := sorted(frozenset().union(*ROLES.values()) - known.keys()):

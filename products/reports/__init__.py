@@ -1,1 +1,1 @@
-"""Reports: what the shop has sold, holds and has taken back, and files of it. Defined in docs/backoffice.md."""
+"""Reports about sales, stock and returns, and their export as files. docs/backoffice.md defines the terms."""

@@ -1,7 +1,7 @@
 """The amounts of order lines, computed by the database in whole minor units of the currency.
 
-As integers they are exact in every database: SQLite keeps an amount as a binary fraction, and a sum or a half that is
-rounded could differ by a unit.
+Integers are exact in every database. SQLite stores amounts as binary fractions, so a sum or a rounded half could be
+off by one unit.
 """
 
 from decimal import Decimal
@@ -22,7 +22,7 @@ KEPT = Cast(F("quantity") - F("cancelled") - F("returned"), BigIntegerField())
 
 
 def kept_gross() -> Expression:
-    """Return what the kept pieces of a line cost with tax, after discounts: as much as is not refundable()."""
+    """Return the price of a line's kept pieces with tax, after discounts: the part that is not refundable()."""
     added_tax = Case(When(order__prices_include_tax=True, then=_integer(0)), default=_units("tax"))
     return _share_of(_subtotal() - _units("discount") - _units("discount_share") + added_tax)
 
@@ -33,7 +33,7 @@ def kept_tax() -> Expression:
 
 
 def as_amount(units: Any) -> Decimal:
-    """Return minor units, a sum of the database, as an amount of money."""
+    """Return a sum in minor units from the database as an amount of money."""
     digits = currencies.decimals(settings.CURRENCY)
     return currencies.scaled(Decimal(int(units or 0)).scaleb(-digits), settings.CURRENCY)
 
@@ -46,7 +46,7 @@ def _subtotal() -> Any:
 
 
 def _share_of(whole: Any) -> Expression:
-    """The kept pieces' share of an amount: what is left of it when the others' share, rounded half up, is off."""
+    """The kept pieces' share of an amount: the amount minus the other pieces' share, which is rounded half up."""
     # In two steps, because the product of a large amount and a number of pieces does not fit into a column.
     each = whole / PIECES
     rest = whole - each * PIECES

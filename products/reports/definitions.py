@@ -1,4 +1,4 @@
-"""The reports that staff can look at and download: what each is about, who may see it, and its columns."""
+"""The reports that staff can view and download: the subject, the permission and the columns of each."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ TEXTS = frozenset({"Day", "Category", "SKU", "Name"})
 
 @dataclass(frozen=True)
 class Report:
-    """A table. `columns` are the attributes of its rows, by their titles; those that are `summed` have a total."""
+    """A table. `columns` maps titles to attributes of the rows; the columns in `summed` have a total."""
 
     name: str
     title: str
@@ -40,7 +40,7 @@ class Report:
         return [getattr(row, attribute) for attribute in self.columns.values()]
 
     def totals(self, rows: Sequence[Row]) -> list[Any]:
-        """Return the sum of each column that has one, and None for the others; nothing without rows."""
+        """Return the total of each summed column and None for the others; an empty list if there are no rows."""
         if not (rows and self.summed):
             return []
         return [

@@ -1,7 +1,7 @@
 """Exports: products, orders, lines, ledger and customers as rows of cells, read in parts of bounded size.
 
-Each part is a query of its own that begins behind the last row, so no transaction and no cursor stays open however slow
-the reader is. What changes meanwhile is in the file as it was when its part was read.
+Each part is a separate query that begins after the last row, so a slow reader keeps no transaction and no cursor open.
+The file has each row as it was when its part was read.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +33,7 @@ Cells = Sequence[Any]
 
 @dataclass(frozen=True)
 class Export:
-    """A kind of file. `has_period` says that it holds what is of a period; `is_personal`, that it is about people."""
+    """A kind of export. `has_period` means that it is limited to a period; `is_personal`, that it has personal data."""
 
     name: str
     columns: tuple[str, ...]
@@ -46,7 +46,7 @@ class Export:
 def _products(period: Period) -> Iterator[Cells]:
     """Yield every product, in the columns that an import of products reads.
 
-    `expected` is the stock again: an import of this file leaves alone whatever has been sold or counted meanwhile.
+    `expected` repeats the stock, so that an import of this file does not overwrite stock that has changed meanwhile.
     """
     columns = ("pk", "retired_at", *PRODUCT_TEXTS, "category__slug", "weight", "tags", "images", *PRODUCT_PRICES)
     for row in _in_parts(Product.objects.all(), "pk", columns=(*columns, "low_stock", "stock")):
@@ -214,7 +214,7 @@ def _in_parts(rows: QuerySet[Any], *keys: str, columns: Sequence[str]) -> Iterat
 
 
 def _parts(rows: QuerySet[Any], *keys: str, columns: Sequence[str], size: int = PART) -> Iterator[list[dict[str, Any]]]:
-    """Yield the rows in the order of `keys`, which name one row together and are among `columns`, part by part."""
+    """Yield the rows part by part in the order of `keys`, which are among `columns` and together identify a row."""
     ordered = rows.order_by(*keys).values(*columns)
     part = list(ordered[:size])
     while part:
@@ -225,10 +225,10 @@ def _parts(rows: QuerySet[Any], *keys: str, columns: Sequence[str], size: int = 
 
 
 def _after(keys: Sequence[str], row: dict[str, Any]) -> Q:
-    """Return the condition of the rows behind this one."""
+    """Return the condition for the rows after this one."""
     if len(keys) == 1:
         return Q(**{f"{keys[0]}__gt": row[keys[0]]})
     first, second = keys
     later, same = Q(**{f"{first}__gt": row[first]}), Q(**{first: row[first], f"{second}__gt": row[second]})
-    # The first condition follows from the others, but only it makes the database begin at the right place of the index.
+    # The first condition is redundant, but only with it does the database start at the right place in the index.
     return Q(**{f"{first}__gte": row[first]}) & (later | same)

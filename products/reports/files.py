@@ -1,4 +1,4 @@
-"""Files of rows: CSV, line by line, and XLSX. Texts are defused, so that no spreadsheet runs one as a formula."""
+"""Write rows as CSV, line by line, or as XLSX. Texts are escaped, so that no spreadsheet evaluates one as a formula."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -58,7 +58,7 @@ def write_xlsx(
 
 
 def plain(value: Any) -> Any:
-    """Return a value as files have it: moments in UTC by ISO 8601, "yes" and "no", nothing as an empty text."""
+    """Return a value as files show it: times in UTC as ISO 8601, booleans as "yes" and "no", None as an empty text."""
     if value is None:
         return ""
     if isinstance(value, bool):

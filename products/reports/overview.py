@@ -1,4 +1,4 @@
-"""Overview: what there is to do, how today goes, and the last thirty days. For the first page that staff see."""
+"""Overview for the staff's front page: open tasks, today's sales, and the last thirty days."""
 
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -20,21 +20,21 @@ KEPT_FOR = timedelta(minutes=5)
 
 
 class Waiting(NamedTuple):
-    """How many orders wait for somebody."""
+    """The numbers of orders that wait for an action."""
 
     to_be_paid: int
     to_be_shipped: int
 
 
 class Shelf(NamedTuple):
-    """How many products on sale are sold out, and how many are running low."""
+    """The numbers of products on sale that are sold out and running low."""
 
     sold_out: int
     running_low: int
 
 
 class PastDays(NamedTuple):
-    """The sales of each of the days before today, and what sold best until the moment `at`."""
+    """The sales of each of the days before today, and the best sellers up to the time `at`."""
 
     days: dict[date, Sales]
     best_sellers: list[BestSeller]

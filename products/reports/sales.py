@@ -1,7 +1,7 @@
 """Sales: what was ordered in a period and kept, by day, by product and by category.
 
-A figure belongs to the day on which its order was placed, paid or not, in the shop's time zone. What is cancelled,
-expired or returned later is taken off that day again. docs/backoffice.md defines the words.
+An amount belongs to the day on which its order was placed, paid or not, in the shop's time zone. What is cancelled,
+expired or returned later is subtracted from that day. docs/backoffice.md defines the terms.
 """
 
 from collections import defaultdict
@@ -24,9 +24,9 @@ GIVEN_UP = (Status.CANCELLED, Status.EXPIRED)
 
 
 class DayOfSales(NamedTuple):
-    """What was sold on a day. `gross` is `net` and `tax` together; shipping and refunds are beside it, not in it.
+    """The sales of a day. `gross` is `net` plus `tax`; it does not include shipping and refunds.
 
-    `orders` are those that were placed, whatever became of them; `pieces` and amounts are of what is kept.
+    `orders` counts all orders placed, whatever their status is now; `pieces` and the amounts cover the kept pieces.
     """
 
     day: date
@@ -40,7 +40,7 @@ class DayOfSales(NamedTuple):
 
 
 class SoldProduct(NamedTuple):
-    """What was sold of a product, under its present SKU and name."""
+    """The sales of a product, with its current SKU and name."""
 
     product: int
     sku: str
@@ -52,7 +52,7 @@ class SoldProduct(NamedTuple):
 
 
 class BestSeller(NamedTuple):
-    """A product under its present SKU and name, and how many pieces of it were sold."""
+    """A product with its current SKU and name, and the number of pieces sold."""
 
     product: int
     sku: str
@@ -61,7 +61,7 @@ class BestSeller(NamedTuple):
 
 
 class SoldCategory(NamedTuple):
-    """What was sold in a category itself, and in its branch: with all categories below it. `path` begins at the top."""
+    """The sales of a category itself, and of its branch with all categories below it. `path` starts at the top."""
 
     path: str
     pieces: int
@@ -103,12 +103,12 @@ def sales_by_day(period: Period) -> list[DayOfSales]:
 
 
 def sales_by_product(period: Period) -> list[SoldProduct]:
-    """Return what was sold of each product of which something is kept, the highest revenue first; one statement."""
+    """Return the sales of each product with kept pieces, highest revenue first; one statement."""
     return [_sold(row) for row in _by_product(period).order_by("-gross", "product")]
 
 
 def best_sellers(period: Period, *, number: int = 10) -> list[BestSeller]:
-    """Return the products of which most pieces were sold; one statement."""
+    """Return the products with the most pieces sold; one statement."""
     rows = (
         _lines_of(period)
         .values_list("product", "product__sku", "product__name")
@@ -120,9 +120,9 @@ def best_sellers(period: Period, *, number: int = 10) -> list[BestSeller]:
 
 
 def sales_by_category(period: Period) -> list[SoldCategory]:
-    """Return what was sold in each category and its branch, as the tree is; two statements.
+    """Return the sales of each category and its branch in the current tree; two statements.
 
-    A product is counted where it is now. Categories in whose branch nothing was sold are left out.
+    A product counts for its current category. Categories without sales in their branch are left out.
     """
     rows = _lines_of(period).values("product__category").annotate(pieces=Sum(KEPT), gross=Sum(kept_gross()))
     own: dict[int | None, tuple[int, Decimal]] = {
@@ -169,13 +169,13 @@ def _by_day(period: Period, **figures: Any) -> Any:
 
 
 def _by_product(period: Period) -> Any:
-    """Return what was sold of each product of which something is kept."""
+    """Return the sales of each product with kept pieces."""
     lines = _lines_of(period).values("product", "product__sku", "product__name")
     return lines.annotate(pieces=Sum(KEPT), gross=Sum(kept_gross()), tax=Sum(kept_tax())).filter(pieces__gt=0)
 
 
 def _shipping_by_day(period: Period) -> Iterator[tuple[date, Decimal]]:
-    """Yield what was charged for shipping, with tax, on the orders of each day that were not given up."""
+    """Yield each day's shipping charges with tax, without those of cancelled and expired orders."""
     shipping = Coalesce(F("shipping"), Decimal(0), output_field=MoneyField())
     with_tax = Case(
         When(prices_include_tax=True, then=shipping), default=shipping + F("shipping_tax"), output_field=MoneyField()
@@ -201,7 +201,7 @@ def _sold(row: Mapping[str, Any]) -> SoldProduct:
 
 
 def _up_from(pk: int | None, categories: dict[int, tuple[str, int | None]]) -> list[int]:
-    """Return the ids of a category and of all above it; of a category that was made meanwhile, none."""
+    """Return the ids of a category and its ancestors; an empty list for a category that was created meanwhile."""
     path: list[int] = []
     while pk is not None and pk in categories and pk not in path:
         path.append(pk)

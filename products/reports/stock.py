@@ -1,4 +1,4 @@
-"""Stock: what it is worth, what is sold out or running low, and what came back."""
+"""Stock reports: its value, products that are sold out or running low, and returns."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -15,7 +15,7 @@ COLUMNS = ("pk", "sku", "name", "stock", "price")
 
 
 class ProductValue(NamedTuple):
-    """The stock of a product at its present price, which has the tax in it if the shop's prices do."""
+    """The value of a product's stock at its current price, which includes tax if the shop's prices do."""
 
     product: int
     sku: str
@@ -26,7 +26,7 @@ class ProductValue(NamedTuple):
 
 
 class Shortage(NamedTuple):
-    """A product on sale of which little or nothing is left, with the pieces that were sold in the period."""
+    """A product on sale with little or no stock, and the pieces that were sold in the period."""
 
     product: int
     sku: str
@@ -36,7 +36,7 @@ class Shortage(NamedTuple):
 
 
 class Returned(NamedTuple):
-    """What came back of a product in a period; `restocked` of it can be sold again."""
+    """The returned pieces of a product in a period; `restocked` of them can be sold again."""
 
     product: int
     sku: str
@@ -47,9 +47,9 @@ class Returned(NamedTuple):
 
 
 def stock_value() -> list[ProductValue]:
-    """Return what the stock of each product that has any is worth, the most valuable first; one statement.
+    """Return the value of each product's stock, if it has any, most valuable first; one statement.
 
-    Retired products are among them: their pieces are still on the shelf.
+    Retired products are included, because their pieces are still on the shelf.
     """
     # Multiplied here, because SQLite would do it with binary fractions.
     values = [
@@ -60,7 +60,7 @@ def stock_value() -> list[ProductValue]:
 
 
 def shortages(period: Period) -> list[Shortage]:
-    """Return the products on sale that are sold out or running low, what sold best first; two statements."""
+    """Return the products on sale that are sold out or running low, best sellers first; two statements."""
     products = Product.objects.on_sale().sold_out() | Product.objects.on_sale().running_low()
     rows = list(products.order_by().values_list("pk", "sku", "name", "stock"))
     sold = pieces_sold(period, products.order_by().values("pk"))
@@ -68,7 +68,7 @@ def shortages(period: Period) -> list[Shortage]:
 
 
 def returns(period: Period) -> list[Returned]:
-    """Return what came back of each product in the period, the most pieces first; one statement."""
+    """Return the returns of each product in the period, most pieces first; one statement."""
     rows = (
         ReturnLine.objects.filter(return_of__at__gte=period.start, return_of__at__lt=period.end)
         .values_list("line__product", "line__product__sku", "line__product__name")

@@ -15,7 +15,7 @@ class Command(BaseCommand):
         "Copy the SQLite database to a new file while the shop runs, and check the copy. "
         "A database on PostgreSQL is refused with the pg_dump command that backs it up."
     )
-    requires_system_checks = []  # A database that some check finds fault with can still be saved.
+    requires_system_checks = []  # A database that fails a check can still be backed up.
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="the new file, in a folder that exists")
@@ -38,7 +38,7 @@ def _pg_dump(file: Path) -> str:
     database = connection.settings_dict
     words = {"user": "USER", "host": "HOST", "port": "PORT", "dbname": "NAME"}
     place = {word: database[name] for word, name in words.items() if database[name]}
-    # Of several hosts, pg_dump has to read the one that the shop writes to.
+    # If there are several hosts, pg_dump must read from the one that the shop writes to.
     if target := database["OPTIONS"].get("target_session_attrs"):
         place["target_session_attrs"] = target
     return shlex.join(["pg_dump", "--format=custom", f"--file={file}", f"--dbname={make_dsn(**place)}"])

@@ -18,7 +18,7 @@ EXEMPT = {
 
 @cache
 def refused_migrations() -> dict[str, list[str]]:
-    """Return the breaking changes of each migration that has any, also of exempt ones: {name: sentences}."""
+    """Return the breaking changes of each migration that has any, including exempt migrations: {name: sentences}."""
     graph = MigrationLoader(None).graph
     [newest] = graph.leaf_nodes(APP)
     state, refused = ProjectState(), {}

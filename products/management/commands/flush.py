@@ -14,7 +14,7 @@ REFUSED = (
 
 
 class Command(flush.Command):
-    """Django's flush, refused outside of tests: its statements would fail at the triggers, with a less useful text."""
+    """Django's flush, refused outside tests: the triggers would reject its statements with a less useful message."""
 
     def handle(self, **options: Any) -> None:
         if not testing.is_flush_allowed():

@@ -23,7 +23,7 @@ LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED = "55P03", "40P01"
 
 
 def seconds(text: str) -> float:
-    """Return the number of seconds that an option names. Raises ArgumentTypeError for what is none."""
+    """Return the number of seconds in an option's text. Raises ArgumentTypeError if it is invalid."""
     try:
         value = float(text)
     except ValueError:
@@ -34,7 +34,7 @@ def seconds(text: str) -> float:
 
 
 def seconds_to_wait(text: str) -> float:
-    """Return the seconds of a lock timeout, which PostgreSQL takes for no limit if they are 0 milliseconds."""
+    """Return the seconds of a lock timeout, which must not round to 0 ms: PostgreSQL would take that as no limit."""
     value = seconds(text)
     if value < 0.001:
         raise ArgumentTypeError("without a limit, everybody would wait behind the migration")
@@ -42,10 +42,10 @@ def seconds_to_wait(text: str) -> float:
 
 
 class Command(migrate.Command):
-    """Django's migrate, except that on PostgreSQL it waits for a lock only shortly, and tries again.
+    """Django's migrate, except that on PostgreSQL it waits only briefly for a lock, and then tries again.
 
-    PostgreSQL queues everybody behind a migration that waits for a table, also those who are compatible with the lock
-    that it waits for: one long reader, and no order is placed any more.
+    While a migration waits for a lock on a table, PostgreSQL queues all later requests for the table behind it. So one
+    long-running reader would stop all orders.
     """
 
     connection: BaseDatabaseWrapper
@@ -76,7 +76,7 @@ class Command(migrate.Command):
 
     def handle(self, *args: Any, lock_timeout: float, retry_for: float, **options: Any) -> None:
         self.connection = connections[options["database"]]
-        # In a transaction of the caller's, only the caller can begin again.
+        # In the caller's transaction, only the caller can start again.
         if self.connection.vendor != "postgresql" or self.connection.in_atomic_block:
             super().handle(*args, **options)
             return
@@ -96,7 +96,7 @@ class Command(migrate.Command):
             self.connection.close()  # The next one starts with the usual lock_timeout.
 
     def migration_progress_callback(self, action: str, migration: Migration | None = None, fake: bool = False) -> None:
-        """Set the lock timeout of each migration before it begins, as one before it may have changed the session's."""
+        """Set the lock timeout before each migration, because an earlier one may have changed the session's."""
         super().migration_progress_callback(action, migration, fake)
         if action in {"apply_start", "unapply_start"}:
             self.migration = migration
@@ -109,7 +109,7 @@ class Command(migrate.Command):
             self.migration = self.gives_up_at = None
 
     def _pause(self, pause: float, error: OperationalError, blockers: list[Blocker]) -> None:
-        """Say what is in the way and wait. Raises CommandError once the migration was tried for long enough."""
+        """Report the blocking sessions and wait. Raises CommandError once the time for retries is over."""
         now = time.monotonic()
         if self.gives_up_at is None:
             self.gives_up_at = now + self.retry_for

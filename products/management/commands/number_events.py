@@ -27,7 +27,7 @@ class Command(BaseCommand):
         if once:
             self.stdout.write(f"Events numbered: {number_all_events()}.")
             return
-        # As the first process of a container it would not hear SIGTERM otherwise.
+        # As the first process of a container, it would otherwise ignore SIGTERM.
         former = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             while True:

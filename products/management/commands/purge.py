@@ -37,7 +37,7 @@ class Command(BaseCommand):
         overdue = Order.objects.overdue()
         if dry_run:
             expired, deleted = overdue.count(), {name: rows().count() for name, rows in DUE.items()}
-            # Of the first month, which begins with the oldest event, they are among those already.
+            # The first month begins with the oldest event, so its events are already counted.
             deleted["events"] += sum(months.events_of(each).count() for each in months.past_months() if each.start)
         else:
             number_all_events()  # An event without a position in the feed is kept.
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{before}Orders expired: {expired}. Deleted: {counts}.")
 
     def _drop_months(self) -> int:
-        """Drop the months of events that are past, if events are by month; return how many events those were."""
+        """If events are partitioned by month, drop the past months; return how many events they had."""
         dropped = 0
         for month, result in months.drop_past_months():
             if isinstance(result, months.MonthStays):
@@ -69,7 +69,7 @@ class Command(BaseCommand):
 
 
 def _purge(rows: "QuerySet[Any]") -> int:
-    """Delete the rows, with what belongs to them, and return their number."""
+    """Delete the rows with their dependent rows, and return the number of rows."""
     if hasattr(rows, "purge"):  # Those that may be many are deleted in batches.
         purged: int = rows.purge()
         return purged

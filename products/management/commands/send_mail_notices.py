@@ -42,7 +42,7 @@ class Command(BaseCommand):
             return
 
         def stop(number: int, frame: FrameType | None) -> None:
-            stopped.set()  # The mail that is being sent is sent and recorded first.
+            stopped.set()  # The mail in progress is first sent and recorded.
 
         before = {each: signal.signal(each, stop) for each in (signal.SIGTERM, signal.SIGINT)}
         try:
