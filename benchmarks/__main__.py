@@ -124,7 +124,7 @@ def create_competitors(
     latency: LatencyProxy | None,
     pgbouncer: PgBouncer | None,
 ) -> list[Competitor]:
-    """Return what the arguments ask for. The variants of the shop come right after it."""
+    """Return the competitors that the arguments name. The shop's variants follow it directly."""
     names = arguments.competitors
     address = latency.address if latency else None
     found: list[Competitor] = []
@@ -148,7 +148,7 @@ def prepare_limits(postgres: PostgresServer, folder: Path) -> list[Limit]:
 
 
 def describe_settings(arguments: argparse.Namespace, latency: LatencyProxy | None) -> dict[str, str]:
-    """Return how it was measured, for the report."""
+    """Return the settings of the measurement for the report."""
     settings = {
         "load": f"{arguments.rounds} rounds of {arguments.seconds:g} s for each case, {CONNECTIONS} connections",
         "servers": f"{WORKERS} worker processes each; all run, one at a time has work",

@@ -2,7 +2,7 @@
 
 python -m benchmarks.admin_pages [--products 10000] [--orders 100000] [--rounds 9]
 
-Asks Django's test client as a superuser, so the web server's own time is not included. Uses the PostgreSQL database
+Uses Django's test client as a superuser, so the web server's own time is not included. Uses the PostgreSQL database
 that DATABASE_URL names, which must be empty; `make bench-admin` makes one.
 """
 
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def prepare(size: Size) -> tuple[dict[str, Any], Callable[[str, int], Figures | None]]:
-    """Fill the database; return the fields of the paths, and what measures a page (None if there is no such page)."""
+    """Fill the database; return the fields of the paths, and a function that measures a page (None if missing)."""
     import django  # noqa: PLC0415 - everything below needs the environment to be set
 
     django.setup()

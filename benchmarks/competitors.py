@@ -25,7 +25,7 @@ PASSWORD = "correct-horse-battery-staple"
 WORKERS = 2
 TIMEOUT = 30  # seconds for a start or a stop
 
-# Stops the server when standard input is closed, which happens however the benchmark ends.
+# Stops the server when standard input is closed, which happens in every case when the benchmark ends.
 STOP_WITH_PARENT = '"$@" </dev/null & read -r nothing; kill -TERM $!; wait $!'
 
 

@@ -2,7 +2,7 @@
 
 python -m benchmarks.customers PASSWORD NAME…
 
-`make bench ARGS='--before …'` runs this module of the other checkout, so its name and its arguments have to stay.
+`make bench ARGS='--before …'` runs this module in the other checkout, so its name and arguments must not change.
 """
 
 import json

@@ -3,8 +3,8 @@
     python -m products.tests.postgres python -m benchmarks.disk_growth [--orders 2000]
 
 Places orders of one line, gives their events positions in the feed, takes the orders through payment, shipment and
-delivery, and places orders of six lines. Prints what each of it has added, divided by the number of orders. Needs an
-empty PostgreSQL, which DATABASE_URL names; `make bench-disk` brings one.
+delivery, and places orders of six lines. Prints the bytes that each step added per order. Needs an empty
+PostgreSQL database in DATABASE_URL; `make bench-disk` creates one.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""A flash sale: far more buyers than items, all at once. It has to sell exactly what there is."""
+"""A flash sale: many more concurrent buyers than items. The shop must sell exactly the stock."""
 
 import http.client
 import itertools

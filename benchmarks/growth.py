@@ -35,7 +35,7 @@ def rare_word(competitor: Competitor, chance: random.Random) -> list[Request]:
 
 
 def series(product: int) -> str:
-    """Return what pg_temp.series in sql/sample_data.sql does, in lower case."""
+    """Return the same name as pg_temp.series in sql/sample_data.sql, in lower case."""
     digits = hashlib.md5(str((product - 1) // 20).encode(), usedforsecurity=False).hexdigest()[:8]
     return digits.translate(str.maketrans("0123456789abcdef", "bdfgklmnprstvzao"))
 
@@ -48,7 +48,7 @@ CASES = [*(BY_NAME[name] for name in READS), RARE, BY_NAME["search"], *(BY_NAME[
 
 @dataclass(frozen=True)
 class Build:
-    """What it took to build a shop of this size. Memory is PostgreSQL's highest, shared buffers included."""
+    """The cost of building a shop of this size. Memory is PostgreSQL's peak, including shared buffers."""
 
     products: int
     orders: int

@@ -47,7 +47,7 @@ def _sizes(text: str) -> tuple[int, ...]:
 def prepare(products: int) -> tuple[str, Place, Count]:
     """Set up Django, so many products and a customer.
 
-    Returns the database's name, what places an order, and what counts its statements.
+    Returns the database's name, a function that places an order, and one that counts its statements.
     """
     import django  # noqa: PLC0415 - everything below needs the environment to be set
 

@@ -1,4 +1,4 @@
-"""The load: what is sent to a competitor, and wrk (https://github.com/wg/wrk), which sends it.
+"""The load: the requests to a competitor, and wrk (https://github.com/wg/wrk), which sends them.
 
 wrk keeps a number of connections open and sends the next request on each as soon as the last one is answered.
 """

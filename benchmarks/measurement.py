@@ -1,4 +1,4 @@
-"""The measurement: rounds in which each case is run with each competitor in turn, and what is recorded of it."""
+"""The measurement: in each round, run each case with each competitor in turn, and record the results."""
 
 import sys
 import time

@@ -4,7 +4,7 @@
     DATABASE_URL=sqlite:////tmp/northwind.sqlite3 python -m benchmarks.northwind instnwnd.sql
 
 `instnwnd.sql` is Microsoft's script for SQL Server, in its repository sql-server-samples. The shop has to be empty.
-Of every product, what was sold and what is left at the end is received; then the orders take their stock.
+Each product's sold and remaining pieces are received first; then the orders take their stock.
 """
 
 import csv
@@ -101,7 +101,7 @@ class Northwind:
 
     @property
     def total(self) -> Decimal:
-        """What all orders come to: each line less its discount in whole cents, and the freight."""
+        """The total of all orders: each line minus its discount in whole cents, plus the freight."""
         cent, total = Decimal("0.01"), sum((Decimal(str(order[7])) for order in self.orders), Decimal(0))
         for _, _, price, quantity, discount in self.details:
             line = Decimal(str(price)) * int(str(quantity))
@@ -145,7 +145,7 @@ def sku_of(product: str) -> str:
 
 
 def differences(source: Northwind) -> Iterator[str]:
-    """Yield a sentence for everything in the shop that is not as in the source."""
+    """Yield a sentence for every difference between the shop and the source."""
     lines = OrderLine.objects.filter(order__imported_number__isnull=False)
     orders = Order.objects.filter(imported_number__isnull=False)
     gross = sum((line.unit_price * line.quantity for line in lines), Decimal(0))
@@ -170,7 +170,7 @@ def differences(source: Northwind) -> Iterator[str]:
 
 
 def load(source: Northwind, orders: Path) -> None:
-    """Load products and customers, receive what is going to be sold and what is left, and import the orders."""
+    """Load products and customers, receive the pieces to be sold and to remain, and import the orders."""
     sold = source.sold
     for row in source.products:
         product = Product.objects.create(sku=sku_of(str(row[0])), name=str(row[1]), price=Decimal(str(row[5])))

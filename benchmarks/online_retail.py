@@ -4,8 +4,8 @@
     DATABASE_URL=sqlite:////tmp/retail.sqlite3 python -m benchmarks.online_retail online_retail.csv [MORE.csv …]
 
 Online Retail (D. Chen, 2015, https://doi.org/10.24432/C5BW33, CC BY 4.0) are half a million lines of invoices of a shop
-for gifts, with some 4,000 stock codes as people have typed them. Each code becomes a row: its latest description and
-price, and the pieces that came and went as its stock. Nothing is cleaned, so that the import has to.
+for gifts, with some 4,000 manually entered stock codes. Each code becomes a row: its latest description and
+price, and the sum of its movements as its stock. The data is not cleaned, so that the import has to handle its errors.
 """
 
 import csv
@@ -29,7 +29,7 @@ from products.models import Product  # noqa: E402
 
 @dataclass
 class Article:
-    """What the lines of the invoices say of one stock code."""
+    """The data of one stock code from the lines of the invoices."""
 
     name: str = ""
     price: str = ""
@@ -50,7 +50,7 @@ def articles(files: Iterable[Path]) -> dict[str, Article]:
 
 
 def write(path: Path, found: dict[str, Article]) -> None:
-    """Write a file of our own format."""
+    """Write a file in the shop's own format."""
     with path.open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text)
         writer.writerow(["sku", "name", "price", "stock"])

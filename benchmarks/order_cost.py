@@ -3,9 +3,10 @@
 python -m benchmarks.order_cost [--beside CHECKOUT] [--rounds 12] [--requests 200]
 
 Sends the requests in process and one at a time, so that neither a web server nor waiting is included, and reads the
-CPU time of this process and of its one PostgreSQL backend. Of the rounds it prints the least, which is what the work
-itself takes, and the median, which is what else the machine does. `--beside` measures another checkout in the same
-rounds, each in a process and a database of its own. The number of function calls needs no idle machine. Needs Linux.
+CPU time of this process and of its one PostgreSQL backend. It prints the minimum of the rounds, which is the
+cost of the work itself, and the median, which includes disturbances by other processes. `--beside` measures another
+checkout in the same rounds, each in its own process and database. The number of function calls does not depend on
+the load. Needs Linux.
 """
 
 import argparse
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with ExitStack() as stack:
         workers = {root: stack.enter_context(worker(root, options.requests)) for root in checkouts}
         for number in range(options.rounds):
-            # Alternating, because what else the machine does changes from minute to minute.
+            # Alternating, because the load of the machine changes from minute to minute.
             for root in checkouts if number % 2 else reversed(checkouts):
                 for case in CASES:
                     rounds[root, case].append(workers[root](case))
@@ -73,7 +74,7 @@ def worker(root: Path, requests: int) -> Iterator[Callable[[str], Cost]]:
     """Start a process in the checkout, with a PostgreSQL of its own; yield what measures one round of a case."""
     own = root / ".venv/bin/python"
     command = [own if own.exists() else sys.executable, "-m", "products.tests.postgres"]
-    # -P keeps this folder off the path, whose statistics.py is not Python's.
+    # -P keeps this folder, whose statistics.py would hide Python's, off the path.
     command += [command[0], "-P", Path(__file__).resolve(), "--work", f"--requests={requests}"]
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(

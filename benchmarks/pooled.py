@@ -30,13 +30,13 @@ CASE = BY_NAME["order"]
 
 
 class ManyThreads(Shop):
-    """The shop with so many threads that each of them cannot have a connection of PgBouncer's."""
+    """The shop with more threads than PgBouncer has connections."""
 
     def environment(self) -> dict[str, str]:
         return super().environment() | {"WEB_CONCURRENCY": str(WORKERS), "WEB_THREADS": str(THREADS)}
 
     def connections(self) -> int:
-        """Return how many connections to its database there are, without the one that asks."""
+        """Return the number of connections to its database, without the connection that runs this query."""
         with closing(self.connect()) as connection:
             cursor = connection.cursor()
             cursor.execute(
@@ -74,7 +74,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def limit_time(postgres: PostgresServer) -> None:
-    """Give the role the limits of time that the shop asks for behind PgBouncer."""
+    """Set the timeouts on the role that the shop requires behind PgBouncer."""
     with closing(psycopg2.connect(postgres.url)) as connection:
         connection.autocommit = True
         connection.cursor().execute(LIMITS)

@@ -68,7 +68,7 @@ def place_orders() -> None:
 
 
 def measure(rows: int, bad: int) -> str:
-    """Return the report: seconds and statements of each step, and what an order took before and meanwhile."""
+    """Return the report: seconds and statements of each step, and the time of an order before and during the import."""
     from django.contrib.auth.models import User  # noqa: PLC0415
     from django.core.management import call_command  # noqa: PLC0415
     from django.db import connection  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Where the time of a request goes: py-spy samples the server, pg_stat_statements watches the database.
+"""Profile requests: py-spy samples the server, and pg_stat_statements records the database's statements.
 
 python -m benchmarks.profile_requests [CASE…]   "order" and "page" by default
 """

@@ -78,7 +78,7 @@ def machine(results: Results) -> str:
 
 
 def comparison(results: Results) -> str:
-    """How many times the requests of each baseline the shop answers: per second, and for the same CPU time.
+    """Compare the shop with each baseline: the ratio of requests per second, and of requests per CPU time.
 
     Medians are divided by medians.
     """

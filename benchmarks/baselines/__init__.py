@@ -1,4 +1,4 @@
-"""Two shops written after the documentation of their frameworks: the baselines that the shop is compared with."""
+"""The baselines: two shops that follow the documentation of their frameworks, to compare the shop with."""
 
 import secrets
 from collections.abc import Sequence
