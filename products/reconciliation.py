@@ -107,10 +107,10 @@ def _lines() -> Iterator[str]:
         | ~Q(cancelled=F("back_by_cancelling") + F("back_by_expiring"))
         | ~Q(restocked=F("cancelled") + F("back_by_returning"))
         | (~expired & ~Q(back_by_expiring=0))
-        | ~_is_told("shipped", "in_shipments")
-        | ~_is_told("back_by_cancelling", "in_cancellations")
-        | ~_is_told("returned", "in_returns")
-        | ~_is_told("back_by_returning", "restocked_in_returns")
+        | ~_adds_up("shipped", "in_shipments")
+        | ~_adds_up("back_by_cancelling", "in_cancellations")
+        | ~_adds_up("returned", "in_returns")
+        | ~_adds_up("back_by_returning", "restocked_in_returns")
         | Q(elsewhere__gt=0)
     )
     columns = ("order", "order__status", "order__placed_at", "product", "sku", "quantity", "unit_price", *COUNTERS)
@@ -132,7 +132,7 @@ def _in_rows(model: type[FulfilmentLine], column: str) -> Coalesce:
     return Coalesce(Subquery(rows.annotate(pieces=Sum(column)).values("pieces")), -1)
 
 
-def _is_told(counter: str, rows: str) -> Q:
+def _adds_up(counter: str, rows: str) -> Q:
     """Return the condition that the rows add up to the counter.
 
     A line without rows is accepted if the counter is 0, or if a release before these rows existed counted all pieces.

@@ -104,7 +104,7 @@ def history_page(product: Product, before: str = "", *, sees_ledger: bool) -> tu
     positions = [int(number) for number in before.split(".")] if before else [NEWEST_ID] * 3
     read = [_events, _movements, _log]
     sources = [list(entries(product, position)) for entries, position in zip(read, positions, strict=True)]
-    twins = [entry for source in sources[:2] for entry in source]
+    others = [entry for source in sources[:2] for entry in source]
     page = list[Entry]()
     # Each source is in id order; the source whose first row is newest comes next.
     for entry in heapq.merge(*sources, key=lambda entry: entry.at, reverse=True):
@@ -112,14 +112,14 @@ def history_page(product: Product, before: str = "", *, sees_ledger: bool) -> tu
         if len(page) == PAGE or (len(source) > PAGE and entry is source[-1]):
             return page, ".".join(map(str, positions))
         positions[entry.source] = entry.id
-        if not (entry.source == 1 and not sees_ledger) and not (entry.source == 2 and _is_told(entry, twins)):
+        if not (entry.source == 1 and not sees_ledger) and not (entry.source == 2 and _is_repeated(entry, others)):
             page.append(entry)
     return page, None
 
 
-def _is_told(entry: Entry, twins: Iterable[Entry]) -> bool:
+def _is_repeated(entry: Entry, others: Iterable[Entry]) -> bool:
     """Return whether a log entry repeats an event or movement that the same user caused just before."""
-    return any(twin.by == entry.by and timedelta(0) <= entry.at - twin.at <= SAME_ACTION for twin in twins)
+    return any(other.by == entry.by and timedelta(0) <= entry.at - other.at <= SAME_ACTION for other in others)
 
 
 def _events(product: Product, before: int) -> Iterator[Entry]:

@@ -104,7 +104,7 @@ class RowForm(forms.Form):
         """Return the row's text about its product."""
         return "" if self.product is None else describe(self.product, self.shelf)
 
-    def look_again(self, sentence: str, *, clear: bool) -> None:
+    def refuse_as_outdated(self, sentence: str, *, clear: bool) -> None:
         """Show the current stock, and refuse the row until it is sent again with that stock."""
         assert self.shelf is not None  # noqa: S101 - for mypy: only a row of a count is called
         self.add_error(None, sentence)
@@ -141,7 +141,7 @@ class BaseSheet(BaseFormSet):
         row_of: dict[int, int] = {}
         for number, row, code in coded:
             if len(found[code]) != 1:
-                row.add_error("code", not_one(code, found[code]))
+                row.add_error("code", lookup_problem(code, found[code]))
                 continue
             [row.product] = found[code]
             first = row_of.setdefault(row.product.pk, number)
@@ -210,7 +210,7 @@ class StockSheetMixin(admin.ModelAdmin):
         code = request.GET.get("code", "").strip()
         found = Product.objects.by_codes([code])[code]
         if len(found) != 1:
-            return JsonResponse({"problem": not_one(code, found)})
+            return JsonResponse({"problem": lookup_problem(code, found)})
         [product] = found
         shelf = product.shelf()
         return JsonResponse({"stock": describe(product), "shelf": describe(product, shelf), "expected": shelf.total})
@@ -241,7 +241,7 @@ def book(form: SheetForm, sheet: Any, data: QueryDict, *, by: Any) -> Sequence[O
     rows = sheet.filled
     unseen = [row for row in rows if mode == Mode.COUNT and row.cleaned_data["expected"] is None]
     for row in unseen:
-        row.look_again("Compare this with what you counted, and send the sheet again.", clear=False)
+        row.refuse_as_outdated("Compare this with what you counted, and send the sheet again.", clear=False)
     if unseen:
         return None
     try:
@@ -252,7 +252,7 @@ def book(form: SheetForm, sheet: Any, data: QueryDict, *, by: Any) -> Sequence[O
             row = rows[position]
             if mode == Mode.COUNT:
                 row.shelf = shelves[row.product.pk]
-                row.look_again(str(error), clear=True)
+                row.refuse_as_outdated(str(error), clear=True)
             else:
                 row.add_error(None, str(error))
     except IdempotencyKeyConflict:
@@ -278,7 +278,7 @@ def describe(product: Product, shelf: Shelf | None = None) -> str:
     return f"{product.name}{retired}. {f'In stock: {product.stock}' if shelf is None else f'On the shelf: {shelf}'}."
 
 
-def not_one(code: str, found: Sequence[Product]) -> str:
+def lookup_problem(code: str, found: Sequence[Product]) -> str:
     """Return the reason why a code does not identify exactly one product."""
     if not found:
         return f"There is no product with the SKU or barcode {code}." if code else "Which product?"

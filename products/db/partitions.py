@@ -81,7 +81,7 @@ class CannotSplit(Exception):
     """The events table cannot be partitioned, or a month's partition cannot be created; says why."""
 
 
-class NotAllIsTold(Exception):
+class EventsWithoutPosition(Exception):
     """The partition has events that may have no position in the feed yet."""
 
 
@@ -138,7 +138,7 @@ def split(connection: BaseDatabaseWrapper, now: datetime) -> None:
         raise CannotSplit("SQLite has no partitions.")
     if is_partitioned(connection):
         raise CannotSplit("The events are by month already.")
-    _refuse_strangers(connection)
+    _refuse_unknown_foreign_keys(connection)
     end = next_month(now + MARGIN)
     concurrently = "" if connection.in_atomic_block else "CONCURRENTLY"
     try:
@@ -147,7 +147,7 @@ def split(connection: BaseDatabaseWrapper, now: datetime) -> None:
             cursor.execute("SET statement_timeout = 0")
             cursor.execute("SET lock_timeout = 0")  # It waits for transactions but blocks none.
             cursor.execute(f"CREATE UNIQUE INDEX {concurrently} {NEW_KEY} ON {EVENTS} (id, at)")
-        _alone(connection, lambda cursor: _promise(cursor, end))
+        _alone(connection, lambda cursor: _add_upper_bound(cursor, end))
         with connection.cursor() as cursor:
             cursor.execute(f"ALTER TABLE {EVENTS} VALIDATE CONSTRAINT {BEFORE}")
         _alone(connection, lambda cursor: _swap(connection, cursor, end))
@@ -172,7 +172,7 @@ def make_months(connection: BaseDatabaseWrapper, up_to: datetime) -> list[str]:
 
 
 def drop(connection: BaseDatabaseWrapper, partition: Partition, complete_to: int) -> None:
-    """Drop a partition. Raises NotAllIsTold if it has events with larger ids than `complete_to`.
+    """Drop a partition. Raises EventsWithoutPosition if it has events with larger ids than `complete_to`.
 
     The check follows the lock, because until then events could still be written into the partition.
     """
@@ -182,7 +182,7 @@ def drop(connection: BaseDatabaseWrapper, partition: Partition, complete_to: int
         cursor.execute(f"LOCK TABLE {partition.table} IN ACCESS EXCLUSIVE MODE")
         cursor.execute(f"SELECT EXISTS (SELECT FROM {partition.table} WHERE id > %s)", [complete_to])  # noqa: S608
         if cursor.fetchone()[0]:
-            raise NotAllIsTold
+            raise EventsWithoutPosition
         cursor.execute(f"DROP TABLE {partition.table}")
 
     _alone(connection, work)
@@ -203,18 +203,18 @@ def _alone(connection: BaseDatabaseWrapper, work: Callable[[CursorWrapper], Resu
     return result
 
 
-def _refuse_strangers(connection: BaseDatabaseWrapper) -> None:
+def _refuse_unknown_foreign_keys(connection: BaseDatabaseWrapper) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT conrelid::regclass::text FROM pg_constraint WHERE contype = 'f' AND confrelid = to_regclass(%s)",
             [EVENTS],
         )
-        strangers = sorted({table for (table,) in cursor.fetchall()} - {*REFERRING})
-    if strangers:
-        raise CannotSplit(f"Foreign keys of {', '.join(strangers)} name events, which a partitioned table cannot keep.")
+        unknown = sorted({table for (table,) in cursor.fetchall()} - {*REFERRING})
+    if unknown:
+        raise CannotSplit(f"Foreign keys of {', '.join(unknown)} name events, which a partitioned table cannot keep.")
 
 
-def _promise(cursor: CursorWrapper, end: datetime) -> None:
+def _add_upper_bound(cursor: CursorWrapper, end: datetime) -> None:
     """Add a constraint against events from `end` on, so that attaching the table as a partition needs no scan."""
     cursor.execute(f"ALTER TABLE {EVENTS} ADD CONSTRAINT {BEFORE} CHECK (at < '{end.isoformat()}') NOT VALID")
 

@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from products.db import partitions
-from products.db.partitions import NotAllIsTold, Partition
+from products.db.partitions import EventsWithoutPosition, Partition
 from products.models import Event, FeedEntry, FeedState, Mail
 from products.models.events import BATCH, MIN_RETENTION, EventQuerySet
 from products.models.webhooks import undelivered
@@ -79,7 +79,7 @@ def drop_month(month: Partition) -> int:
         dropped += len(batch)
     try:
         partitions.drop(connection, month, complete_to)
-    except NotAllIsTold:
+    except EventsWithoutPosition:
         raise MonthStays("got an event just now") from None
     return dropped
 

@@ -105,7 +105,7 @@ def _order_data(
         "to": facts.get("to"),
         "currency": order.currency,
         "total": str(order.total),
-        "lines": list(_told_lines(event, order, lines, stocks)),
+        "lines": list(_event_lines(event, order, lines, stocks)),
     }
     if event.kind == "order.placed":
         data |= {
@@ -129,7 +129,7 @@ def _order_data(
     return data
 
 
-def _told_lines(
+def _event_lines(
     event: Event, order: Order, lines: Mapping[str, OrderLine], stocks: Mapping[tuple[int, int], int | None]
 ) -> Iterator[dict[str, Any]]:
     """Yield the lines that the event is about: those of a partial action, or all of the order's; none for a cart."""

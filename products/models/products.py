@@ -269,14 +269,14 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
                 values[name] = Round(price, precision=price_decimals())
             else:
                 check_price(name, clean_values(self.model, {name: price})[name])
-        told = told_fields(values)
-        if not told:
+        recorded = recorded_fields(values)
+        if not recorded:
             return super().update(**values)
         with transaction.atomic(using=self.db):
-            before = self._stored(self.locked(), told)
+            before = self._stored(self.locked(), recorded)
             # Only these: rows that have begun to match meanwhile are not locked, and their values were not read.
             updated = super(ProductQuerySet, self.filter(pk__in=list(before))).update(**values)
-            self._record_changes(before, told, by)
+            self._record_changes(before, recorded, by)
         return updated
 
     def bulk_update(
@@ -288,7 +288,7 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
             raise TypeError(STOCK_IS_READ_ONLY)
         for product in products:
             product.clean_for_writing(names)
-        told = told_fields(names)
+        recorded = recorded_fields(names)
         with transaction.atomic(using=self.db):
             stored = self.locked().in_bulk([product.pk for product in products if product.pk is not None])
             if names & SEARCH_COLUMNS:
@@ -301,13 +301,13 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
                 now = timezone.now()
                 for product in products:
                     product.updated_at = now
-            before = {pk: product.told_values(told) for pk, product in stored.items()}
+            before = {pk: product.recorded_values(recorded) for pk, product in stored.items()}
             # Django's own queryset, because this one's update() would read the old values again for each batch.
             plain = models.QuerySet["Product"](self.model, using=self.db)
             locked = [product for product in products if product.pk is None or product.pk in stored]
             updated = plain.bulk_update(locked, sorted(names), *arguments, **options)
             # Of two instances of the same product, the first one is written.
-            after = {product.pk: product.told_values(told) for product in reversed(locked)}
+            after = {product.pk: product.recorded_values(recorded) for product in reversed(locked)}
             self._write_change_events(before, after, by)
         return updated
 
@@ -338,15 +338,15 @@ class ProductQuerySet(ValidatedQuerySet["Product"]):
             product.clean_for_writing(writable_fields())
             product.derive_from(SEARCHED_FIELDS, product)
         conflicting = {f"{name}__in": [getattr(product, name) for product in products] for name in unique_fields or ()}
-        may_exist, told = ignore_conflicts or update_conflicts, told_fields(updated)
+        may_exist, recorded = ignore_conflicts or update_conflicts, recorded_fields(updated)
         with transaction.atomic(using=self.db):
-            before = self._stored(self.filter(**conflicting).locked(), told) if told else {}
+            before = self._stored(self.filter(**conflicting).locked(), recorded) if recorded else {}
             named = self.model.objects.using(self.db).with_sku_keys([sku_key(product.sku) for product in products])
             existing = {*before, *named.values_list("pk", flat=True)} if may_exist else set[int]()
             created = super().bulk_create(
                 products, batch_size, ignore_conflicts, update_conflicts, sorted(updated) or None, unique_fields
             )
-            self._record_changes(before, told, by)
+            self._record_changes(before, recorded, by)
             # Products that others have created meanwhile have their event already.
             new = named.exclude(pk__in=existing).exclude(events__kind="product.created") if may_exist else created
             _write_events(created_row(product.pk, product.price, _key_of(by)) for product in new)
@@ -717,14 +717,16 @@ class Product(models.Model):
         self.derive_from({*fields}, before)
         # updated_at too, even if the caller has named only other fields, because they have changed.
         super().save(**{**options, "update_fields": {*fields, *DERIVED_FIELDS} if fields else fields})
-        told = told_fields(fields)
-        _write_events(change_rows(self.pk, before.told_values(told), self.told_values(told), _key_of(by)))
+        recorded = recorded_fields(fields)
+        _write_events(
+            change_rows(self.pk, before.recorded_values(recorded), self.recorded_values(recorded), _key_of(by))
+        )
 
     def _with_same_sku(self) -> "Product | None":
         """Return another product that has this SKU, in any case."""
         return Product.objects.with_sku_keys([sku_key(self.sku)]).exclude(pk=self.pk).first()
 
-    def told_values(self, names: Collection[str]) -> dict[str, Any]:
+    def recorded_values(self, names: Collection[str]) -> dict[str, Any]:
         """Return the values of these fields as the database has them, for the event of their change."""
         # An assigned value may still be text, as in retired_at="2026-01-01T00:00Z"; the field converts it.
         fields = [field for field in self._meta.concrete_fields if field.name in names]
@@ -750,7 +752,7 @@ def writable_fields() -> frozenset[str]:
     return frozenset(field.name for field in Product._meta.concrete_fields) - {"id", "stock"}
 
 
-def told_fields(names: Iterable[str]) -> frozenset[str]:
+def recorded_fields(names: Iterable[str]) -> frozenset[str]:
     """Return the fields among these whose changes are recorded in events: all but derived ones."""
     return frozenset(Product._meta.get_field(name).name for name in names) - DERIVED_FIELDS
 

@@ -324,7 +324,7 @@ def test_a_purge_names_each_month_that_stays_and_goes_on(old, month, mug, settin
 def test_an_event_that_is_written_after_all_was_looked_at_keeps_its_month(old, month, mug):
     late = Event.objects.create(kind="test.late", product=mug, at=month.start)
 
-    with pytest.raises(partitions.NotAllIsTold):
+    with pytest.raises(partitions.EventsWithoutPosition):
         partitions.drop(connection, month, complete_to=old.pk)
 
     assert table_of(late) == month.table
