@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -73,6 +74,28 @@ class Client:
                 self.connection.close()
             self.connection = None
             return Answer(key, NO_ANSWER, {})
+
+
+class Clients(ABC):
+    """A context manager: so many clients, each of which runs in a thread until the end of the `with`."""
+
+    def __init__(self, number: int) -> None:
+        self.stopped = threading.Event()
+        self.threads = [threading.Thread(target=self.run) for _ in range(number)]
+
+    def __enter__(self) -> Self:
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stopped.set()
+        for thread in self.threads:
+            thread.join()
+
+    @abstractmethod
+    def run(self) -> None:
+        """Send requests until `stopped` is set."""
 
 
 def place_all(address: Address, token: str, jobs: Sequence[Job]) -> list[Answer]:

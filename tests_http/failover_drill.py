@@ -17,7 +17,6 @@ import argparse
 import os
 import secrets
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -32,7 +31,7 @@ from psycopg2.extensions import make_dsn
 
 from chaos.proxy import Proxy
 from products.tests.postgres import NoPostgres, PostgresServer, Standby
-from tests_http.clients import Address, Client
+from tests_http.clients import Address, Client, Clients
 from tests_http.replica_drill import kill
 from tests_http.restore_drill import stock_of
 from tests_http.sample_shop import manage
@@ -157,29 +156,18 @@ class Pair:
         )
 
 
-class Buyers:
-    """Context manager: clients that place orders until the end of the `with`, and finish the one they are at."""
+class Buyers(Clients):
+    """Clients that place orders, and finish the order that they are at when they are stopped."""
 
     def __init__(self, address: Address, token: str, product: int) -> None:
+        super().__init__(CLIENTS)
         self.address, self.token, self.body = address, token, {"product": product, "quantity": 1}
         self.acknowledged: list[Acknowledged] = []
         self.answers: list[tuple[str, float]] = []
         """The status of each answer with its reason, and the seconds that it took."""
         self.given_up = 0
-        self.stopped = threading.Event()
-        self.threads = [threading.Thread(target=self._run) for _ in range(CLIENTS)]
 
-    def __enter__(self) -> Self:
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.stopped.set()
-        for thread in self.threads:
-            thread.join()
-
-    def _run(self) -> None:
+    def run(self) -> None:
         with Client(self.address, self.token) as client:
             while not self.stopped.is_set():
                 self._place(client, secrets.token_hex(8))

@@ -31,6 +31,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests_http import sample_shop
+from tests_http.clients import Clients
 from tests_http.proxy import NAME, Nginx
 from tests_http.sample_shop import PRODUCTION, SampleShop
 from tests_http.server import Gunicorn
@@ -42,32 +43,22 @@ NO_ANSWER = "no answer"
 Connect = Callable[[], http.client.HTTPConnection]
 
 
-class Load:
-    """Context manager: clients that order and read until the end of the `with`, and count the results."""
+class Load(Clients):
+    """Clients that order and read, and count the results."""
 
     def __init__(self, connect: Connect, shop: SampleShop) -> None:
+        super().__init__(CLIENTS)
         self.connect, self.shop = connect, shop
         self.results: Counter[tuple[str, int | str]] = Counter()
         self.longest = 0.0
-        self.stopped, self.lock = threading.Event(), threading.Lock()
-        self.threads = [threading.Thread(target=self._run) for _ in range(CLIENTS)]
-
-    def __enter__(self) -> "Load":
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.stopped.set()
-        for thread in self.threads:
-            thread.join()
+        self.lock = threading.Lock()
 
     @property
     def failed(self) -> dict[tuple[str, int | str], int]:
         """The results that are not success, with their numbers."""
         return {result: number for result, number in self.results.items() if result[1] not in (200, 201)}
 
-    def _run(self) -> None:
+    def run(self) -> None:
         headers = {"Host": NAME, "Authorization": f"Bearer {self.shop.token}", "X-Forwarded-Proto": "https"}
         order = json.dumps({"product": self.shop.product, "quantity": 1})
         connection = self.connect()

@@ -15,7 +15,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -29,7 +28,7 @@ import psycopg2
 from products.tests.postgres import NoPostgres, PostgresServer
 from products.tests.postgres_binaries import find_binaries
 from tests_http import sample_shop
-from tests_http.clients import Client
+from tests_http.clients import Client, Clients
 from tests_http.sample_shop import SampleShop, manage
 from tests_http.server import Gunicorn
 
@@ -69,25 +68,14 @@ class Drill:
         )
 
 
-class Buyers:
-    """Context manager: clients that place orders until the end of the `with`."""
+class Buyers(Clients):
+    """Clients that place orders."""
 
     def __init__(self, address: tuple[str, int], shop: SampleShop) -> None:
+        super().__init__(CLIENTS)
         self.address, self.shop = address, shop
         self.acknowledged: list[tuple[str, float, float]] = []
         self.failed = 0
-        self.stopped = threading.Event()
-        self.threads = [threading.Thread(target=self._run) for _ in range(CLIENTS)]
-
-    def __enter__(self) -> "Buyers":
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.stopped.set()
-        for thread in self.threads:
-            thread.join()
 
     def before(self, moment: float) -> set[str]:
         """The orders that were acknowledged before this moment."""
@@ -97,7 +85,7 @@ class Buyers:
         """The orders that were sent after this moment."""
         return {order for order, sent, _ in self.acknowledged if sent > moment}
 
-    def _run(self) -> None:
+    def run(self) -> None:
         with Client(self.address, self.shop.token) as client:
             while not self.stopped.is_set():
                 sent = time.monotonic()
